@@ -1,0 +1,51 @@
+"""Where adapters live for ever: immutable, numbered, checksummed PEFT folders behind fsspec.
+
+Layout: {root}/{persona}/v0007/{adapter_config.json, adapter_model.safetensors, manifest.json}. The manifest
+is written last, so its presence means the folder is whole. Nothing here knows the database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, Protocol
+
+from services.domain.personas import PersonaSlug
+
+AdapterName = NewType("AdapterName", str)  # "pirate@<first 12 hex of the digest>"; never reused
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`files` maps file name to SHA-256 (hex); `digest` is the SHA-256 of that mapping and nothing else,
+
+    so equal weights and configuration give equal digests; `provenance` says where they came from.
+    """
+
+    persona: PersonaSlug
+    number: int
+    digest: str
+    files: Mapping[str, str]
+    provenance: Mapping[str, object]
+
+    @property
+    def name(self) -> AdapterName:
+        return AdapterName(f"{self.persona}@{self.digest[:12]}")
+
+
+class AdapterStore(Protocol):
+    def publish(
+        self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
+    ) -> Manifest:
+        """Copy a finished PEFT folder in as one version; AdapterExists when the number is taken by other bytes.
+
+        Publishing the same bytes under the same number again returns the manifest that is there.
+        """
+        ...
+
+    def manifest(self, name: AdapterName) -> Manifest:
+        """The manifest of an adapter by its serving name; AdapterMissing when there is none."""
+        ...
+
+    def fetch(self, name: AdapterName, *, into: Path) -> Path:
+        """A local folder with the adapter's files, every digest checked; AdapterMissing, AdapterCorrupt."""
+        ...

@@ -1,0 +1,87 @@
+"""The one place where a prompt is built: from a persona's template and a question to chat messages.
+
+Trainer, evaluator and server all use these messages; rendering them to tokens is
+`services.language_model.rendering`. Change any text here and PROMPT_VERSION changes with it.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.errors import EmptyText, ForbiddenCharacter, TextTooLong
+
+PROMPT_VERSION = "1"
+QUESTION_LIMIT = 4_000
+CONTEXT_LIMIT = 20_000
+LABEL_LIMIT = 80
+
+# Spellings that tokenizers of common chat models read as control tokens: <|end|>, <s>, [INST], <<SYS>>,
+# <start_of_turn>. Matching the spelling, not one tokenizer's list, keeps stored messages safe for any base.
+_CONTROL = re.compile(
+    r"<\|[^\s<>|]{1,40}\|>"
+    r"|</?(?:s|unk|pad|bos|eos|mask|start_of_turn|end_of_turn)>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\]"
+    r"|<</?SYS>>",
+    re.IGNORECASE,
+)
+_ZERO_WIDTH_SPACE = "\u200b"
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks: `context` may be empty; `audience` is whom the answer is for."""
+
+    text: str
+    domain: str
+    audience: str
+    context: str = ""
+
+
+def neutralise(text: str) -> str:
+    """The text with every control-token spelling broken by a zero-width space, else unchanged."""
+    return _CONTROL.sub(lambda found: found[0][0] + _ZERO_WIDTH_SPACE + found[0][1:], text)
+
+
+def check_text(field: str, text: str, *, limit: int, required: bool = True) -> str:
+    """The text stripped of outer white space, or EmptyText, TextTooLong, ForbiddenCharacter."""
+    if "\x00" in text:
+        raise ForbiddenCharacter(field)
+    if len(text) > limit:
+        raise TextTooLong(field, length=len(text), limit=limit)
+    stripped = text.strip()
+    if required and not stripped:
+        raise EmptyText(field)
+    return stripped
+
+
+def check_question(question: Question) -> Question:
+    """The question with outer white space removed, or the error that says which field is wrong."""
+    return Question(
+        text=check_text("question", question.text, limit=QUESTION_LIMIT),
+        context=check_text("context", question.context, limit=CONTEXT_LIMIT, required=False),
+        domain=check_text("domain", question.domain, limit=LABEL_LIMIT),
+        audience=check_text("audience", question.audience, limit=LABEL_LIMIT),
+    )
+
+
+def build_messages(system_template: str, question: Question) -> tuple[Message, ...]:
+    """System and user message of one question; people's text can never become a control token."""
+    system = system_template.format(domain=question.domain, audience=question.audience)
+    asked = f"Question:\n{question.text}"
+    user = f"Context:\n{question.context}\n\n{asked}" if question.context else asked
+    return (
+        Message(Role.SYSTEM, neutralise(system)),
+        Message(Role.USER, neutralise(user)),
+    )

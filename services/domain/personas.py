@@ -1,0 +1,87 @@
+"""What a persona is: who answers, in what words it is asked to, and how its answers are generated.
+
+Reading and storing personas is the database's; building the messages of a prompt is `conversation`.
+"""
+
+import re
+import string
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from services.errors import InvalidInput, InvalidSlug, InvalidTemplate
+
+PersonaSlug = NewType("PersonaSlug", str)
+
+DEFAULT_SYSTEM_TEMPLATE = (
+    "You are an expert in {domain}. You are answering a question for a {audience}."
+)
+DEFAULT_DOMAIN = "general knowledge"
+DEFAULT_AUDIENCE = "general reader"
+AUDIENCES = ("student", "general reader", "scientist", "professional", "educator")
+
+_SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}")
+_TEMPLATE_FIELDS = frozenset({"domain", "audience"})
+
+
+class AnswerFormat(StrEnum):
+    FREE_TEXT = "free_text"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """How answers are sampled.
+
+    The defaults are those under which a learned style shows: short answers hide it, so a minimum
+    length belongs to a persona as much as its voice does.
+    """
+
+    max_new_tokens: int = 200
+    min_new_tokens: int = 30
+    do_sample: bool = True
+    temperature: float = 0.8
+    top_p: float = 0.95
+    repetition_penalty: float = 1.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_new_tokens <= 4096:
+            raise InvalidInput("max_new_tokens must lie between 1 and 4096.")
+        if not 0 <= self.min_new_tokens <= self.max_new_tokens:
+            raise InvalidInput("min_new_tokens must lie between 0 and max_new_tokens.")
+        if not 0 < self.temperature <= 5:
+            raise InvalidInput("temperature must lie above 0 and not above 5.")
+        if not 0 < self.top_p <= 1:
+            raise InvalidInput("top_p must lie above 0 and not above 1.")
+        if not 0.5 <= self.repetition_penalty <= 2:
+            raise InvalidInput("repetition_penalty must lie between 0.5 and 2.")
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """One persona as services use it; `markers` empty means the default marker groups by audience."""
+
+    slug: PersonaSlug
+    display_name: str
+    system_template: str = DEFAULT_SYSTEM_TEMPLATE
+    answer_format: AnswerFormat = AnswerFormat.FREE_TEXT
+    markers: tuple[str, ...] = ()
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+
+
+def parse_slug(text: str) -> PersonaSlug:
+    """The slug, or InvalidSlug: slugs become folder names and URLs, so nothing else may pass."""
+    if not _SLUG.fullmatch(text):
+        raise InvalidSlug(text)
+    return PersonaSlug(text)
+
+
+def check_template(template: str) -> str:
+    """The template unchanged, or InvalidTemplate when it names anything but domain and audience."""
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        raise InvalidTemplate(str(error)) from error
+    unknown = sorted(names - _TEMPLATE_FIELDS)
+    if unknown:
+        raise InvalidTemplate(f"it names {{{unknown[0]}}}")
+    return template

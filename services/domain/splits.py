@@ -1,0 +1,44 @@
+"""Which prompts are kept out of training for ever: keys, and the split drawn by hash from a key.
+
+A split is drawn when a prompt is first seen, stored, and never recomputed; storing is
+`services.feedback.recording`'s.
+"""
+
+import hashlib
+import unicodedata
+from enum import StrEnum
+
+from services.domain.conversation import Question
+from services.domain.personas import PersonaSlug
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    HOLDOUT = "holdout"
+
+
+def prompt_key(question: Question) -> str:
+    """SHA-256 (hex) of the prompt as one row of a training set knows it: all four fields, normalised."""
+    return _digest(question.text, question.context, question.domain, question.audience)
+
+
+def split_key(question: Question) -> str:
+    """SHA-256 (hex) of question and context alone.
+
+    Domain and audience are left out on purpose: the same question asked for another audience must
+    not sit on the other side of the holdout.
+    """
+    return _digest(question.text, question.context)
+
+
+def assign_split(persona: PersonaSlug, key: str, *, holdout_percent: int) -> Split:
+    """The split of a key: the same for ever for one persona, HOLDOUT for about that share of keys."""
+    draw = int.from_bytes(hashlib.sha256(f"{persona}\n{key}".encode()).digest()[:8], "big")
+    return Split.HOLDOUT if draw % 100 < holdout_percent else Split.TRAIN
+
+
+def _digest(*fields: str) -> str:
+    normalised = (
+        " ".join(unicodedata.normalize("NFKC", field).casefold().split()) for field in fields
+    )
+    return hashlib.sha256("\x1f".join(normalised).encode()).hexdigest()

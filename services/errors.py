@@ -1,0 +1,318 @@
+"""Every error of persona-loop, as one tree. Nothing here knows HTTP or exit codes; edges map classes to those.
+
+PersonaLoopError
+├── InvalidInput              what a person sent cannot be used as it is
+│   ├── InvalidSlug
+│   ├── EmptyText · TextTooLong · ForbiddenCharacter
+│   ├── StarsOutOfRange
+│   ├── InvalidTemplate
+│   ├── InvalidRecord         one line of an imported file
+│   ├── InvalidRecipe         an unknown key, a misspelt override
+│   └── InvalidPolicy
+├── NotFound
+│   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
+├── Refused                   well-formed, but the rules say no
+│   ├── PersonaExists
+│   ├── VersionNeverServed · VersionUnsound · NothingToRollBackTo
+│   ├── NotPassed             a promotion without a PASS
+│   ├── ReportsNotComparable
+│   └── NotTheAsker           a rater acting on another rater's answer
+├── Unavailable               try again, or start something first
+│   ├── DatabaseUnavailable · InferenceUnavailable · InferenceBusy · AirflowUnavailable
+│   ├── PortTaken
+│   └── SettingsMissing
+├── ArtifactError
+│   ├── AdapterCorrupt · AdapterMissing · AdapterExists
+│   ├── BaseModelMissing
+│   └── TrainingSetCorrupt
+└── TrainingError
+    ├── NoSupervisedTokens
+    ├── ModuleMatchesNothing
+    ├── NothingToLearn
+    └── RunBusy
+"""
+
+
+class PersonaLoopError(Exception):
+    """Base of the tree: its text is one sentence that says what happened and what to do."""
+
+
+class InvalidInput(PersonaLoopError):
+    pass
+
+
+class InvalidSlug(InvalidInput):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"{slug[:60]!r} is not a persona slug: use 2 to 40 lower-case letters, digits and hyphens, "
+            "starting with a letter."
+        )
+
+
+class EmptyText(InvalidInput):
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"The {field} is empty: write something in it and send it again.")
+
+
+class TextTooLong(InvalidInput):
+    def __init__(self, field: str, *, length: int, limit: int) -> None:
+        self.field, self.length, self.limit = field, length, limit
+        super().__init__(
+            f"The {field} has {length:,} characters and the limit is {limit:,}: shorten it and send it again."
+        )
+
+
+class ForbiddenCharacter(InvalidInput):
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"The {field} contains a NUL character, which cannot be stored: remove it.")
+
+
+class StarsOutOfRange(InvalidInput):
+    def __init__(self, stars: int) -> None:
+        self.stars = stars
+        super().__init__(f"A rating of {stars} does not exist: choose 1, 2, 3, 4 or 5 stars.")
+
+
+class InvalidTemplate(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The prompt template cannot be used ({reason}): it may contain {{domain}} and {{audience}} "
+            "and no other braces."
+        )
+
+
+class InvalidRecord(InvalidInput):
+    def __init__(self, line: int, reason: str) -> None:
+        self.line, self.reason = line, reason
+        super().__init__(f"Line {line} cannot be read ({reason}): correct it and import the file again.")
+
+
+class InvalidRecipe(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The recipe cannot be composed: {reason}")
+
+
+class InvalidPolicy(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The policy cannot be used: {reason}")
+
+
+class NotFound(PersonaLoopError):
+    pass
+
+
+class UnknownPersona(NotFound):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"There is no persona {slug[:60]!r}: `persona-loop persona list` shows those there are."
+        )
+
+
+class UnknownAnswer(NotFound):
+    def __init__(self, answer_id: object) -> None:
+        self.answer_id = answer_id
+        super().__init__("There is no such answer: open it again from your history.")
+
+
+class UnknownVersion(NotFound):
+    def __init__(self, slug: str, version: object) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Persona {slug!r} has no version {version}: `persona-loop versions {slug}` shows those it has."
+        )
+
+
+class UnknownRecord(NotFound):
+    """A training set, run, report or decision asked for by an id that does not exist."""
+
+    def __init__(self, kind: str, record_id: object) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(f"There is no {kind} {record_id}: `persona-loop status` shows the newest ones.")
+
+
+class Refused(PersonaLoopError):
+    pass
+
+
+class PersonaExists(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"There is already a persona {slug!r}: choose another slug.")
+
+
+class VersionNeverServed(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} never served anyone, so it cannot be put back: "
+            "choose one that the ledger names, or promote it through the gate."
+        )
+
+
+class VersionUnsound(Refused):
+    def __init__(self, slug: str, version: int, reason: str) -> None:
+        self.slug, self.version, self.reason = slug, version, reason
+        super().__init__(
+            f"Version {version} of {slug!r} is marked unsound ({reason}): choose another version."
+        )
+
+
+class NothingToRollBackTo(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"Persona {slug!r} is served by its plain base already: there is nothing before it.")
+
+
+class NotPassed(Refused):
+    def __init__(self, decision_id: int, verdict: str) -> None:
+        self.decision_id, self.verdict = decision_id, verdict
+        super().__init__(
+            f"Decision {decision_id} is {verdict}, and only PASS may be promoted: "
+            f"`persona-loop gate --show {decision_id}` says what was missing."
+        )
+
+
+class ReportsNotComparable(Refused):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"These reports cannot be compared ({reason}): evaluate both again on one suite.")
+
+
+class NotTheAsker(Refused):
+    def __init__(self) -> None:
+        super().__init__("This answer belongs to another rater: open one of your own answers.")
+
+
+class Unavailable(PersonaLoopError):
+    pass
+
+
+class DatabaseUnavailable(Unavailable):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"The database at {where} does not answer: start the service with `make up`, "
+            "or check DATABASE_URL."
+        )
+
+
+class InferenceUnavailable(Unavailable):
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(
+            f"The inference server at {url} does not answer: wait until it has loaded, "
+            "or start the service with `make up`."
+        )
+
+
+class InferenceBusy(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("The inference server has a full queue: try again in a few seconds.")
+
+
+class PortTaken(Unavailable):
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.port = name, port
+        super().__init__(
+            f"Port {port} is taken by another program: stop that program, or set {name} to a free port."
+        )
+
+
+class SettingsMissing(Unavailable):
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(
+            f"These settings are missing or wrong: {', '.join(names)}. "
+            "`make up` generates the secrets; set the others in the environment."
+        )
+
+
+class AirflowUnavailable(Unavailable):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"Airflow at {url} does not answer ({reason}): start the service with `make up`.")
+
+
+class ArtifactError(PersonaLoopError):
+    pass
+
+
+class AdapterCorrupt(ArtifactError):
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(
+            f"Adapter {name} is damaged ({reason}) and will not be served: "
+            "restore it from a backup or roll back to another version."
+        )
+
+
+class AdapterMissing(ArtifactError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The adapter store holds no adapter {name}: restore it from a backup.")
+
+
+class AdapterExists(ArtifactError):
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(f"The adapter store already holds {place}, and what it holds is never replaced.")
+
+
+class BaseModelMissing(ArtifactError):
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(
+            f"The base model {name!r} cannot be loaded ({reason}): set BASE_MODEL to a model folder "
+            "or a hub name this machine can reach."
+        )
+
+
+class TrainingSetCorrupt(ArtifactError):
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(
+            f"The training set at {place} does not match its digest: assemble it again under a new cutoff."
+        )
+
+
+class TrainingError(PersonaLoopError):
+    pass
+
+
+class NoSupervisedTokens(TrainingError):
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        super().__init__(
+            f"None of the {rows} rows has a token to learn from after rendering: check the chat template "
+            "and training.max_length."
+        )
+
+
+class ModuleMatchesNothing(TrainingError):
+    def __init__(self, modules: tuple[str, ...], available: tuple[str, ...]) -> None:
+        self.modules, self.available = modules, available
+        super().__init__(
+            f"lora.target_modules names {', '.join(modules)}, which this base does not have: "
+            f"choose among {', '.join(available)} or all-linear."
+        )
+
+
+class NothingToLearn(TrainingError):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"There is nothing to learn from this training set: {reason}.")
+
+
+class RunBusy(TrainingError):
+    def __init__(self, run_id: int) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"Training run {run_id} is being worked on by another process: wait for it to end."
+        )
