@@ -1,0 +1,78 @@
+"""Settings, read once from the environment at an edge (CLI, DAG task, web app, inference server).
+
+Secrets are generated on first start into `var/secrets.env` (see `services.operations.secrets`) and read from there
+when the environment does not set them. Nothing else reads environment variables.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.errors import SettingsMissing
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS_FILE = "secrets.env"
+
+
+class Settings(BaseSettings):
+    """Every variable of persona-loop, by the name it has in the environment (upper case)."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    var_dir: Path = ROOT / "var"
+    database_url: SecretStr | None = None  # unset: the embedded PostgreSQL under var_dir
+    adapter_store: str = ""  # unset: file://{var_dir}/adapters
+
+    base_model: str = str(ROOT / "base_model")  # hub name or folder
+    base_revision: str = "main"
+    recipe: str = ""  # unset: "embedded" for the embedded base, "default" for any other
+
+    feedback_host: str = "127.0.0.1"
+    feedback_port: int = 8000
+    feedback_threads: int = 32
+    inference_port: int = 8001
+    inference_url: str = ""  # unset: this machine's inference_port
+    inference_queue_limit: int = 256
+    inference_batch_size: int = 32
+    airflow_port: int = 8080
+    airflow_url: str = ""  # unset: this machine's airflow_port
+
+    nightly_cron: str = "0 2 * * *"
+    nightly_timezone: str = "UTC"
+
+    secret_key: SecretStr  # signs rater cookies
+    inference_token: SecretStr
+    airflow_password: SecretStr
+    airflow_jwt_secret: SecretStr
+    airflow_fernet_key: SecretStr
+    database_password: SecretStr
+
+    @cached_property
+    def store_url(self) -> str:
+        return self.adapter_store or f"file://{self.var_dir.resolve() / 'adapters'}"
+
+    @cached_property
+    def inference_endpoint(self) -> str:
+        return self.inference_url or f"http://127.0.0.1:{self.inference_port}"
+
+    @cached_property
+    def airflow_endpoint(self) -> str:
+        return self.airflow_url or f"http://127.0.0.1:{self.airflow_port}"
+
+    @cached_property
+    def recipe_name(self) -> str:
+        embedded = Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
+        return self.recipe or ("embedded" if embedded else "default")
+
+
+def read_settings() -> Settings:
+    """The settings of this process; SettingsMissing names everything that is missing or wrong at once."""
+    var_dir = Path(os.environ.get("VAR_DIR", ROOT / "var"))
+    try:
+        return Settings(_env_file=var_dir / SECRETS_FILE)
+    except ValidationError as error:
+        names = sorted({str(part["loc"][0]).upper() for part in error.errors()})
+        raise SettingsMissing(tuple(names)) from error
