@@ -19,10 +19,10 @@ PersonaLoopError
 │   └── NotTheAsker           a rater acting on another rater's answer
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · InferenceUnavailable · InferenceBusy · AirflowUnavailable
-│   ├── PortTaken
+│   ├── PortTaken · AdapterStoreUnavailable
 │   └── SettingsMissing
 ├── ArtifactError
-│   ├── AdapterCorrupt · AdapterMissing · AdapterExists
+│   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
 │   ├── BaseModelMissing
 │   └── TrainingSetCorrupt
 └── TrainingError
@@ -57,10 +57,10 @@ class EmptyText(InvalidInput):
 
 
 class TextTooLong(InvalidInput):
-    def __init__(self, field: str, *, length: int, limit: int) -> None:
-        self.field, self.length, self.limit = field, length, limit
+    def __init__(self, field: str, *, length: int, limit: int, unit: str = "characters") -> None:
+        self.field, self.length, self.limit, self.unit = field, length, limit, unit
         super().__init__(
-            f"The {field} has {length:,} characters and the limit is {limit:,}: shorten it and send it again."
+            f"The {field} has {length:,} {unit} and the limit is {limit:,}: shorten it and send it again."
         )
 
 
@@ -240,6 +240,12 @@ class AirflowUnavailable(Unavailable):
         super().__init__(f"Airflow at {url} does not answer ({reason}): start the service with `make up`.")
 
 
+class AdapterStoreUnavailable(Unavailable):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"The adapter store at {url} cannot be opened ({reason}): check ADAPTER_STORE.")
+
+
 class ArtifactError(PersonaLoopError):
     pass
 
@@ -263,6 +269,17 @@ class AdapterExists(ArtifactError):
     def __init__(self, place: str) -> None:
         self.place = place
         super().__init__(f"The adapter store already holds {place}, and what it holds is never replaced.")
+
+
+class AdapterRefused(ArtifactError):
+    """A folder offered to the store that is not a finished adapter in safetensors."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"The adapter in {place} cannot be published ({reason}): train it again, the store takes "
+            "finished PEFT folders in safetensors only."
+        )
 
 
 class BaseModelMissing(ArtifactError):
@@ -313,6 +330,4 @@ class NothingToLearn(TrainingError):
 class RunBusy(TrainingError):
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
-        super().__init__(
-            f"Training run {run_id} is being worked on by another process: wait for it to end."
-        )
+        super().__init__(f"Training run {run_id} is being worked on by another process: wait for it to end.")

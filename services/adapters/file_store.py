@@ -1,0 +1,174 @@
+"""The adapter store behind fsspec: `file://`, `s3://`, `gs://`. Layout and contract are in `store`.
+
+On a local disk a version appears by one rename, under a lock that the publishers of a persona share.
+An object store has no rename: there the manifest is uploaded last, as an object that may not exist
+yet, and until then the folder does not exist for readers and a retry overwrites it. Two publishers
+must not offer different bytes for one number to an object store at the same time; a training run's
+own lock keeps them apart.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+from safetensors import SafetensorError, safe_open
+
+from services.adapters.digests import (
+    ADAPTER_FILES,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    canonical_config,
+    sha256_of,
+)
+from services.adapters.disk import locked, replace_folder
+from services.adapters.manifests import (
+    MANIFEST_FILE,
+    make_manifest,
+    persona_of,
+    read_manifest,
+    write_manifest,
+)
+from services.adapters.store import AdapterName, Manifest
+from services.domain.personas import PersonaSlug, parse_slug
+from services.errors import (
+    AdapterCorrupt,
+    AdapterExists,
+    AdapterMissing,
+    AdapterRefused,
+    AdapterStoreUnavailable,
+)
+
+_VERSION_FOLDER = re.compile(r"v(\d{4,})")
+
+
+class FileAdapterStore:
+    """An AdapterStore at a URL that fsspec can open; AdapterStoreUnavailable when it cannot."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise AdapterStoreUnavailable(url, str(error)) from error
+        self._root = PurePosixPath(root)
+
+    def publish(
+        self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
+    ) -> Manifest:
+        """See AdapterStore; AdapterRefused when the folder is not a finished adapter in safetensors."""
+        target = self._folder(parse_slug(persona), number)
+        if number < 1:
+            raise AdapterRefused(str(folder), "versions are numbered from 1")
+        contents = _read_finished(folder)
+        digests = {name: sha256_of(content) for name, content in contents.items()}
+        offered = make_manifest(digests, persona=persona, number=number, provenance=provenance)
+        contents[MANIFEST_FILE] = write_manifest(offered)
+        if self._manifest(persona, number) is None:
+            self._write(target, contents)
+        stored = self._manifest(persona, number)
+        if stored is None or stored.digest != offered.digest:
+            raise AdapterExists(f"{persona}/{target.name}")
+        return stored
+
+    def manifest(self, name: AdapterName) -> Manifest:
+        """See AdapterStore; AdapterCorrupt when no manifest has the name and one cannot be read."""
+        persona = persona_of(name)
+        damaged: AdapterCorrupt | None = None
+        for number in self._numbers(persona):
+            try:
+                found = self._manifest(persona, number)
+            except AdapterCorrupt as error:
+                damaged = error
+                continue
+            if found is not None and found.name == name:
+                return found
+        if damaged is not None:
+            raise AdapterCorrupt(name, f"{damaged.name}: {damaged.reason}")
+        raise AdapterMissing(name)
+
+    def fetch(self, name: AdapterName, *, into: Path) -> Path:
+        """See AdapterStore: `into` is a cache; what it holds is checked too and replaced if damaged."""
+        manifest = self.manifest(name)
+        cached = into / name
+        with locked(into):
+            if not _is_sound(cached, manifest):
+                replace_folder(cached, self._download(manifest))
+        return cached
+
+    def _download(self, manifest: Manifest) -> dict[str, bytes]:
+        folder = self._folder(manifest.persona, manifest.number)
+        contents = {}
+        for file, digest in manifest.files.items():
+            content = self._read(folder / file)
+            if content is None:
+                raise AdapterCorrupt(manifest.name, f"{file} is missing")
+            if sha256_of(content) != digest:
+                raise AdapterCorrupt(manifest.name, f"{file} does not match its digest")
+            contents[file] = content
+        return contents
+
+    def _write(self, target: PurePosixPath, contents: Mapping[str, bytes]) -> None:
+        """Put a version where none is; leaves it alone if another publisher was faster."""
+        if isinstance(self._files, LocalFileSystem):
+            with locked(Path(target.parent)):
+                if self._read(target / MANIFEST_FILE) is None:
+                    replace_folder(Path(target), contents)
+            return
+        for name, content in contents.items():
+            mode = "create" if name == MANIFEST_FILE else "overwrite"
+            try:
+                self._files.pipe_file(str(target / name), content, mode=mode)
+            except FileExistsError:
+                return
+
+    def _manifest(self, persona: PersonaSlug, number: int) -> Manifest | None:
+        raw = self._read(self._folder(persona, number) / MANIFEST_FILE)
+        return None if raw is None else read_manifest(raw, persona=persona, number=number)
+
+    def _numbers(self, persona: PersonaSlug) -> list[int]:
+        """The numbers of a persona's folders, newest first, whole or not."""
+        try:
+            entries = cast("list[str]", self._files.ls(str(self._root / persona), detail=False))
+        except FileNotFoundError:
+            return []
+        names = (_VERSION_FOLDER.fullmatch(PurePosixPath(entry).name) for entry in entries)
+        return sorted((int(name[1]) for name in names if name), reverse=True)
+
+    def _read(self, path: PurePosixPath) -> bytes | None:
+        try:
+            return cast("bytes", self._files.cat_file(str(path)))
+        except FileNotFoundError:
+            return None
+
+    def _folder(self, persona: PersonaSlug, number: int) -> PurePosixPath:
+        return self._root / persona / f"v{number:04d}"
+
+
+def _read_finished(folder: Path) -> dict[str, bytes]:
+    """The files of a finished PEFT folder, its configuration made canonical; AdapterRefused otherwise."""
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    missing, others = set(ADAPTER_FILES) - found, found - set(ADAPTER_FILES)
+    if missing:
+        raise AdapterRefused(str(folder), f"{min(missing)} is missing")
+    if others:
+        raise AdapterRefused(str(folder), f"{min(others)} does not belong in an adapter")
+    try:
+        with safe_open(folder / WEIGHTS_FILE, framework="numpy") as weights:
+            empty = not list(weights.keys())
+    except SafetensorError as error:
+        raise AdapterRefused(str(folder), f"{WEIGHTS_FILE} is not a safetensors file") from error
+    if empty:
+        raise AdapterRefused(str(folder), f"{WEIGHTS_FILE} holds no weights")
+    contents = {name: (folder / name).read_bytes() for name in ADAPTER_FILES}
+    contents[CONFIG_FILE] = canonical_config(contents[CONFIG_FILE])
+    return contents
+
+
+def _is_sound(cached: Path, manifest: Manifest) -> bool:
+    for file, digest in manifest.files.items():
+        path = cached / file
+        if not path.is_file() or sha256_of(path.read_bytes()) != digest:
+            return False
+    return True
