@@ -1,4 +1,4 @@
-"""Every error of persona-loop, as one tree. Nothing here knows HTTP or exit codes; edges map classes to those.
+"""Every error of persona-loop, as one tree. Nothing here knows HTTP or exit codes; edges map classes.
 
 PersonaLoopError
 ├── InvalidInput              what a person sent cannot be used as it is

@@ -1,0 +1,91 @@
+"""Loads the base model and its tokenizer from a folder or by hub name: the same 4 bits everywhere (torch).
+
+NF4 with double quantisation and bf16 compute, on GPU and CPU alike. Adapters are put on it by the trainer
+and the server; nothing here generates or trains.
+"""
+
+from pathlib import Path
+
+import torch
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from services.errors import BaseModelMissing
+
+# What from_pretrained raises for a folder or name that holds no usable model.
+_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
+
+
+def quantisation() -> BitsAndBytesConfig:
+    """The one quantisation of this project: trainer and server see equal 4-bit values."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
+    """The tokenizer, with a pad token (unk or eos where it has none); BaseModelMissing when there is none."""
+    _check_folder(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+    except _UNLOADABLE as error:
+        raise BaseModelMissing(name, _first_line(error)) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
+
+
+def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
+    """The base in 4 bits, on the GPU when there is one; BaseModelMissing when there is none.
+
+    `attention` is transformers' name of an implementation, or "auto": the one that was fastest on this
+    kind of device (eager on CPU at small sizes, sdpa on GPU).
+    """
+    _check_folder(name)
+    chosen = ("sdpa" if device().type == "cuda" else "eager") if attention == "auto" else attention
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            name,
+            revision=revision,
+            quantization_config=quantisation(),
+            device_map={"": device()},
+            dtype=torch.bfloat16,
+            attn_implementation=chosen,
+            use_safetensors=True,
+        )
+    except _UNLOADABLE as error:
+        raise BaseModelMissing(name, _first_line(error)) from error
+    return model
+
+
+def context_length(model: PreTrainedModel) -> int:
+    """Tokens of prompt and answer together that the model was made for."""
+    return int(model.config.get_text_config().max_position_embeddings)
+
+
+def _check_folder(name: str) -> None:
+    """A name written as a path must be a model folder: the library would take it for a hub name."""
+    folder = Path(name)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise BaseModelMissing(name, "the folder holds no config.json")
+    if (folder.is_absolute() or name.startswith(".")) and not folder.is_dir():
+        raise BaseModelMissing(name, "there is no such folder")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200].rstrip(".") if text else type(error).__name__
