@@ -18,7 +18,7 @@ PersonaLoopError
 │   ├── ReportsNotComparable
 │   └── NotTheAsker           a rater acting on another rater's answer
 ├── Unavailable               try again, or start something first
-│   ├── DatabaseUnavailable · InferenceUnavailable · InferenceBusy · AirflowUnavailable
+│   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · InferenceUnavailable · InferenceBusy · AirflowUnavailable
 │   ├── PortTaken · AdapterStoreUnavailable
 │   └── SettingsMissing
 ├── ArtifactError
@@ -201,6 +201,12 @@ class DatabaseUnavailable(Unavailable):
             f"The database at {where} does not answer: start the service with `make up`, "
             "or check DATABASE_URL."
         )
+
+
+class EmbeddedDatabaseFailed(Unavailable):
+    def __init__(self, data: str, reason: str, log: str) -> None:
+        self.data, self.reason, self.log = data, reason, log
+        super().__init__(f"The embedded PostgreSQL of {data} failed ({reason}): read {log}.")
 
 
 class InferenceUnavailable(Unavailable):

@@ -13,9 +13,7 @@ from services.errors import InvalidInput, InvalidSlug, InvalidTemplate
 
 PersonaSlug = NewType("PersonaSlug", str)
 
-DEFAULT_SYSTEM_TEMPLATE = (
-    "You are an expert in {domain}. You are answering a question for a {audience}."
-)
+DEFAULT_SYSTEM_TEMPLATE = "You are an expert in {domain}. You are answering a question for a {audience}."
 DEFAULT_DOMAIN = "general knowledge"
 DEFAULT_AUDIENCE = "general reader"
 AUDIENCES = ("student", "general reader", "scientist", "professional", "educator")

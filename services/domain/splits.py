@@ -38,7 +38,5 @@ def assign_split(persona: PersonaSlug, key: str, *, holdout_percent: int) -> Spl
 
 
 def _digest(*fields: str) -> str:
-    normalised = (
-        " ".join(unicodedata.normalize("NFKC", field).casefold().split()) for field in fields
-    )
+    normalised = (" ".join(unicodedata.normalize("NFKC", field).casefold().split()) for field in fields)
     return hashlib.sha256("\x1f".join(normalised).encode()).hexdigest()

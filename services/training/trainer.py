@@ -22,9 +22,7 @@ class TrainingJob:
 
 
 class Trainer(Protocol):
-    def train(
-        self, job: TrainingJob, *, progress: Callable[[Progress], None]
-    ) -> TrainedAdapter:
+    def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
         """Train from the newest checkpoint in the workdir, or from the base.
 
         Raises TrainingError when nothing can be learnt, BaseModelMissing when there is no base.

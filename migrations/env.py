@@ -1,0 +1,16 @@
+"""Alembic's entry: runs the migrations on the connection that services.db.migrate hands over."""
+
+from alembic import context
+
+from services.db import feedback_tables, lineage_tables  # noqa: F401  (they register their tables)
+from services.db.base import Base
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    transaction_per_migration=True,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

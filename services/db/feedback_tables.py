@@ -1,0 +1,203 @@
+"""Tables of what people ask and say: personas, raters, conversations, questions, answers, and the journals of
+feedback. Ratings, corrections and comments are append-only; `current_ratings` points at what counts now.
+"""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from services.db.base import Base, JsonObject
+from services.domain.personas import AnswerFormat, GenerationSettings, Persona, PersonaSlug
+
+
+class PersonaRow(Base):
+    __tablename__ = "personas"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    display_name: Mapped[str]
+    system_template: Mapped[str]
+    answer_format: Mapped[str]
+    markers: Mapped[list[str]]
+    generation: Mapped[JsonObject]
+    example_policy: Mapped[JsonObject]
+    gate_policy: Mapped[JsonObject]
+    recipe: Mapped[str]  # a recipe's name; empty: the one the settings choose for the base
+    recipe_overrides: Mapped[list[str]]
+    created_at: Mapped[datetime]
+
+    def as_persona(self) -> Persona:
+        return Persona(
+            slug=PersonaSlug(self.slug),
+            display_name=self.display_name,
+            system_template=self.system_template,
+            answer_format=AnswerFormat(self.answer_format),
+            markers=tuple(self.markers),
+            generation=GenerationSettings(**self.generation),
+        )
+
+
+class RaterRow(Base):
+    __tablename__ = "raters"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    created_at: Mapped[datetime]
+
+
+class ConversationRow(Base):
+    """Turns of one rater with one persona: the unit by which evidence is clustered."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), index=True)
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), index=True)
+    created_at: Mapped[datetime]
+
+
+class PromptSplitRow(Base):
+    """Drawn once when a prompt is first seen; never recomputed, never updated."""
+
+    __tablename__ = "prompt_splits"
+
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), primary_key=True)
+    split_key: Mapped[str] = mapped_column(primary_key=True)
+    split: Mapped[str]
+    assigned_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("split IN ('train', 'holdout')", name="split_known"),)
+
+
+class QuestionRow(Base):
+    __tablename__ = "questions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id"), index=True)
+    text: Mapped[str]
+    context: Mapped[str]
+    domain: Mapped[str]
+    audience: Mapped[str]
+    prompt_key: Mapped[str]
+    split_key: Mapped[str]
+    asked_at: Mapped[datetime]
+
+    conversation: Mapped[ConversationRow] = relationship()
+
+
+class AnswerRow(Base):
+    """What a persona said, stamped by the server with what made it."""
+
+    __tablename__ = "answers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"), index=True)
+    adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"), index=True)
+    served_name: Mapped[str]
+    text: Mapped[str]
+    prompt_version: Mapped[str]
+    generation: Mapped[JsonObject]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    finish_reason: Mapped[str]
+    latency_ms: Mapped[int]
+    accepted_at: Mapped[datetime]  # when the ask was taken in and its version chosen
+    created_at: Mapped[datetime]
+
+    question: Mapped[QuestionRow] = relationship()
+
+
+class RatingRow(Base):
+    """Journal: one row for each time a rater said something new about an answer."""
+
+    __tablename__ = "ratings"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
+    stars: Mapped[int]
+    submission: Mapped[UUID] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (
+        CheckConstraint("stars BETWEEN 1 AND 5", name="stars_range"),
+        Index(None, "answer_id", "rater_id", "id"),
+    )
+
+
+class CurrentRatingRow(Base):
+    __tablename__ = "current_ratings"
+
+    answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"), primary_key=True)
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), primary_key=True)
+    rating_id: Mapped[int] = mapped_column(ForeignKey("ratings.id"), unique=True)
+
+
+class CorrectionRow(Base):
+    """Journal: a rater's better text for an answer; the newest of a rater counts."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
+    text: Mapped[str]
+    submission: Mapped[UUID] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (Index(None, "answer_id", "rater_id", "id"),)
+
+
+class CommentRow(Base):
+    """Journal: free words about an answer; read by people, never by training."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
+    text: Mapped[str]
+    submission: Mapped[UUID] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "answer_id", "rater_id", "id"),)
+
+
+class SeedExampleRow(Base):
+    """A demonstration imported from a file, not said by a rater; ranks below anything a rater said."""
+
+    __tablename__ = "seed_examples"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    text: Mapped[str]
+    context: Mapped[str]
+    domain: Mapped[str]
+    audience: Mapped[str]
+    completion: Mapped[str]
+    prompt_key: Mapped[str]
+    split_key: Mapped[str]
+    digest: Mapped[str]
+    imported_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("persona_id", "digest"),)
+
+
+class EvaluationItemRow(Base):
+    """A question with a known answer that needs no rating; asked only to judge, never trained on."""
+
+    __tablename__ = "evaluation_items"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    text: Mapped[str]
+    context: Mapped[str]
+    domain: Mapped[str]
+    audience: Mapped[str]
+    reference: Mapped[str]
+    answer_key: Mapped[str]
+    prompt_key: Mapped[str]
+    split_key: Mapped[str]
+    imported_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("persona_id", "prompt_key"),)

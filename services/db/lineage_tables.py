@@ -1,0 +1,176 @@
+"""Tables of what the loop made of the feedback: training sets, runs, adapter versions, reports, decisions,
+and the append-only ledger of promotions. Each row names what it came from.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from services.db.base import Base, JsonObject
+from services.db.feedback_tables import PersonaRow
+
+
+class TrainingSetRow(Base):
+    """A frozen set: (persona, cutoff, policy digest) names it, `digest` is the SHA-256 of its file."""
+
+    __tablename__ = "training_sets"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    cutoff: Mapped[datetime]
+    policy: Mapped[JsonObject]
+    policy_digest: Mapped[str]
+    digest: Mapped[str]
+    path: Mapped[str]  # relative to VAR_DIR
+    row_count: Mapped[int]
+    counts: Mapped[JsonObject]  # rows by source
+    dropped: Mapped[JsonObject]  # rows by drop reason
+    created_at: Mapped[datetime]
+
+    persona: Mapped[PersonaRow] = relationship()
+    __table_args__ = (
+        UniqueConstraint("persona_id", "cutoff", "policy_digest", name="training_sets_inputs_uq"),
+    )
+
+
+class TrainingRunRow(Base):
+    """One attempt to learn one set with one recipe from one starting point; retried in place."""
+
+    __tablename__ = "training_runs"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    training_set_id: Mapped[int] = mapped_column(ForeignKey("training_sets.id"))
+    recipe: Mapped[JsonObject]
+    recipe_digest: Mapped[str]
+    starting_digest: Mapped[str]  # digest of the adapter it starts from; empty: a fresh one
+    state: Mapped[str]
+    step: Mapped[int] = mapped_column(server_default=text("0"))
+    total_steps: Mapped[int] = mapped_column(server_default=text("0"))
+    loss: Mapped[float | None]
+    supervised_tokens: Mapped[int | None]
+    error: Mapped[str | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    training_set: Mapped[TrainingSetRow] = relationship()
+    __table_args__ = (
+        UniqueConstraint(
+            "training_set_id", "recipe_digest", "starting_digest", name="training_runs_inputs_uq"
+        ),
+        CheckConstraint("state IN ('running', 'succeeded', 'failed')", name="state_known"),
+    )
+
+
+class AdapterVersionRow(Base):
+    """An immutable version of a persona. Number 0 is the plain base: there from the start, without files."""
+
+    __tablename__ = "adapter_versions"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    number: Mapped[int]
+    digest: Mapped[str | None]
+    name: Mapped[str]  # the immutable serving name
+    training_run_id: Mapped[int | None] = mapped_column(ForeignKey("training_runs.id"), unique=True)
+    provenance: Mapped[JsonObject]
+    created_at: Mapped[datetime]
+    unsound_at: Mapped[datetime | None]
+    unsound_reason: Mapped[str | None]
+
+    persona: Mapped[PersonaRow] = relationship()
+    __table_args__ = (
+        UniqueConstraint("persona_id", "number"),
+        CheckConstraint("(number = 0) = (digest IS NULL)", name="only_the_base_has_no_digest"),
+    )
+
+
+class EvaluationSuiteRow(Base):
+    """The frozen items one evaluation asked, named by their content."""
+
+    __tablename__ = "evaluation_suites"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    items: Mapped[list[JsonObject]]
+    created_at: Mapped[datetime]
+
+
+class EvaluationReportRow(Base):
+    __tablename__ = "evaluation_reports"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"))
+    suite_digest: Mapped[str] = mapped_column(ForeignKey("evaluation_suites.digest"))
+    prompt_version: Mapped[str]
+    settings_digest: Mapped[str]  # base model and generation settings it was asked under
+    metrics: Mapped[list[JsonObject]]
+    items: Mapped[list[JsonObject]]
+    created_at: Mapped[datetime]
+
+    version: Mapped[AdapterVersionRow] = relationship()
+    __table_args__ = (
+        UniqueConstraint(
+            "adapter_version_id",
+            "suite_digest",
+            "prompt_version",
+            "settings_digest",
+            name="evaluation_reports_conditions_uq",
+        ),
+    )
+
+
+class GateDecisionRow(Base):
+    __tablename__ = "gate_decisions"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    candidate_report_id: Mapped[int] = mapped_column(ForeignKey("evaluation_reports.id"))
+    champion_report_id: Mapped[int] = mapped_column(ForeignKey("evaluation_reports.id"))
+    policy: Mapped[JsonObject]
+    policy_digest: Mapped[str]
+    verdict: Mapped[str]
+    checks: Mapped[list[JsonObject]]
+    created_at: Mapped[datetime]
+
+    candidate_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[candidate_report_id])
+    champion_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[champion_report_id])
+    __table_args__ = (
+        UniqueConstraint(
+            "candidate_report_id",
+            "champion_report_id",
+            "policy_digest",
+            name="gate_decisions_inputs_uq",
+        ),
+        CheckConstraint("verdict IN ('PASS', 'FAIL', 'INSUFFICIENT')", name="verdict_known"),
+    )
+
+
+class PromotionRow(Base):
+    """The ledger: from `at` on, this version serves this persona. A trigger refuses updates and deletes."""
+
+    __tablename__ = "promotions"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
+    adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"))
+    kind: Mapped[str]
+    decision_id: Mapped[int | None] = mapped_column(ForeignKey("gate_decisions.id"))
+    actor: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+    version: Mapped[AdapterVersionRow] = relationship()
+    __table_args__ = (
+        UniqueConstraint("decision_id", "kind"),
+        CheckConstraint("kind IN ('full', 'rollback', 'reinstate')", name="kind_known"),
+        CheckConstraint("kind <> 'full' OR decision_id IS NOT NULL", name="full_needs_a_decision"),
+        Index("promotions_newest_ix", "persona_id", text("id DESC")),
+    )

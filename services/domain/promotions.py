@@ -1,0 +1,78 @@
+"""Who serves: the champion, and where a rollback leads, derived from a persona's ledger of promotions alone."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.domain.personas import PersonaSlug
+from services.errors import NothingToRollBackTo, VersionNeverServed, VersionUnsound
+
+BASE_VERSION = 0
+
+
+class PromotionKind(StrEnum):
+    FULL = "full"
+    ROLLBACK = "rollback"
+    REINSTATE = "reinstate"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One row of the ledger: from `at` on, `version` serves."""
+
+    version: int
+    kind: PromotionKind
+    at: datetime
+
+
+def champion(history: Sequence[Promotion]) -> int:
+    """The version that serves now, given the ledger oldest first: the last row's, or the plain base."""
+    return history[-1].version if history else BASE_VERSION
+
+
+def rollback_target(
+    history: Sequence[Promotion], to_version: int | None, *, persona: PersonaSlug, unsound: Collection[int]
+) -> int:
+    """The version a rollback (or reinstate) puts in place.
+
+    Named: that version, if it once served and is sound. Not named: the version that served before the champion
+    came, skipping unsound ones; the plain base at the end of that line.
+    Raises NothingToRollBackTo, VersionNeverServed, VersionUnsound.
+    """
+    now = champion(history)
+    served = {BASE_VERSION, *(promotion.version for promotion in history)}
+    if to_version is not None:
+        if to_version not in served or to_version == now:
+            raise VersionNeverServed(persona, to_version)
+        if to_version in unsound:
+            raise VersionUnsound(persona, to_version, "its files failed their check")
+        return to_version
+    for candidate in _line_of(history)[-2::-1]:
+        if candidate not in unsound:
+            return candidate
+    if now == BASE_VERSION:
+        raise NothingToRollBackTo(persona)
+    return BASE_VERSION
+
+
+def newest_sound(history: Sequence[Promotion], *, unsound: Collection[int]) -> int:
+    """The version to fall back to when the champion's files fail: the newest that once served and is sound."""
+    for promotion in reversed(history):
+        if promotion.version not in unsound:
+            return promotion.version
+    return BASE_VERSION
+
+
+def _line_of(history: Sequence[Promotion]) -> list[int]:
+    """Versions by which the champion got here: a promotion extends the line, a rollback cuts it back.
+
+    So rolling back twice goes two steps back instead of forth and back between two versions.
+    """
+    line = [BASE_VERSION]
+    for promotion in history:
+        if promotion.version in line:
+            del line[line.index(promotion.version) + 1 :]
+        else:
+            line.append(promotion.version)
+    return line

@@ -1,0 +1,151 @@
+"""Reading for pages: a rater's history, one answer with what its rater said of it, the personas to choose from.
+
+Each page is one SQL statement. Nothing here writes.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from services.db.feedback_tables import (
+    AnswerRow,
+    CommentRow,
+    ConversationRow,
+    CorrectionRow,
+    CurrentRatingRow,
+    PersonaRow,
+    QuestionRow,
+    RatingRow,
+)
+from services.db.lineage_tables import AdapterVersionRow
+from services.domain.conversation import Question
+from services.domain.personas import PersonaSlug
+from services.errors import NotTheAsker, UnknownAnswer
+from services.feedback.recording import AnswerId, RaterId
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """One answer as its asker sees it; stars, correction and comment are None until given."""
+
+    id: AnswerId
+    persona: PersonaSlug
+    persona_name: str
+    question: Question
+    text: str
+    version: int
+    served_name: str
+    prompt_version: str
+    seed: int
+    latency_ms: int
+    asked_at: datetime
+    stars: int | None
+    correction: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaChoice:
+    slug: PersonaSlug
+    display_name: str
+
+
+def list_personas(session: Session) -> list[PersonaChoice]:
+    rows = session.execute(select(PersonaRow.slug, PersonaRow.display_name).order_by(PersonaRow.display_name))
+    return [PersonaChoice(PersonaSlug(row.slug), row.display_name) for row in rows]
+
+
+def history(session: Session, *, rater: RaterId, limit: int = 50) -> list[AnswerView]:
+    """The rater's own answers, newest first."""
+    statement = (
+        _answers().where(ConversationRow.rater_id == rater).order_by(AnswerRow.created_at.desc()).limit(limit)
+    )
+    return [_view(row) for row in session.execute(statement)]
+
+
+def answer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> AnswerView:
+    """One answer; raises UnknownAnswer, or NotTheAsker when another rater asked for it."""
+    row = session.execute(_answers().where(AnswerRow.id == answer_id)).one_or_none()
+    if row is None:
+        raise UnknownAnswer(answer_id)
+    if row.ConversationRow.rater_id != rater:
+        raise NotTheAsker
+    return _view(row)
+
+
+def _answers() -> Select[Any]:
+    correction = aliased(CorrectionRow)
+    comment = aliased(CommentRow)
+    newest_correction = (
+        select(correction.text)
+        .where(correction.answer_id == AnswerRow.id, correction.rater_id == ConversationRow.rater_id)
+        .order_by(correction.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    newest_comment = (
+        select(comment.text)
+        .where(comment.answer_id == AnswerRow.id, comment.rater_id == ConversationRow.rater_id)
+        .order_by(comment.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            AnswerRow,
+            QuestionRow,
+            ConversationRow,
+            PersonaRow.slug,
+            PersonaRow.display_name,
+            AdapterVersionRow.number.label("version"),
+            RatingRow.stars.label("stars"),
+            newest_correction.label("correction"),
+            newest_comment.label("comment"),
+        )
+        .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
+        .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
+        .join(PersonaRow, ConversationRow.persona_id == PersonaRow.id)
+        .join(AdapterVersionRow, AnswerRow.adapter_version_id == AdapterVersionRow.id)
+        .outerjoin(
+            CurrentRatingRow,
+            and_(
+                CurrentRatingRow.answer_id == AnswerRow.id,
+                CurrentRatingRow.rater_id == ConversationRow.rater_id,
+            ),
+        )
+        .outerjoin(RatingRow, RatingRow.id == CurrentRatingRow.rating_id)
+    )
+
+
+def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed entities have no static type)
+    answer, question = row.AnswerRow, row.QuestionRow
+    return AnswerView(
+        id=AnswerId(answer.id),
+        persona=PersonaSlug(row.slug),
+        persona_name=row.display_name,
+        question=Question(
+            text=question.text, context=question.context, domain=question.domain, audience=question.audience
+        ),
+        text=answer.text,
+        version=row.version,
+        served_name=answer.served_name,
+        prompt_version=answer.prompt_version,
+        seed=answer.seed,
+        latency_ms=answer.latency_ms,
+        asked_at=answer.accepted_at,
+        stars=row.stars,
+        correction=row.correction,
+        comment=row.comment,
+    )
+
+
+def feedback_counts(session: Session) -> dict[str, int]:
+    """How much people said in all: answers, ratings and corrections, for status pages."""
+    return {
+        "answers": session.scalar(select(func.count()).select_from(AnswerRow)) or 0,
+        "ratings": session.scalar(select(func.count()).select_from(CurrentRatingRow)) or 0,
+        "corrections": session.scalar(select(func.count()).select_from(CorrectionRow)) or 0,
+    }

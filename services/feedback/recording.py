@@ -1,0 +1,149 @@
+"""Writing down what people ask and say. Journals are append-only; a form sent twice counts once.
+
+Generating an answer is `services.serving.answering`; reading pages is `queries`.
+"""
+
+from datetime import datetime
+from typing import NewType
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import (
+    AnswerRow,
+    CommentRow,
+    ConversationRow,
+    CorrectionRow,
+    CurrentRatingRow,
+    PersonaRow,
+    PromptSplitRow,
+    QuestionRow,
+    RaterRow,
+    RatingRow,
+)
+from services.domain.conversation import Question, check_text
+from services.domain.personas import PersonaSlug
+from services.domain.splits import Split, assign_split, prompt_key, split_key
+from services.errors import NotTheAsker, StarsOutOfRange, UnknownAnswer
+
+RaterId = NewType("RaterId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+QuestionId = NewType("QuestionId", UUID)
+AnswerId = NewType("AnswerId", UUID)
+
+CORRECTION_LIMIT = 20_000
+COMMENT_LIMIT = 4_000
+
+
+def new_rater(session: Session, *, at: datetime) -> RaterId:
+    rater = RaterRow(created_at=at)
+    session.add(rater)
+    session.flush()  # the id goes into the rater's cookie
+    return RaterId(rater.id)
+
+
+def start_conversation(
+    session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime
+) -> ConversationRow:
+    conversation = ConversationRow(persona_id=persona.id, rater_id=rater, created_at=at)
+    session.add(conversation)
+    return conversation
+
+
+def record_question(
+    session: Session, *, persona: PersonaRow, conversation: ConversationRow, question: Question, at: datetime
+) -> QuestionRow:
+    """Store a checked question, and draw its prompt's split if it was never seen before."""
+    row = QuestionRow(
+        conversation=conversation,
+        text=question.text,
+        context=question.context,
+        domain=question.domain,
+        audience=question.audience,
+        prompt_key=prompt_key(question),
+        split_key=split_key(question),
+        asked_at=at,
+    )
+    session.add(row)
+    draw_split(session, persona=persona, key=row.split_key, at=at)
+    return row
+
+
+def draw_split(session: Session, *, persona: PersonaRow, key: str, at: datetime) -> None:
+    """Draw and store the split of a prompt key unless it has one: the first draw holds for ever."""
+    percent = int(persona.example_policy["holdout_percent"])
+    split: Split = assign_split(PersonaSlug(persona.slug), key, holdout_percent=percent)
+    session.execute(
+        insert(PromptSplitRow)
+        .values(persona_id=persona.id, split_key=key, split=split.value, assigned_at=at)
+        .on_conflict_do_nothing()
+    )
+
+
+def rate(
+    session: Session, *, answer_id: AnswerId, rater: RaterId, stars: int, submission: UUID, at: datetime
+) -> None:
+    """Append a rating and make it the current one of this rater for this answer.
+
+    The same submission again changes nothing. Raises StarsOutOfRange, UnknownAnswer, NotTheAsker.
+    """
+    if stars not in range(1, 6):
+        raise StarsOutOfRange(stars)
+    _own_answer(session, answer_id, rater)
+    rating_id = session.scalar(
+        insert(RatingRow)
+        .values(answer_id=answer_id, rater_id=rater, stars=stars, submission=submission, created_at=at)
+        .on_conflict_do_nothing(index_elements=["submission"])
+        .returning(RatingRow.id)
+    )
+    if rating_id is None:
+        return
+    current = insert(CurrentRatingRow).values(answer_id=answer_id, rater_id=rater, rating_id=rating_id)
+    session.execute(
+        current.on_conflict_do_update(
+            index_elements=["answer_id", "rater_id"],
+            set_={"rating_id": rating_id},
+            where=CurrentRatingRow.rating_id < rating_id,
+        )
+    )
+
+
+def correct(
+    session: Session, *, answer_id: AnswerId, rater: RaterId, text: str, submission: UUID, at: datetime
+) -> None:
+    """Append a better answer; raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker."""
+    checked = check_text("better answer", text, limit=CORRECTION_LIMIT)
+    _own_answer(session, answer_id, rater)
+    session.execute(
+        insert(CorrectionRow)
+        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=submission, created_at=at)
+        .on_conflict_do_nothing(index_elements=["submission"])
+    )
+
+
+def comment(
+    session: Session, *, answer_id: AnswerId, rater: RaterId, text: str, submission: UUID, at: datetime
+) -> None:
+    """Append a comment; raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker."""
+    checked = check_text("comment", text, limit=COMMENT_LIMIT)
+    _own_answer(session, answer_id, rater)
+    session.execute(
+        insert(CommentRow)
+        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=submission, created_at=at)
+        .on_conflict_do_nothing(index_elements=["submission"])
+    )
+
+
+def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> None:
+    asker = session.scalar(
+        select(ConversationRow.rater_id)
+        .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
+        .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+        .where(AnswerRow.id == answer_id)
+    )
+    if asker is None:
+        raise UnknownAnswer(answer_id)
+    if asker != rater:
+        raise NotTheAsker

@@ -1,0 +1,63 @@
+"""Asking the version that serves, and falling back when its files fail their check.
+
+Holds no transaction while the model generates. Storing the answer is `services.feedback.recording`'s.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from services.adapters.promotions import Serving, find_persona, who_serves, withdraw
+from services.db.session import session_scope
+from services.domain.personas import PersonaSlug
+from services.errors import AdapterCorrupt, AdapterMissing
+from services.language_model.asking import Generated, GenerationRequest, Generator
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "answering"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was generated, the version that really made it, and how long that took."""
+
+    serving: Serving
+    generated: Generated
+    latency_ms: int
+
+
+def answer(
+    engine: Engine,
+    generator: Generator,
+    request: GenerationRequest,
+    *,
+    persona: PersonaSlug,
+    serving: Serving,
+    at: datetime,
+) -> Answered:
+    """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
+
+    `request.model` is filled in here. Raises InferenceBusy, InferenceUnavailable, TextTooLong.
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            generated = generator.generate(replace(request, model=serving.name))
+        except (AdapterCorrupt, AdapterMissing) as problem:
+            serving = _replacement(engine, persona, unsound=serving, problem=problem, at=at)
+        else:
+            return Answered(serving, generated, round((time.monotonic() - started) * 1000))
+
+
+def _replacement(
+    engine: Engine, persona: PersonaSlug, *, unsound: Serving, problem: Exception, at: datetime
+) -> Serving:
+    """Withdraw the version; ends at the base, which has no files that could fail."""
+    logger.error("persona %s: version %s is withdrawn: %s", persona, unsound.number, problem)
+    with session_scope(engine) as session:
+        withdraw(session, version_id=unsound.version_id, problem=str(problem), actor=ACTOR, at=at)
+        return who_serves(session, find_persona(session, persona))
