@@ -1,0 +1,59 @@
+"""The values of a recipe: strict conversion to their declared types, and the limits each must keep."""
+
+import json
+from collections.abc import Mapping
+from operator import attrgetter
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.domain.training import Recipe
+from services.errors import InvalidRecipe
+
+# Smallest and largest value allowed.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "lora.r": (1, 512),
+    "lora.alpha": (1, 4096),
+    "lora.dropout": (0, 0.9),
+    "training.epochs": (0.01, 1000),
+    "training.batch_size": (1, 4096),
+    "training.gradient_accumulation_steps": (1, 4096),
+    "training.learning_rate": (1e-8, 1),
+    "training.weight_decay": (0, 1),
+    "training.warmup_ratio": (0, 0.99),
+    "training.max_length": (8, 1_000_000),
+    "training.checkpoint_steps": (1, 1_000_000),
+    "training.seed": (0, 2**32 - 1),
+}
+_CHOICES = {
+    "model.attention": ("auto", "eager", "flash_attention_2", "sdpa"),
+    "training.scheduler": ("constant", "constant_with_warmup", "cosine", "linear"),
+    "training.optimizer": ("adamw_8bit", "adamw_torch", "paged_adamw_32bit", "paged_adamw_8bit"),
+}
+
+
+def read_recipe(composed: Mapping[str, object]) -> Recipe:
+    """The composed groups as a Recipe; InvalidRecipe for the first value of a wrong type or size.
+
+    Only a whole number given where a number is wanted is converted; "8" is text, not 8.
+    """
+    try:
+        # From JSON, because strict mode takes a list for a tuple there and nowhere else.
+        recipe = TypeAdapter(Recipe).validate_json(json.dumps(composed), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        wanted = (
+            first["msg"].lower().replace("input should", "it must").replace("array", "list [in, brackets]")
+        )
+        raise InvalidRecipe(f"{key} is {first['input']!r} and {wanted}.") from error
+    for key, (lowest, highest) in _LIMITS.items():
+        value = attrgetter(key)(recipe)
+        if not lowest <= value <= highest:
+            raise InvalidRecipe(f"{key} is {value:g} and must lie between {lowest:g} and {highest:g}.")
+    for key, choices in _CHOICES.items():
+        value = attrgetter(key)(recipe)
+        if value not in choices:
+            raise InvalidRecipe(f"{key} is {value!r} and must be one of {', '.join(choices)}.")
+    if not recipe.lora.target_modules:
+        raise InvalidRecipe("lora.target_modules is empty: name modules, or [all-linear].")
+    return recipe
