@@ -29,6 +29,7 @@ PersonaLoopError
     ├── NoSupervisedTokens
     ├── ModuleMatchesNothing
     ├── NothingToLearn
+    ├── RowsTooLong
     └── RunBusy
 """
 
@@ -204,9 +205,11 @@ class DatabaseUnavailable(Unavailable):
 
 
 class EmbeddedDatabaseFailed(Unavailable):
-    def __init__(self, data: str, reason: str, log: str) -> None:
-        self.data, self.reason, self.log = data, reason, log
-        super().__init__(f"The embedded PostgreSQL of {data} failed ({reason}): read {log}.")
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The embedded PostgreSQL failed ({reason}): correct that, or set DATABASE_URL to another server."
+        )
 
 
 class InferenceUnavailable(Unavailable):
@@ -331,6 +334,17 @@ class NothingToLearn(TrainingError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"There is nothing to learn from this training set: {reason}.")
+
+
+class RowsTooLong(TrainingError):
+    """Rows are never cut silently; assembly drops and counts those that do not fit."""
+
+    def __init__(self, rows: int, *, longest: int, limit: int) -> None:
+        self.rows, self.longest, self.limit = rows, longest, limit
+        super().__init__(
+            f"{rows} rows have more than {limit:,} tokens (the longest has {longest:,}): assemble the training set "
+            "again for this base, or raise training.max_length if the base can read that much."
+        )
 
 
 class RunBusy(TrainingError):

@@ -1,0 +1,234 @@
+"""The embedded PostgreSQL: a real server from a wheel, its data in `{var_dir}/postgres`.
+
+It listens on loopback, asks for a password, and lives from `start` to `stop`, or as long as the process that
+started it. Its programs are `postgres_programs`; the schema and sessions live elsewhere.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection
+
+from services.db.postgres_programs import ENVIRONMENT, give, let_in, programs, run_program, system_user
+from services.errors import EmbeddedDatabaseFailed
+from services.lifetime import spawn
+from services.settings import Settings
+
+ROLE = "persona_loop"
+DATABASES = ("persona_loop", "airflow")
+_HOST = "127.0.0.1"
+_READY_WITHIN = 60.0  # seconds; recovery after a crash included
+# One call for the whole file system instead of one for each of a thousand files: seconds on a slow disk.
+_SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
+_OPTIONS = {
+    "listen_addresses": _HOST,
+    "unix_socket_directories": "",  # a socket's path may not exceed 107 bytes; a port has no such limit
+    "max_connections": "160",  # Airflow's processes hold up to 15 each, the web app one per thread
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "jit": "off",
+    "recovery_init_sync_method": _SYNC_METHOD,
+}
+_NO_SERVER_YET = ("refused", "closed the connection", "starting up", "shutting down", "recovery")
+_children: dict[
+    Path, subprocess.Popen[bytes]
+] = {}  # servers this process started, to be waited for after `stop`
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    pid: int
+    port: int
+
+
+def start(settings: Settings) -> None:
+    """Start the server and make its databases; does nothing when it runs already.
+
+    Call it from the main thread: on Linux the server ends with the thread that started it.
+    Raises EmbeddedDatabaseFailed.
+    """
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(settings):
+        running = _running(settings)
+        server = _login(settings, running.port) if running else None
+        if server is None:
+            _reap(_data(settings))
+            _initialise(settings)
+            server = _launch(settings)
+        with closing(server):
+            _create_databases(server)
+
+
+def stop(settings: Settings) -> None:
+    """Roll back what is open, write everything to disk and stop; fine when it is not running."""
+    with _one_at_a_time(settings):
+        running = _running(settings)
+        if running is not None:
+            run_program("pg_ctl", "stop", "-D", str(_data(settings)), "-m", "fast", "-w")
+        child = _children.pop(_data(settings), None)
+        if child is not None:
+            child.wait()
+
+
+def embedded_url(settings: Settings, database: str = "persona_loop") -> str | None:
+    """A database's SQLAlchemy URL, password included; None when the server is not running."""
+    running = _running(settings)
+    if running is None:
+        return None
+    password = settings.database_password.get_secret_value()
+    return f"postgresql+psycopg2://{ROLE}:{password}@{_HOST}:{running.port}/{database}"
+
+
+def _data(settings: Settings) -> Path:
+    return settings.var_dir.resolve() / "postgres"
+
+
+def _log(settings: Settings) -> Path:
+    return settings.var_dir.resolve() / "log" / "postgres.log"
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    with (settings.var_dir / "postgres.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _running(settings: Settings) -> _Running | None:
+    """What postmaster.pid says, if that process exists and is ready for connections."""
+    try:
+        lines = (_data(settings) / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, PermissionError):
+        return None
+    if len(lines) < 8 or lines[7].strip() != "ready":
+        return None
+    running = _Running(pid=int(lines[0]), port=int(lines[3]))
+    try:
+        os.kill(running.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it exists and belongs to another user
+    return running
+
+
+def _login(settings: Settings, port: int) -> connection | None:
+    """A connection, or None when no server answers: a pid file may outlive its server."""
+    try:
+        return psycopg2.connect(
+            host=_HOST,
+            port=port,
+            user=ROLE,
+            password=settings.database_password.get_secret_value(),
+            dbname="postgres",
+            connect_timeout=5,
+        )
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip()
+        if any(part in reason for part in _NO_SERVER_YET):
+            return None
+        if "authentication failed" in reason:
+            reason = "its data was made with another DATABASE_PASSWORD than the one in use"
+        raise EmbeddedDatabaseFailed(reason) from error
+
+
+def _initialise(settings: Settings) -> None:
+    """Make the data folder in one step: it is built beside its place and moved in when it is whole."""
+    data = _data(settings)
+    if data.exists():
+        return
+    let_in(data)
+    with tempfile.TemporaryDirectory(dir=settings.var_dir.resolve(), prefix="postgres-new-") as folder:
+        password = Path(folder) / "password"
+        password.touch(mode=0o600)
+        password.write_text(settings.database_password.get_secret_value(), encoding="utf-8")
+        give(Path(folder))
+        give(password)
+        draft = Path(folder) / "data"
+        run_program(
+            "initdb",
+            f"--pgdata={draft}",
+            f"--username={ROLE}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            f"--sync-method={_SYNC_METHOD}",
+        )
+        draft.rename(data)
+
+
+def _launch(settings: Settings) -> connection:
+    data, log = _data(settings), _log(settings)
+    port = _choose_port(data)
+    options = [f"--{name}={value}" for name, value in {**_OPTIONS, "port": str(port)}.items()]
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline:
+        child = spawn(
+            [str(programs() / "postgres"), "-D", str(data), *options],
+            log=log,
+            env=ENVIRONMENT,
+            on_parent_death=signal.SIGINT,  # PostgreSQL's fast shutdown
+            user=system_user(),
+        )
+        _children[data] = child
+        while child.poll() is None and time.monotonic() < deadline:
+            running = _running(settings)
+            server = _login(settings, port) if running else None
+            if server is not None:
+                return server
+            time.sleep(0.02)
+        # After a kill -9 the old server's last children may hold its shared memory for a moment: try again.
+        time.sleep(0.5)
+    _reap(data)
+    raise EmbeddedDatabaseFailed(f"{_last_line(log)}; its log is {log}")
+
+
+def _reap(data: Path) -> None:
+    """End and wait for a server of ours that does not answer: unreaped, its pid would seem to be alive."""
+    child = _children.pop(data, None)
+    if child is not None:
+        child.kill()
+        child.wait()
+
+
+def _choose_port(data: Path) -> int:
+    """The port used last time, so that addresses people noted stay true; a free one when that is taken."""
+    remembered = data.parent / "postgres.port"
+    with suppress(OSError, ValueError):
+        port = int(remembered.read_text(encoding="ascii"))
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL itself does
+            probe.bind((_HOST, port))
+        return port
+    with closing(socket.socket()) as probe:
+        probe.bind((_HOST, 0))
+        port = int(probe.getsockname()[1])
+    remembered.write_text(f"{port}\n", encoding="ascii")
+    return port
+
+
+def _create_databases(server: connection) -> None:
+    server.autocommit = True
+    with server.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database")
+        present = {name for (name,) in cursor.fetchall()}
+        for name in DATABASES:
+            if name not in present:
+                cursor.execute(f'CREATE DATABASE "{name}"')
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,46 @@
+"""The service's secrets: made on first start, kept in `{var_dir}/secrets.env`, never replaced.
+
+Settings read the file; an environment variable of the same name wins over it. Nothing has a default value.
+"""
+
+import base64
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from services.settings import SECRETS_FILE
+
+
+def ensure_secrets(var_dir: Path) -> Path:
+    """The secrets file, made with mode 0600 if there is none; a reader never sees half of it."""
+    path = var_dir / SECRETS_FILE
+    var_dir.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return path
+    handle, name = tempfile.mkstemp(dir=var_dir, prefix=SECRETS_FILE)  # mkstemp gives mode 0600
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.writelines(f"{key}={value}\n" for key, value in _fresh_secrets().items())
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(
+            draft
+        )  # unlike a rename it refuses to replace a file that another process made first
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path
+
+
+def _fresh_secrets() -> dict[str, str]:
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(32),
+        "INFERENCE_TOKEN": secrets.token_urlsafe(32),
+        "AIRFLOW_PASSWORD": secrets.token_urlsafe(12),
+        "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(48),
+        "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"),
+        "DATABASE_PASSWORD": secrets.token_urlsafe(24),
+    }
