@@ -1,0 +1,42 @@
+"""The feedback app: people choose a persona, ask it, and rate, correct and comment on its answers.
+
+Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GET):
+
+    GET  /                          the personas
+    GET  /p/<slug>                  one persona, with the form to ask it
+    POST /p/<slug>/ask              question [context, domain, audience]          -> 303 /answers/<uuid>
+    GET  /answers/<uuid>            question, answer and the three feedback forms
+    POST /answers/<uuid>/rate       stars, submission                             -> 303 /answers/<uuid>
+    POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
+    POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
+    GET  /history                   one's own questions, newest first
+    GET  /healthz                   200 when the process is up (JSON)
+    GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
+
+Every form carries `csrf_token`; feedback forms also carry `submission`, an id the server made when it
+rendered the form, under which the same feedback sent twice counts once. What an answer came from is stamped
+by services and never read from a form. No module here imports torch; only `wsgi` reads the environment.
+"""
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from sqlalchemy import Engine
+
+from feedback_app import answers, error_pages, health, history, personas, request_log, security, wording
+from feedback_app.backend import Backend
+from services.language_model.asking import Generator
+from services.settings import Settings
+
+
+def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> Flask:
+    app = Flask(__name__)
+    app.extensions[Backend.KEY] = Backend(settings=settings, engine=engine, generator=generator)
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
+    request_log.install(app)
+    security.install(app, secret_key=settings.secret_key.get_secret_value())
+    wording.install(app)
+    error_pages.install(app)
+    for module in (personas, answers, history, health):
+        app.register_blueprint(module.blueprint)
+    return app

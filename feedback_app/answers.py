@@ -1,0 +1,87 @@
+"""One answer and what its asker says of it: stars, a better answer, a comment. Asking is `personas`."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feedback_app.backend import backend, now
+from feedback_app.error_pages import status_of, with_status
+from feedback_app.forms import FeedbackDraft, read_stars, read_submission, typed_text
+from feedback_app.raters import require_rater
+from feedback_app.request_log import note
+from feedback_app.wording import stars_in_words
+from services.db.session import session_scope
+from services.errors import InvalidInput
+from services.feedback import queries, recording
+from services.feedback.recording import AnswerId
+
+blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
+
+
+@blueprint.get("")
+def page(answer_id: UUID) -> str:
+    return _render(AnswerId(answer_id), FeedbackDraft())
+
+
+@blueprint.post("/rate")
+def rate(answer_id: UUID) -> AnyResponse:
+    answer, rater = AnswerId(answer_id), require_rater()
+    try:
+        stars, submission = read_stars(request.form), read_submission(request.form)
+        with session_scope(backend().engine) as session:
+            recording.rate(
+                session, answer_id=answer, rater=rater, stars=stars, submission=submission, at=now()
+            )
+    except InvalidInput as problem:
+        return _refuse(answer, "rating", problem)
+    verb = "is" if stars == 1 else "are"
+    return _saved(answer, "rating", f"Thank you, your {stars_in_words(stars)} {verb} saved.")
+
+
+@blueprint.post("/correct")
+def correct(answer_id: UUID) -> AnyResponse:
+    answer, rater = AnswerId(answer_id), require_rater()
+    try:
+        submission = read_submission(request.form)
+        text = typed_text(request.form, "text")
+        with session_scope(backend().engine) as session:
+            recording.correct(
+                session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
+            )
+    except InvalidInput as problem:
+        return _refuse(answer, "correction", problem)
+    return _saved(answer, "correction", "Thank you, your better answer is saved.")
+
+
+@blueprint.post("/comment")
+def comment(answer_id: UUID) -> AnyResponse:
+    answer, rater = AnswerId(answer_id), require_rater()
+    try:
+        submission = read_submission(request.form)
+        text = typed_text(request.form, "text")
+        with session_scope(backend().engine) as session:
+            recording.comment(
+                session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
+            )
+    except InvalidInput as problem:
+        return _refuse(answer, "comment", problem)
+    return _saved(answer, "comment", "Thank you, your comment is saved.")
+
+
+def _render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
+    with session_scope(backend().engine) as session:
+        answer = queries.answer_page(session, answer_id=answer_id, rater=require_rater())
+    note(answer=answer.id, persona=answer.persona, version=answer.version)
+    return render_template("answer.html", answer=answer, draft=draft)
+
+
+def _refuse(answer_id: AnswerId, section: str, problem: InvalidInput) -> Response:
+    draft = FeedbackDraft(section=section, text=typed_text(request.form, "text"), problem=str(problem))
+    return with_status(_render(answer_id, draft), status_of(problem))
+
+
+def _saved(answer_id: AnswerId, section: str, thanks: str) -> AnyResponse:
+    note(answer=answer_id)
+    flash(thanks, section)
+    return redirect(url_for("answers.page", answer_id=answer_id, _anchor=section), 303)

@@ -1,0 +1,31 @@
+"""What the views stand on: the process's one engine, its generator and the clock. No queries live here."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from services.language_model.asking import Generator
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    KEY: ClassVar[str] = "persona_loop"
+
+    settings: Settings
+    engine: Engine
+    generator: Generator
+
+
+def backend() -> Backend:
+    """The backend that `create_app` gave the app of this request."""
+    found: Backend = current_app.extensions[Backend.KEY]
+    return found
+
+
+def now() -> datetime:
+    """The moment of this request: services are told the time, and this edge is where it is read."""
+    return datetime.now(UTC)

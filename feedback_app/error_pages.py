@@ -1,0 +1,103 @@
+"""Every error as a page: one table from the exception tree to a status, one page that keeps what was typed.
+
+A view that can show its form again does so itself, with `status_of`; what reaches the handlers here becomes
+the error page, from which the same form can be sent once more.
+"""
+
+import logging
+import secrets
+from http import HTTPStatus
+
+from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from feedback_app.forms import typed_text
+from feedback_app.request_log import note
+from feedback_app.security import LARGEST_FORM_BYTES
+from services import errors
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.PersonaLoopError], HTTPStatus] = {
+    errors.InvalidInput: HTTPStatus.BAD_REQUEST,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.NotTheAsker: HTTPStatus.FORBIDDEN,
+    errors.Refused: HTTPStatus.CONFLICT,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+RETRY_AFTER_S = 5
+
+HTTP_SENTENCES = {
+    HTTPStatus.NOT_FOUND: "There is no such page: start again from the personas.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address only takes the forms of this site: start from the personas.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        f"What you sent is larger than {LARGEST_FORM_BYTES:,} bytes: go back, shorten it and send it again."
+    ),
+}
+CSRF_SENTENCE = (
+    "This form could not be matched with your visit (its page is old, or cookies are off): "
+    "allow cookies for this site and send it again."
+)
+UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
+RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(errors.PersonaLoopError, show_known)
+    app.register_error_handler(CSRFError, show_csrf)
+    app.register_error_handler(HTTPException, show_http)
+    app.register_error_handler(Exception, show_unexpected)
+
+
+def status_of(error: errors.PersonaLoopError) -> HTTPStatus:
+    """The status of the nearest class of the tree that the table names."""
+    return next(STATUS[ancestor] for ancestor in type(error).__mro__ if ancestor in STATUS)
+
+
+def with_status(page: str, status: HTTPStatus) -> Response:
+    """The page under this status, with Retry-After where trying again is the answer."""
+    response = make_response(page, status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def show_known(error: errors.PersonaLoopError) -> Response:
+    status = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return show_unexpected(error)
+    return _error_page(str(error), status, retry=status in RETRYABLE)
+
+
+def show_csrf(error: CSRFError) -> Response:  # noqa: ARG001 - Flask hands the error over
+    return _error_page(CSRF_SENTENCE, HTTPStatus.BAD_REQUEST, retry=_came_from_here())
+
+
+def show_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _error_page(HTTP_SENTENCES.get(status, error.description or status.phrase), status, retry=False)
+
+
+def show_unexpected(error: Exception) -> Response:
+    """A plain page with a number that the log knows; the log has the traceback."""
+    error_id = secrets.token_hex(4)
+    note(error=error_id)
+    logger.error("error %s while answering %s %s", error_id, request.method, request.path, exc_info=error)
+    return _error_page(f"{UNEXPECTED}: {error_id}.", HTTPStatus.INTERNAL_SERVER_ERROR, retry=True)
+
+
+def _error_page(sentence: str, status: HTTPStatus, *, retry: bool) -> Response:
+    kept = _typed_fields() if retry and request.method == "POST" else {}
+    page = render_template("error.html", sentence=sentence, status=status, kept=kept)
+    return with_status(page, status)
+
+
+def _typed_fields() -> dict[str, str]:
+    return {name: typed_text(request.form, name) for name in request.form if name != "csrf_token"}
+
+
+def _came_from_here() -> bool:
+    """Whether this site's own page sent the form; another site must not get its words onto our page."""
+    return request.headers.get("Origin") == request.host_url.rstrip("/")

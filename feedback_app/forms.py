@@ -1,0 +1,71 @@
+"""What the forms carry, read as people sent it; judging it is the services'.
+
+Reading fails only where a field cannot even be understood (stars that are no number, a damaged submission
+id), so that a page can be shown again with every word that was typed.
+"""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from werkzeug.datastructures import MultiDict
+
+from services.domain.conversation import Question
+from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
+from services.errors import InvalidInput
+
+Fields = MultiDict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AskForm:
+    question: str = ""
+    context: str = ""
+    domain: str = DEFAULT_DOMAIN
+    audience: str = DEFAULT_AUDIENCE
+
+    @classmethod
+    def read(cls, fields: Fields) -> "AskForm":
+        return cls(
+            question=typed_text(fields, "question"),
+            context=typed_text(fields, "context"),
+            domain=typed_text(fields, "domain").strip() or DEFAULT_DOMAIN,
+            audience=typed_text(fields, "audience").strip() or DEFAULT_AUDIENCE,
+        )
+
+    def as_question(self) -> Question:
+        return Question(text=self.question, context=self.context, domain=self.domain, audience=self.audience)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackDraft:
+    """What a refused feedback form held, and why it was refused: shown again in its place on the page."""
+
+    section: str = ""
+    text: str = ""
+    problem: str = ""
+
+
+def typed_text(fields: Fields, name: str) -> str:
+    """One text field with the line ends that browsers send (CRLF) as plain newlines."""
+    return fields.get(name, "").replace("\r\n", "\n")
+
+
+def read_stars(fields: Fields) -> int:
+    """The chosen stars, in range or not; InvalidInput when none was chosen or it is no number."""
+    text = fields.get("stars", "")
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise InvalidInput("No stars were chosen: choose 1, 2, 3, 4 or 5 and save again.")
+    return int(text)
+
+
+def read_submission(fields: Fields) -> UUID:
+    """The id under which this form counts once; InvalidInput when the form lost or changed it."""
+    try:
+        return UUID(fields.get("submission", ""))
+    except ValueError as error:
+        raise InvalidInput("This form arrived without its submission id: send it again from here.") from error
+
+
+def new_submission() -> UUID:
+    return uuid4()

@@ -1,0 +1,85 @@
+"""Choosing a persona and asking it. What is said of an answer afterwards is `answers`."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from feedback_app.backend import backend, now
+from feedback_app.error_pages import status_of, with_status
+from feedback_app.forms import AskForm
+from feedback_app.raters import rater_for_asking
+from feedback_app.request_log import note
+from services.adapters.promotions import find_persona, who_serves
+from services.db.session import session_scope
+from services.domain.conversation import check_question
+from services.domain.personas import AUDIENCES
+from services.errors import (
+    EmptyText,
+    ForbiddenCharacter,
+    InferenceBusy,
+    InferenceUnavailable,
+    InvalidInput,
+    PersonaLoopError,
+    TextTooLong,
+)
+from services.feedback import queries
+from services.jobs.ask import ask as ask_persona
+
+blueprint = Blueprint("personas", __name__)
+
+
+@blueprint.get("/")
+def choose() -> str:
+    with session_scope(backend().engine) as session:
+        personas = queries.list_personas(session)
+    return render_template("personas.html", personas=personas)
+
+
+@blueprint.get("/p/<slug>")
+def page(slug: str) -> str:
+    return _render(slug, AskForm())
+
+
+@blueprint.post("/p/<slug>/ask")
+def ask(slug: str) -> Response:
+    form = AskForm.read(request.form)
+    note(persona=slug)
+    try:
+        question = check_question(form.as_question())
+        with session_scope(backend().engine) as session:
+            find_persona(session, slug)
+            rater = rater_for_asking(session)
+        answer_id = ask_persona(
+            backend().engine,
+            backend().generator,
+            persona_slug=slug,
+            rater=rater,
+            question=question,
+            at=now(),
+        )
+    except (InvalidInput, InferenceBusy, InferenceUnavailable) as problem:
+        return with_status(_render(slug, form, problem), status_of(problem))
+    note(answer=answer_id)
+    return redirect(url_for("answers.page", answer_id=answer_id), 303)
+
+
+def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -> str:
+    with session_scope(backend().engine) as session:
+        row = find_persona(session, slug)
+        persona, version = row.as_persona(), who_serves(session, row).number
+    note(persona=slug, version=version)
+    return render_template(
+        "persona.html",
+        persona=persona,
+        version=version,
+        form=form,
+        audiences=AUDIENCES,
+        sentence=str(problem) if problem else "",
+        wrong_field=_field_of(problem),
+    )
+
+
+def _field_of(problem: PersonaLoopError | None) -> str:
+    """The form field that the problem is about; empty when it is about none."""
+    if isinstance(problem, (EmptyText, TextTooLong, ForbiddenCharacter)):
+        return problem.field
+    return ""

@@ -1,0 +1,62 @@
+"""Who is acting: a rater known only by a signed, anonymous cookie, made on the first ask.
+
+A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from flask import Response, after_this_request, current_app, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy.orm import Session
+
+from feedback_app.backend import now
+from services.db.feedback_tables import RaterRow
+from services.errors import NotTheAsker
+from services.feedback.recording import RaterId, new_rater
+
+COOKIE = "rater"
+LIFETIME = timedelta(days=365)
+
+
+def current_rater() -> RaterId | None:
+    """The rater whose soundly signed cookie came with this request."""
+    try:
+        text: str = _signer().loads(request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()))
+    except BadSignature:
+        return None
+    return RaterId(UUID(text))
+
+
+def require_rater() -> RaterId:
+    """The current rater; NotTheAsker without one, since who never asked has no answer to look at."""
+    rater = current_rater()
+    if rater is None:
+        raise NotTheAsker
+    return rater
+
+
+def rater_for_asking(session: Session) -> RaterId:
+    """The current rater, or a new one whose cookie leaves with this response, whatever becomes of the ask."""
+    known = current_rater()
+    if known is not None and session.get(RaterRow, known) is not None:
+        return known
+    rater = new_rater(session, at=now())
+    after_this_request(lambda response: _with_cookie(response, rater))
+    return rater
+
+
+def _with_cookie(response: Response, rater: RaterId) -> Response:
+    response.set_cookie(
+        COOKIE,
+        _signer().dumps(str(rater)),
+        max_age=LIFETIME,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+    return response
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="rater-cookie")

@@ -1,0 +1,33 @@
+"""One log line per request, naming answer, persona and version where known; never what people typed."""
+
+import logging
+import time
+
+from flask import Flask, Response, g, request
+
+logger = logging.getLogger(__name__)
+
+
+def install(app: Flask) -> None:
+    app.before_request(start_clock)
+    app.after_request(write_line)
+
+
+def start_clock() -> None:
+    g.started = time.perf_counter()
+    g.about = {}
+
+
+def note(**about: object) -> None:
+    """Adds to this request's line: answer, persona, version, error."""
+    g.about.update(about)
+
+
+def write_line(response: Response) -> Response:
+    if request.endpoint not in {"static", "bootstrap.static"}:
+        about = "".join(f" {name}={value}" for name, value in g.about.items())
+        milliseconds = (time.perf_counter() - g.started) * 1000
+        logger.info(
+            "%s %s %d %.0fms%s", request.method, request.path, response.status_code, milliseconds, about
+        )
+    return response

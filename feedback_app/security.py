@@ -1,0 +1,51 @@
+"""How the browser is kept from doing harm: CSRF tokens, cookie flags, size limit and response headers."""
+
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf.csrf import CSRFProtect
+
+# Room for the longest context and question when every character takes twelve bytes in a form.
+LARGEST_FORM_BYTES = 1_000_000
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            "img-src 'self' data:",  # Bootstrap draws its form marks from data: images
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class SchemeAwareSessions(SecureCookieSessionInterface):
+    """Marks the session cookie Secure exactly when the page came over https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - the signature is Flask's
+        return request.is_secure
+
+
+def install(app: Flask, *, secret_key: str) -> None:
+    app.secret_key = secret_key
+    app.session_interface = SchemeAwareSessions()
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM_BYTES
+    # A token lives as long as its session: a page left open over lunch must not cost what was typed into it.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    CSRFProtect(app)
+    app.after_request(add_headers)
+
+
+def add_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.endpoint not in {"static", "bootstrap.static"}:
+        response.headers["Cache-Control"] = "no-store"
+    return response
