@@ -16,6 +16,7 @@ PersonaLoopError
 │   ├── VersionNeverServed · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
 │   ├── ReportsNotComparable
+│   ├── NothingToJudge
 │   └── NotTheAsker           a rater acting on another rater's answer
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · InferenceUnavailable · InferenceBusy · AirflowUnavailable
@@ -186,6 +187,15 @@ class ReportsNotComparable(Refused):
         super().__init__(f"These reports cannot be compared ({reason}): evaluate both again on one suite.")
 
 
+class NothingToJudge(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"Persona {slug!r} has neither held-out prompts with references nor evaluation items: "
+            f"collect more feedback, or add items with `persona-loop persona items {slug} FILE`."
+        )
+
+
 class NotTheAsker(Refused):
     def __init__(self) -> None:
         super().__init__("This answer belongs to another rater: open one of your own answers.")
@@ -342,8 +352,8 @@ class RowsTooLong(TrainingError):
     def __init__(self, rows: int, *, longest: int, limit: int) -> None:
         self.rows, self.longest, self.limit = rows, longest, limit
         super().__init__(
-            f"{rows} rows have more than {limit:,} tokens (the longest has {longest:,}): assemble the training set "
-            "again for this base, or raise training.max_length if the base can read that much."
+            f"{rows} rows have more than {limit:,} tokens (the longest has {longest:,}): assemble the "
+            "training set again for this base, or raise training.max_length if the base can read that much."
         )
 
 

@@ -76,13 +76,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainedAdapter:
-    """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about."""
+    """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
+
+    `optimizer` is the one that ran, where the recipe's cannot run on this machine.
+    """
 
     folder: Path
     steps: int
     resumed_from_step: int
     supervised_tokens: int
     final_loss: float
+    optimizer: str
     packages: Mapping[str, str]
 
 

@@ -1,0 +1,61 @@
+"""Training runs in PostgreSQL: begun or resumed by key, followed while they run, ended once."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.db.lineage_tables import TrainingRunRow
+from services.domain.training import Progress, Recipe, RunState, TrainedAdapter
+
+FRESH = ""  # the starting digest of an adapter that starts from the base
+
+
+def begin(session: Session, *, training_set_id: int, recipe: Recipe, at: datetime) -> TrainingRunRow:
+    """The run of this set and recipe, marked running unless it has already succeeded."""
+    session.execute(
+        insert(TrainingRunRow)
+        .values(
+            training_set_id=training_set_id,
+            recipe=asdict(recipe),
+            recipe_digest=recipe.digest(),
+            starting_digest=FRESH,
+            state=RunState.RUNNING,
+            started_at=at,
+        )
+        .on_conflict_do_nothing(constraint="training_runs_inputs_uq")
+    )
+    run = session.scalars(
+        select(TrainingRunRow)
+        .where(
+            TrainingRunRow.training_set_id == training_set_id,
+            TrainingRunRow.recipe_digest == recipe.digest(),
+            TrainingRunRow.starting_digest == FRESH,
+        )
+        .with_for_update()
+    ).one()
+    if run.state != RunState.SUCCEEDED:
+        run.state, run.error = RunState.RUNNING, None
+    return run
+
+
+def follow(session: Session, run_id: int, progress: Progress) -> None:
+    session.execute(
+        update(TrainingRunRow)
+        .where(TrainingRunRow.id == run_id)
+        .values(step=progress.step, total_steps=progress.total_steps, loss=progress.loss)
+    )
+
+
+def succeed(session: Session, run_id: int, trained: TrainedAdapter, *, at: datetime) -> None:
+    run = session.get_one(TrainingRunRow, run_id)
+    run.state, run.finished_at = RunState.SUCCEEDED, at
+    run.step = run.total_steps = trained.steps
+    run.loss, run.supervised_tokens = trained.final_loss, trained.supervised_tokens
+
+
+def fail(session: Session, run_id: int, *, error: str, at: datetime) -> None:
+    run = session.get_one(TrainingRunRow, run_id)
+    run.state, run.error, run.finished_at = RunState.FAILED, error, at
