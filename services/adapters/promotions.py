@@ -1,7 +1,7 @@
 """The ledger of promotions in PostgreSQL: who serves, and the two moves that change it.
 
-Promote and rollback are one row each, in the caller's transaction, announced with NOTIFY. Reading who serves is
-one indexed row, done per ask: nothing else in the system asks for the latest version.
+Promote and rollback are one row each, in the caller's transaction, announced with NOTIFY. Reading who
+serves is one indexed row, done per ask: nothing else in the system asks for the latest version.
 """
 
 import json

@@ -36,7 +36,7 @@ class AdapterStore(Protocol):
     def publish(
         self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
     ) -> Manifest:
-        """Copy a finished PEFT folder in as one version; AdapterExists when the number is taken by other bytes.
+        """Copy a finished PEFT folder in as one version; AdapterExists when other bytes have the number.
 
         Publishing the same bytes under the same number again returns the manifest that is there.
         """

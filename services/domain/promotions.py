@@ -1,4 +1,4 @@
-"""Who serves: the champion, and where a rollback leads, derived from a persona's ledger of promotions alone."""
+"""Who serves, and where a rollback leads: derived from a persona's ledger of promotions alone."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ def rollback_target(
 ) -> int:
     """The version a rollback (or reinstate) puts in place.
 
-    Named: that version, if it once served and is sound. Not named: the version that served before the champion
-    came, skipping unsound ones; the plain base at the end of that line.
+    Named: that version, if it once served and is sound. Not named: the version that served before the
+    champion came, skipping unsound ones; the plain base at the end of that line.
     Raises NothingToRollBackTo, VersionNeverServed, VersionUnsound.
     """
     now = champion(history)
@@ -57,7 +57,7 @@ def rollback_target(
 
 
 def newest_sound(history: Sequence[Promotion], *, unsound: Collection[int]) -> int:
-    """The version to fall back to when the champion's files fail: the newest that once served and is sound."""
+    """The version to fall back to when the champion's files fail: the newest sound one that once served."""
     for promotion in reversed(history):
         if promotion.version not in unsound:
             return promotion.version

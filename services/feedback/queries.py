@@ -1,4 +1,4 @@
-"""Reading for pages: a rater's history, one answer with what its rater said of it, the personas to choose from.
+"""Reading for pages: a rater's history, one answer with what its rater said of it, the personas there are.
 
 Each page is one SQL statement. Nothing here writes.
 """
@@ -22,9 +22,9 @@ from services.db.feedback_tables import (
 )
 from services.db.lineage_tables import AdapterVersionRow
 from services.domain.conversation import Question
+from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
 from services.errors import NotTheAsker, UnknownAnswer
-from services.feedback.recording import AnswerId, RaterId
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Generating an answer is `services.serving.answering`; reading pages is `queries`
 """
 
 from datetime import datetime
-from typing import NewType
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,23 +17,15 @@ from services.db.feedback_tables import (
     CorrectionRow,
     CurrentRatingRow,
     PersonaRow,
-    PromptSplitRow,
     QuestionRow,
     RaterRow,
     RatingRow,
 )
+from services.db.splits import draw_split
 from services.domain.conversation import Question, check_text
-from services.domain.personas import PersonaSlug
-from services.domain.splits import Split, assign_split, prompt_key, split_key
+from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT, STARS, AnswerId, RaterId
+from services.domain.splits import prompt_key, split_key
 from services.errors import NotTheAsker, StarsOutOfRange, UnknownAnswer
-
-RaterId = NewType("RaterId", UUID)
-ConversationId = NewType("ConversationId", UUID)
-QuestionId = NewType("QuestionId", UUID)
-AnswerId = NewType("AnswerId", UUID)
-
-CORRECTION_LIMIT = 20_000
-COMMENT_LIMIT = 4_000
 
 
 def new_rater(session: Session, *, at: datetime) -> RaterId:
@@ -71,17 +62,6 @@ def record_question(
     return row
 
 
-def draw_split(session: Session, *, persona: PersonaRow, key: str, at: datetime) -> None:
-    """Draw and store the split of a prompt key unless it has one: the first draw holds for ever."""
-    percent = int(persona.example_policy["holdout_percent"])
-    split: Split = assign_split(PersonaSlug(persona.slug), key, holdout_percent=percent)
-    session.execute(
-        insert(PromptSplitRow)
-        .values(persona_id=persona.id, split_key=key, split=split.value, assigned_at=at)
-        .on_conflict_do_nothing()
-    )
-
-
 def rate(
     session: Session, *, answer_id: AnswerId, rater: RaterId, stars: int, submission: UUID, at: datetime
 ) -> None:
@@ -89,7 +69,7 @@ def rate(
 
     The same submission again changes nothing. Raises StarsOutOfRange, UnknownAnswer, NotTheAsker.
     """
-    if stars not in range(1, 6):
+    if stars not in STARS:
         raise StarsOutOfRange(stars)
     _own_answer(session, answer_id, rater)
     rating_id = session.scalar(

@@ -1,4 +1,4 @@
-"""Asking a persona: store the question, let the serving version answer, store the answer stamped by the server.
+"""Asking a persona: store the question, let the serving version answer, store the answer as stamped here.
 
 The web app and the CLI call this with the engine and generator they already hold.
 """
@@ -12,14 +12,9 @@ from services.adapters.promotions import find_persona, who_serves
 from services.db.feedback_tables import AnswerRow, ConversationRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION, Question, build_messages, check_question
+from services.domain.feedback import AnswerId, ConversationId, RaterId
 from services.errors import NotTheAsker
-from services.feedback.recording import (
-    AnswerId,
-    ConversationId,
-    RaterId,
-    record_question,
-    start_conversation,
-)
+from services.feedback.recording import record_question, start_conversation
 from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
 from services.serving.answering import answer
 
@@ -46,8 +41,8 @@ def ask(
         if conversation_id is None:
             conversation = start_conversation(session, persona=row, rater=rater, at=at)
         else:
-            conversation = session.get_one(ConversationRow, conversation_id)
-            if conversation.rater_id != rater or conversation.persona_id != row.id:
+            conversation = session.get(ConversationRow, conversation_id)
+            if conversation is None or conversation.rater_id != rater or conversation.persona_id != row.id:
                 raise NotTheAsker
         asked = record_question(session, persona=row, conversation=conversation, question=question, at=at)
         session.flush()  # the question's id is the source of the seed

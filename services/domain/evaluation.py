@@ -1,0 +1,83 @@
+"""What a judgement is made of: items that are asked, scores per item, metrics with their direction."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.domain.conversation import Question
+
+OVERALL = "overall"
+
+
+class ItemSource(StrEnum):
+    HOLDOUT = "holdout"  # a prompt people rated or corrected, kept out of training; its text is the reference
+    BANK = "bank"  # a question with a known answer that nobody was shown for rating
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question every arm answers; `answer_key` is empty where no short fact is known."""
+
+    key: str
+    source: ItemSource
+    question: Question
+    reference: str
+    answer_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number is only comparable under its name and version."""
+
+    name: str
+    version: int
+    higher_is_better: bool
+
+
+EXACT_MATCH = Metric("exact_match", 1, higher_is_better=True)
+FACT_HIT = Metric("fact_hit", 1, higher_is_better=True)
+CHARACTER_JACCARD = Metric("character_jaccard", 1, higher_is_better=True)
+STYLE_HIT = Metric("style_hit", 1, higher_is_better=True)
+ANSWER_WORDS = Metric("answer_words", 1, higher_is_better=True)
+SHORT_SHARE = Metric("short_share", 1, higher_is_better=False)
+HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        EXACT_MATCH,
+        FACT_HIT,
+        CHARACTER_JACCARD,
+        STYLE_HIT,
+        ANSWER_WORDS,
+        SHORT_SHARE,
+        HELD_OUT_LOSS,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """A mean over the items of one slice: "overall", "audience:student", "domain:music", "source:bank"."""
+
+    name: str
+    slice: str
+    value: float
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """What the gate reads of a stored report."""
+
+    report_id: int
+    version: int
+    suite_digest: str
+    prompt_version: str
+    settings_digest: str
+    metrics: tuple[MetricValue, ...]
+
+    def find(self, name: str, slice_name: str = OVERALL) -> MetricValue | None:
+        for metric in self.metrics:
+            if metric.name == name and metric.slice == slice_name:
+                return metric
+        return None

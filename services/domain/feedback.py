@@ -1,0 +1,12 @@
+"""The ids of feedback, so that a rater's id cannot go where an answer's belongs, and how long texts may be."""
+
+from typing import NewType
+from uuid import UUID
+
+RaterId = NewType("RaterId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+AnswerId = NewType("AnswerId", UUID)
+
+CORRECTION_LIMIT = 20_000  # characters
+COMMENT_LIMIT = 4_000
+STARS = range(1, 6)

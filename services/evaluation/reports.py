@@ -1,0 +1,83 @@
+"""Reports in PostgreSQL: metrics and items of one version on one suite under one way of serving."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.db.lineage_tables import EvaluationReportRow
+from services.domain.conversation import PROMPT_VERSION
+from services.domain.evaluation import MetricValue, ReportSummary
+from services.domain.personas import Persona
+from services.domain.training import digest_of
+from services.evaluation.scoring import ItemScore, summarise
+
+
+def settings_digest(persona: Persona, *, base_model: str) -> str:
+    """What an answer depends on besides version and suite: base, template, markers, generation settings."""
+    return digest_of(
+        {
+            "base_model": base_model,
+            "system_template": persona.system_template,
+            "markers": list(persona.markers),
+            "generation": asdict(persona.generation),
+        }
+    )
+
+
+def find_report(
+    session: Session, *, version_id: int, suite_digest: str, settings_digest: str
+) -> EvaluationReportRow | None:
+    return session.scalar(
+        select(EvaluationReportRow).where(
+            EvaluationReportRow.adapter_version_id == version_id,
+            EvaluationReportRow.suite_digest == suite_digest,
+            EvaluationReportRow.prompt_version == PROMPT_VERSION,
+            EvaluationReportRow.settings_digest == settings_digest,
+        )
+    )
+
+
+def store_report(
+    session: Session,
+    *,
+    version_id: int,
+    suite_digest: str,
+    settings_digest: str,
+    scores: Sequence[ItemScore],
+    at: datetime,
+) -> int:
+    """The id of the report of these conditions; a report that is there already is kept as it is."""
+    session.execute(
+        insert(EvaluationReportRow)
+        .values(
+            adapter_version_id=version_id,
+            suite_digest=suite_digest,
+            prompt_version=PROMPT_VERSION,
+            settings_digest=settings_digest,
+            metrics=[asdict(metric) for metric in summarise(scores)],
+            items=[asdict(scored) for scored in scores],
+            created_at=at,
+        )
+        .on_conflict_do_nothing(constraint="evaluation_reports_conditions_uq")
+    )
+    report = find_report(
+        session, version_id=version_id, suite_digest=suite_digest, settings_digest=settings_digest
+    )
+    assert report is not None  # noqa: S101  (it was written or found in this transaction)
+    return report.id
+
+
+def summary_of(report: EvaluationReportRow) -> ReportSummary:
+    """What the gate reads of a stored report."""
+    return ReportSummary(
+        report_id=report.id,
+        version=report.version.number,
+        suite_digest=report.suite_digest,
+        prompt_version=report.prompt_version,
+        settings_digest=report.settings_digest,
+        metrics=tuple(MetricValue(**metric) for metric in report.metrics),
+    )

@@ -1,0 +1,79 @@
+"""The items every arm answers: held-out prompts with references, and questions with known answers.
+
+A suite is frozen under the digest of its items; reports of different suites are never compared.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import EvaluationItemRow, PersonaRow
+from services.db.lineage_tables import EvaluationSuiteRow
+from services.domain.conversation import Question
+from services.domain.evaluation import Item, ItemSource
+from services.domain.examples import Demonstration
+from services.domain.training import digest_of
+
+
+def compose_items(
+    session: Session, persona: PersonaRow, *, held_out: Iterable[Demonstration]
+) -> tuple[Item, ...]:
+    """Held-out references first, then the persona's stored items, each kind in a fixed order."""
+    references = tuple(
+        Item(
+            key=row.item.prompt_key,
+            source=ItemSource.HOLDOUT,
+            question=row.item.question,
+            reference=row.completion,
+            answer_key="",
+        )
+        for row in held_out
+    )
+    stored = session.scalars(
+        select(EvaluationItemRow)
+        .where(EvaluationItemRow.persona_id == persona.id)
+        .order_by(EvaluationItemRow.prompt_key)
+    )
+    return references + tuple(
+        Item(
+            key=row.prompt_key,
+            source=ItemSource.BANK,
+            question=Question(text=row.text, context=row.context, domain=row.domain, audience=row.audience),
+            reference=row.reference,
+            answer_key=row.answer_key,
+        )
+        for row in stored
+    )
+
+
+def freeze_suite(session: Session, persona: PersonaRow, items: Sequence[Item], *, at: datetime) -> str:
+    """Store the items under their digest (SHA-256, hex) unless they are there; returns the digest."""
+    records = [asdict(item) for item in items]
+    digest = digest_of({"persona": persona.slug, "items": records})
+    session.execute(
+        insert(EvaluationSuiteRow)
+        .values(digest=digest, persona_id=persona.id, items=records, created_at=at)
+        .on_conflict_do_nothing()
+    )
+    return digest
+
+
+def suite_items(session: Session, digest: str) -> tuple[Item, ...]:
+    """The frozen items of a suite."""
+    suite = session.get_one(EvaluationSuiteRow, digest)
+    return tuple(item_of(record) for record in suite.items)
+
+
+def item_of(record: dict[str, Any]) -> Item:
+    return Item(
+        key=record["key"],
+        source=ItemSource(record["source"]),
+        question=Question(**record["question"]),
+        reference=record["reference"],
+        answer_key=record["answer_key"],
+    )

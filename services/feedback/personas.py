@@ -1,0 +1,61 @@
+"""Creating personas: what a persona owns is stored with it, and version 0 serves from the first moment."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.adapters.versions import register_base
+from services.db.feedback_tables import PersonaRow
+from services.domain.conversation import check_text
+from services.domain.examples import ExamplePolicy
+from services.domain.gate import GatePolicy
+from services.domain.personas import Persona, check_template, parse_slug
+from services.errors import PersonaExists
+
+NAME_LIMIT = 80
+TEMPLATE_LIMIT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaPlan:
+    """A persona to create, with its policies; `recipe` empty means the one that suits the base."""
+
+    persona: Persona
+    example_policy: ExamplePolicy = field(default_factory=ExamplePolicy)
+    gate_policy: GatePolicy = field(default_factory=GatePolicy)
+    recipe: str = ""
+    recipe_overrides: tuple[str, ...] = ()
+
+
+def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> PersonaRow:
+    """Raises InvalidSlug, InvalidTemplate, EmptyText, TextTooLong, PersonaExists."""
+    persona = plan.persona
+    slug = parse_slug(persona.slug)
+    if session.scalar(select(PersonaRow.id).where(PersonaRow.slug == slug)) is not None:
+        raise PersonaExists(slug)
+    row = PersonaRow(
+        slug=slug,
+        display_name=check_text("display name", persona.display_name, limit=NAME_LIMIT),
+        system_template=check_template(
+            check_text("prompt template", persona.system_template, limit=TEMPLATE_LIMIT)
+        ),
+        answer_format=persona.answer_format,
+        markers=[check_text("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
+        generation=asdict(persona.generation),
+        example_policy=asdict(plan.example_policy),
+        gate_policy=_plain(asdict(plan.gate_policy)),
+        recipe=plan.recipe,
+        recipe_overrides=list(plan.recipe_overrides),
+        created_at=at,
+    )
+    session.add(row)
+    session.flush()  # version 0 refers to the persona's id
+    register_base(session, row, at=at)
+    return row
+
+
+def _plain(policy: dict[str, Any]) -> dict[str, Any]:
+    return policy | {"requirements": list(policy["requirements"])}

@@ -1,0 +1,81 @@
+"""Assembling: a persona's frozen training set up to a cutoff, or the reason why there is none tonight."""
+
+import logging
+from datetime import datetime
+from functools import lru_cache
+from typing import TypedDict
+
+from services.adapters.promotions import find_persona
+from services.db.feedback_tables import PersonaRow
+from services.db.session import session_scope
+from services.domain.conversation import Message
+from services.domain.examples import CountTokens
+from services.domain.training import Recipe
+from services.jobs.installation import now, open_installation
+from services.settings import Settings
+from services.training.recipe import compose_recipe
+from services.training_sets import assembly
+
+logger = logging.getLogger(__name__)
+
+
+class Assembled(TypedDict, total=False):
+    """Either `training_set_id` or `skipped`, a sentence."""
+
+    training_set_id: int
+    skipped: str
+
+
+def assemble(persona: str, cutoff_iso: str) -> Assembled:
+    """The set of (persona, cutoff, policy); the same call again gives the same id."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        row = find_persona(session, persona)
+        recipe = recipe_of(installation.settings, row, [])
+        outcome = assembly.assemble(
+            session,
+            row,
+            cutoff=datetime.fromisoformat(cutoff_iso),
+            store_url=installation.settings.store_url,
+            max_tokens=recipe.training.max_length,
+            count_tokens=token_counter(recipe),
+            at=now(),
+        )
+        if isinstance(outcome, assembly.Skipped):
+            logger.info("%s", outcome.reason)
+            return {"skipped": outcome.reason}
+        logger.info(
+            "%s: set %d with %d rows %s, dropped %s",
+            persona,
+            outcome.id,
+            outcome.row_count,
+            outcome.counts,
+            outcome.dropped,
+        )
+        return {"training_set_id": outcome.id}
+
+
+def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> Recipe:
+    """The persona's recipe for the base of these settings, with its own overrides and then the given ones."""
+    return compose_recipe(
+        persona.recipe or settings.recipe_name,
+        [*persona.recipe_overrides, *overrides],
+        base_model=settings.base_model,
+        base_revision=settings.base_revision,
+    )
+
+
+@lru_cache(maxsize=1)
+def token_counter(recipe: Recipe) -> CountTokens:
+    """Counts the tokens of a rendered row with the base's tokenizer, which is loaded once, and only here."""
+    from services.language_model.loading import load_tokenizer  # noqa: PLC0415  (transformers: seconds)
+    from services.language_model.rendering import render_supervised  # noqa: PLC0415
+
+    tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
+
+    def count(messages: tuple[Message, ...], completion: str) -> int:
+        prompt, answer = render_supervised(
+            tokenizer, messages, completion, chat_template=recipe.model.chat_template
+        )
+        return len(prompt) + len(answer)
+
+    return count

@@ -1,0 +1,132 @@
+"""Training: one frozen set to one adapter version, begun or resumed by key, in three phases."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from services.adapters.versions import register, version_of_run
+from services.db.lineage_tables import TrainingSetRow
+from services.db.session import session_scope
+from services.domain.conversation import PROMPT_VERSION
+from services.domain.personas import PersonaSlug
+from services.domain.training import Progress, Recipe, TrainedAdapter
+from services.errors import PersonaLoopError, RunBusy, UnknownRecord
+from services.jobs.assemble import recipe_of
+from services.jobs.installation import Installation, now, open_installation
+from services.operations.revision import code_revision
+from services.training import runs
+from services.training.trainer import Trainer, TrainingJob
+from services.training_sets.freezing import thaw
+
+logger = logging.getLogger(__name__)
+
+
+def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
+    """The id of the adapter version of this set and recipe; trained now unless it exists already."""
+    from services.training.qlora import QloraTrainer  # noqa: PLC0415  (torch, trl, peft: many seconds)
+
+    with open_installation() as installation:
+        return train_with(installation, QloraTrainer(), training_set_id, overrides)
+
+
+def train_with(
+    installation: Installation, trainer: Trainer, training_set_id: int, overrides: Sequence[str]
+) -> int:
+    """As `train`, with a given trainer."""
+    engine = installation.engine
+    with session_scope(engine) as session:
+        training_set = session.get(TrainingSetRow, training_set_id)
+        if training_set is None:
+            raise UnknownRecord("training set", training_set_id)
+        slug = PersonaSlug(training_set.persona.slug)
+        recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
+        run = runs.begin(session, training_set_id=training_set_id, recipe=recipe, at=now())
+        run_id, already_trained = run.id, version_of_run(session, run.id)
+    if already_trained is not None:
+        return already_trained.id
+
+    with _alone(engine, run_id):
+        trained = _train(installation, trainer, run_id, recipe=recipe, training_set=training_set)
+        with session_scope(engine) as session:
+            version = register(
+                session,
+                installation.store,
+                persona=slug,
+                run_id=run_id,
+                folder=trained.folder,
+                provenance=_provenance(training_set, recipe, trained),
+                at=now(),
+            )
+            runs.succeed(session, run_id, trained, at=now())
+        logger.info("%s: version %d is %s", slug, version.number, version.name)
+        return version.id
+
+
+def _train(
+    installation: Installation,
+    trainer: Trainer,
+    run_id: int,
+    *,
+    recipe: Recipe,
+    training_set: TrainingSetRow,
+) -> TrainedAdapter:
+    """The long phase, without a transaction; a failure is written down before it is raised."""
+    engine = installation.engine
+    workdir = installation.settings.var_dir.resolve() / "runs" / f"{run_id:06d}"
+
+    def follow(progress: Progress) -> None:
+        with session_scope(engine) as session:
+            runs.follow(session, run_id, progress)
+
+    try:
+        rows = thaw(
+            installation.settings.store_url, training_set.path, digest=training_set.digest, into=workdir
+        )
+        return trainer.train(TrainingJob(rows=rows, recipe=recipe, workdir=workdir), progress=follow)
+    except PersonaLoopError as error:
+        with session_scope(engine) as session:
+            runs.fail(session, run_id, error=str(error), at=now())
+        raise
+
+
+@contextmanager
+def _alone(engine: Engine, run_id: int) -> Iterator[None]:
+    """Hold the run for this process; RunBusy when another one works on it. Ends with the connection."""
+    with engine.connect() as connection:
+        key = {"space": 7_001, "run": run_id}
+        held = connection.scalar(text("SELECT pg_try_advisory_lock(:space, :run)"), key)
+        connection.commit()  # the lock belongs to the connection, no transaction stays open
+        if not held:
+            raise RunBusy(run_id)
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:space, :run)"), key)
+            connection.commit()
+
+
+def _provenance(
+    training_set: TrainingSetRow, recipe: Recipe, trained: TrainedAdapter
+) -> Mapping[str, object]:
+    base = Path(recipe.model.name)
+    return {
+        "base_model": base.name if base.is_absolute() else recipe.model.name,
+        "base_revision": recipe.model.revision,
+        "quantisation": "nf4, double quantisation, bf16 compute",
+        "training_set_digest": training_set.digest,
+        "cutoff": training_set.cutoff.isoformat(),
+        "recipe_digest": recipe.digest(),
+        "lora": asdict(recipe.lora),
+        "training": asdict(recipe.training),
+        "prompt_version": PROMPT_VERSION,
+        "code_revision": code_revision(),
+        "steps": trained.steps,
+        "resumed_from_step": trained.resumed_from_step,
+        "supervised_tokens": trained.supervised_tokens,
+        "final_loss": trained.final_loss,
+        "packages": dict(trained.packages),
+    }

@@ -1,0 +1,56 @@
+"""Freezing a training set: canonical JSONL under its digest in the store, never changed afterwards.
+
+The GPU worker reads it back from there, so a set travels the same way as adapters do.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import fsspec
+
+from services.domain.examples import Demonstration
+from services.errors import TrainingSetCorrupt
+
+FOLDER = "_training_sets"  # no persona's slug starts with an underscore
+
+
+def freeze(store_url: str, rows: Iterable[Demonstration]) -> tuple[str, str]:
+    """Write rows as JSONL; returns (digest, path below the store). The same rows give the same bytes."""
+    content = "".join(_line(row) for row in rows).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    path = f"{FOLDER}/{digest}.jsonl"
+    filesystem, root = fsspec.core.url_to_fs(store_url)
+    target = f"{root.rstrip('/')}/{path}"
+    if not filesystem.exists(target):
+        filesystem.makedirs(f"{root.rstrip('/')}/{FOLDER}", exist_ok=True)
+        with filesystem.transaction, filesystem.open(target, "wb") as file:
+            file.write(content)
+    return digest, path
+
+
+def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
+    """A local copy of a frozen set; raises TrainingSetCorrupt when it is gone or its bytes changed."""
+    filesystem, root = fsspec.core.url_to_fs(store_url)
+    source = f"{root.rstrip('/')}/{path}"
+    try:
+        content = filesystem.cat_file(source)
+    except FileNotFoundError as error:
+        raise TrainingSetCorrupt(source) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise TrainingSetCorrupt(source)
+    into.mkdir(parents=True, exist_ok=True)
+    local = into / f"{digest}.jsonl"
+    local.write_bytes(content)
+    return local
+
+
+def _line(row: Demonstration) -> str:
+    record = {
+        "messages": [{"role": message.role, "content": message.content} for message in row.messages],
+        "completion": row.completion,
+        "prompt_key": row.item.prompt_key,
+        "source": row.item.source_id,
+    }
+    return json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n"
