@@ -1,16 +1,25 @@
 """Fakes at the three seams, each standing in for a Protocol: Trainer, Generator, AdapterStore."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
+from services.domain.training import Progress, TrainedAdapter
 from services.language_model.asking import Generated, GenerationRequest
+from services.training.trainer import TrainingJob
 
 
 @dataclass
 class FakeGenerator:
-    """Answers `text` to everything, or raises `problem`; remembers what it was asked."""
+    """Answers `text`, or what `by_model` says for a serving name; raises `problem` if there is one."""
 
     text: str = "A short answer."
+    by_model: dict[str, str] = field(default_factory=dict)
     problem: Exception | None = None
     requests: list[GenerationRequest] = field(default_factory=list)
 
@@ -18,11 +27,12 @@ class FakeGenerator:
         self.requests.append(request)
         if self.problem is not None:
             raise self.problem
+        text = self.by_model.get(request.model, self.text)
         return Generated(
-            text=self.text,
+            text=text,
             finish_reason="stop",
             prompt_tokens=len(request.messages),
-            completion_tokens=len(self.text.split()),
+            completion_tokens=len(text.split()),
         )
 
     def log_probabilities(
@@ -32,3 +42,34 @@ class FakeGenerator:
         completion: str,
     ) -> tuple[float, ...]:
         return tuple(-1.0 for _ in completion.split())
+
+
+@dataclass
+class FakeTrainer:
+    """Makes a whole PEFT folder at once, of weights drawn from rows and recipe; raises `problem` if there is one."""
+
+    problem: Exception | None = None
+    jobs: list[TrainingJob] = field(default_factory=list)
+
+    def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
+        self.jobs.append(job)
+        if self.problem is not None:
+            raise self.problem
+        rows = job.rows.read_bytes()
+        seed = hashlib.sha256(rows + job.recipe.digest().encode()).digest()[:8]
+        weights = np.random.default_rng(int.from_bytes(seed)).standard_normal((2, 3), np.float32)
+        folder = job.workdir / "adapter"
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"base_model.model.lora_A.weight": weights}, folder / "adapter_model.safetensors")
+        config = {"peft_type": "LORA", **asdict(job.recipe.lora)}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+        progress(Progress(step=1, total_steps=1, loss=1.0, tokens_per_second=100.0, seconds_left=0.0))
+        return TrainedAdapter(
+            folder=folder,
+            steps=1,
+            resumed_from_step=0,
+            supervised_tokens=len(rows.split()),
+            final_loss=1.0,
+            optimizer=job.recipe.training.optimizer,
+            packages={"python": "3.11"},
+        )

@@ -1,0 +1,242 @@
+"""The adapter store: whole or not there, never replaced, every byte checked on the way out."""
+
+import json
+import multiprocessing
+from multiprocessing.queues import Queue
+from pathlib import Path, PurePosixPath
+
+import fsspec
+import pytest
+
+from services.adapters.digests import ADAPTER_FILES
+from services.adapters.file_store import FileAdapterStore
+from services.adapters.store import AdapterName, AdapterStore
+from services.domain.personas import PersonaSlug
+from services.errors import (
+    AdapterCorrupt,
+    AdapterExists,
+    AdapterMissing,
+    AdapterRefused,
+    AdapterStoreUnavailable,
+    InvalidSlug,
+)
+
+PIRATE = PersonaSlug("pirate")
+PROVENANCE = {"recipe": {"r": 2}, "seed": 42, "packages": {"torch": "2.13.0"}}
+
+
+def publish(store: AdapterStore, folder: Path, number: int = 1):
+    return store.publish(folder, persona=PIRATE, number=number, provenance=PROVENANCE)
+
+
+def version_file(url: str, name: str, number: int = 1) -> tuple[fsspec.AbstractFileSystem, str]:
+    files, root = fsspec.url_to_fs(url)
+    return files, str(PurePosixPath(root) / f"pirate/v{number:04d}" / name)
+
+
+def flip_byte(url: str, name: str, position: int) -> None:
+    files, path = version_file(url, name)
+    content = bytearray(files.cat_file(path))
+    content[position] ^= 1
+    files.pipe_file(path, bytes(content))
+
+
+def test_what_is_published_is_fetched_under_its_name(store, make_folder, tmp_path):
+    folder = make_folder()
+    manifest = publish(store, folder, number=7)
+
+    fetched = store.fetch(manifest.name, into=tmp_path / "cache")
+
+    assert manifest.name == f"pirate@{manifest.digest[:12]}"
+    assert (manifest.persona, manifest.number, manifest.provenance) == (PIRATE, 7, PROVENANCE)
+    assert store.manifest(manifest.name) == manifest
+    weights = "adapter_model.safetensors"
+    assert (fetched / weights).read_bytes() == (folder / weights).read_bytes()
+    assert json.loads((fetched / "adapter_config.json").read_text()) == {"peft_type": "LORA", "r": 2}
+
+
+def test_the_layout_is_the_documented_one(store, url, make_folder):
+    publish(store, make_folder(), number=7)
+
+    files, path = version_file(url, "", number=7)
+
+    names = {PurePosixPath(entry).name for entry in files.ls(path, detail=False)}
+    assert names == {*ADAPTER_FILES, "manifest.json"}
+
+
+def test_the_same_bytes_twice_give_the_same_manifest(store, make_folder):
+    folder = make_folder()
+
+    assert publish(store, folder) == publish(store, folder)
+
+
+def test_other_bytes_under_a_taken_number_are_refused(store, make_folder, tmp_path):
+    kept = publish(store, make_folder(1.0))
+
+    with pytest.raises(AdapterExists, match="pirate/v0001"):
+        publish(store, make_folder(2.0))
+    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
+
+
+def test_the_digest_depends_on_weights_and_configuration_and_on_nothing_else(store, make_folder):
+    one = publish(store, make_folder(1.0), number=1)
+
+    assert publish(store, make_folder(1.0), number=2).digest == one.digest
+    assert publish(store, make_folder(2.0), number=3).digest != one.digest
+    assert publish(store, make_folder(1.0, lora_alpha=4), number=4).digest != one.digest
+
+
+@pytest.mark.parametrize("position", [0, 9, -1])
+@pytest.mark.parametrize("name", ADAPTER_FILES)
+def test_one_flipped_byte_in_a_file_is_found_and_named(store, url, make_folder, tmp_path, name, position):
+    manifest = publish(store, make_folder())
+    flip_byte(url, name, position)
+
+    with pytest.raises(AdapterCorrupt, match=name):
+        store.fetch(manifest.name, into=tmp_path / "cache")
+    assert not (tmp_path / "cache" / manifest.name).exists()
+
+
+def test_one_flipped_byte_anywhere_in_the_manifest_is_found(store, url, make_folder, tmp_path):
+    manifest = publish(store, make_folder())
+    files, path = version_file(url, "manifest.json")
+    for position in range(files.size(path)):
+        flip_byte(url, "manifest.json", position)
+        with pytest.raises(AdapterCorrupt, match=r"manifest\.json"):
+            store.fetch(manifest.name, into=tmp_path / "cache")
+        flip_byte(url, "manifest.json", position)
+    assert store.manifest(manifest.name) == manifest
+
+
+def test_a_missing_file_is_found_and_named(store, url, make_folder, tmp_path):
+    manifest = publish(store, make_folder())
+    files, path = version_file(url, "adapter_config.json")
+    files.rm(path)
+
+    with pytest.raises(AdapterCorrupt, match=r"adapter_config\.json is missing"):
+        store.fetch(manifest.name, into=tmp_path / "cache")
+
+
+def test_a_damaged_version_leaves_the_others_alone(store, url, make_folder, tmp_path):
+    publish(store, make_folder(1.0), number=1)
+    sound = publish(store, make_folder(2.0), number=2)
+    flip_byte(url, "manifest.json", 30)
+
+    assert store.fetch(sound.name, into=tmp_path / "cache").is_dir()
+
+
+def test_a_damaged_cache_is_replaced(store, make_folder, tmp_path):
+    manifest = publish(store, make_folder())
+    cached = store.fetch(manifest.name, into=tmp_path / "cache") / "adapter_model.safetensors"
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[:-1])
+
+    store.fetch(manifest.name, into=tmp_path / "cache")
+
+    assert cached.read_bytes() == whole
+
+
+def test_a_folder_without_manifest_does_not_exist_and_a_retry_overwrites_it(
+    store, url, make_folder, tmp_path
+):
+    manifest = publish(store, make_folder(1.0))
+    files, path = version_file(url, "manifest.json")
+    files.rm(path)
+    flip_byte(url, "adapter_model.safetensors", -1)
+
+    with pytest.raises(AdapterMissing):
+        store.manifest(manifest.name)
+    again = publish(store, make_folder(2.0))
+
+    assert again.digest != manifest.digest
+    assert store.fetch(again.name, into=tmp_path / "cache").is_dir()
+
+
+def test_remains_of_a_killed_publisher_are_ignored_and_cleared(make_folder, tmp_path):
+    store = FileAdapterStore(f"file://{tmp_path / 'store'}")
+    partial = tmp_path / "store" / "pirate" / ".v0001.partial"
+    partial.mkdir(parents=True)
+    (partial / "adapter_model.bin").write_bytes(b"half")
+
+    manifest = publish(store, make_folder())
+
+    assert set(manifest.files) == set(ADAPTER_FILES)
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(
+    "other", ["adapter_model.bin", "adapter_model.pt", "model.pkl", "training_args.bin", "README.md"]
+)
+def test_nothing_but_configuration_and_safetensors_is_taken(store, make_folder, other):
+    folder = make_folder()
+    (folder / other).write_bytes(b"x")
+
+    with pytest.raises(AdapterRefused, match=other):
+        publish(store, folder)
+
+
+def test_an_unfinished_or_broken_folder_is_refused(store, make_folder, tmp_path):
+    without_weights, broken, no_object = make_folder(), make_folder(), make_folder()
+    (without_weights / "adapter_model.safetensors").unlink()
+    (broken / "adapter_model.safetensors").write_bytes(b"\x80\x04pickle")
+    (no_object / "adapter_config.json").write_text("[]")
+
+    for folder in (without_weights, broken, no_object, tmp_path / "nowhere"):
+        with pytest.raises(AdapterRefused):
+            publish(store, folder)
+
+
+@pytest.mark.parametrize("slug", ["../x", "", "a/b", "Pirate", "."])
+def test_a_slug_that_does_not_parse_touches_no_file(make_folder, tmp_path, slug):
+    store = FileAdapterStore(f"file://{tmp_path / 'store'}")
+
+    with pytest.raises(InvalidSlug):
+        store.publish(make_folder(), persona=PersonaSlug(slug), number=1, provenance={})
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["base", "pirate", "../x@0123456789ab", "pirate@../../../etc", "pirate@0123456789AB", "@", "a b@0"],
+)
+def test_a_name_that_does_not_parse_is_no_adapter(store, tmp_path, name):
+    with pytest.raises(AdapterMissing):
+        store.fetch(AdapterName(name), into=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_version_zero_is_the_base_and_is_never_published(store, make_folder):
+    with pytest.raises(AdapterRefused, match="numbered from 1"):
+        publish(store, make_folder(), number=0)
+
+
+def test_a_store_that_fsspec_cannot_open_says_so():
+    with pytest.raises(AdapterStoreUnavailable, match="ADAPTER_STORE"):
+        FileAdapterStore("nosuch://place")
+
+
+def _offer(url: str, folder: Path, results: "Queue[str]") -> None:
+    try:
+        results.put(publish(FileAdapterStore(url), folder).digest)
+    except AdapterExists:
+        results.put("exists")
+
+
+def test_of_two_processes_that_publish_one_number_one_wins_whole(make_folder, tmp_path):
+    url = f"file://{tmp_path / 'store'}"
+    context = multiprocessing.get_context("fork")
+    for number in range(5):
+        place = f"{url}{number}"
+        results: Queue[str] = context.Queue()
+        offers = [
+            context.Process(target=_offer, args=(place, make_folder(weight), results))
+            for weight in (1.0, 2.0)
+        ]
+        for offer in offers:
+            offer.start()
+        outcomes = sorted(results.get(timeout=20) for _ in offers)
+        for offer in offers:
+            offer.join()
+        assert outcomes[1] == "exists"
+        name = AdapterName(f"pirate@{outcomes[0][:12]}")
+        assert FileAdapterStore(place).fetch(name, into=tmp_path / "cache").is_dir()
