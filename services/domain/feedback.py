@@ -1,4 +1,4 @@
-"""The ids of feedback, so that a rater's id cannot go where an answer's belongs, and how long texts may be."""
+"""The ids of feedback, so that a rater's cannot go where an answer's belongs, and limits of its texts."""
 
 from typing import NewType
 from uuid import UUID

@@ -76,7 +76,7 @@ def answer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> Ans
     return _view(row)
 
 
-def _answers() -> Select[Any]:
+def _answers() -> Select[*tuple[Any, ...]]:
     correction = aliased(CorrectionRow)
     comment = aliased(CommentRow)
     newest_correction = (

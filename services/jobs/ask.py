@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, who_serves
-from services.db.feedback_tables import AnswerRow, ConversationRow
+from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION, Question, build_messages, check_question
 from services.domain.feedback import AnswerId, ConversationId, RaterId
@@ -38,12 +39,11 @@ def ask(
     with session_scope(engine) as session:
         row = find_persona(session, persona_slug)
         persona, serving = row.as_persona(), who_serves(session, row)
-        if conversation_id is None:
-            conversation = start_conversation(session, persona=row, rater=rater, at=at)
-        else:
-            conversation = session.get(ConversationRow, conversation_id)
-            if conversation is None or conversation.rater_id != rater or conversation.persona_id != row.id:
-                raise NotTheAsker
+        conversation = (
+            start_conversation(session, persona=row, rater=rater, at=at)
+            if conversation_id is None
+            else _own_conversation(session, conversation_id, persona=row, rater=rater)
+        )
         asked = record_question(session, persona=row, conversation=conversation, question=question, at=at)
         session.flush()  # the question's id is the source of the seed
         question_id = asked.id
@@ -74,3 +74,16 @@ def ask(
         session.add(stored)
         session.flush()  # the id is what the caller gets
         return AnswerId(stored.id)
+
+
+def _own_conversation(
+    session: Session, conversation_id: ConversationId, *, persona: PersonaRow, rater: RaterId
+) -> ConversationRow:
+    conversation = session.get(ConversationRow, conversation_id)
+    if (
+        conversation is None
+        or conversation.rater_id != rater
+        or conversation.persona_id != persona.id
+    ):
+        raise NotTheAsker
+    return conversation

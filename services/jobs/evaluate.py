@@ -36,7 +36,7 @@ class Reports(TypedDict):
 
 
 def evaluate(version_id: int) -> Reports:
-    """Reports of a version, of who serves now and of the base, on one suite frozen at the version's cutoff."""
+    """Reports of a version, of who serves now and of the base, on a suite frozen at the version's cutoff."""
     with open_installation() as installation:
         with session_scope(installation.engine) as session:
             candidate = session.get(AdapterVersionRow, version_id)

@@ -25,6 +25,8 @@ from services.domain.conversation import Question
 from services.domain.examples import FeedbackItem, Source
 from services.domain.splits import Split
 
+Rows = Select[*tuple[Any, ...]]
+
 
 def read_feedback(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[FeedbackItem]:
     """Every correction, rated answer and imported example of a persona up to the cutoff, in a fixed order."""
@@ -52,8 +54,8 @@ def count_new(session: Session, persona: PersonaRow, *, after: datetime | None, 
 
 
 def _of_persona(
-    statement: Select[Any], journal: type[RatingRow | CorrectionRow], persona: PersonaRow
-) -> Select[Any]:
+    statement: Rows, journal: type[RatingRow | CorrectionRow], persona: PersonaRow
+) -> Rows:
     return (
         statement.join(AnswerRow, journal.answer_id == AnswerRow.id)
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
@@ -64,7 +66,7 @@ def _of_persona(
 
 def _newest_of_each_rater(
     journal: type[RatingRow | CorrectionRow], persona: PersonaRow, cutoff: datetime
-) -> Select[Any]:
+) -> Rows:
     return (
         _of_persona(
             select(journal, AnswerRow.text.label("answer"), QuestionRow, PromptSplitRow.split),
@@ -84,15 +86,15 @@ def _newest_of_each_rater(
     )
 
 
-def _corrections(persona: PersonaRow, cutoff: datetime) -> Select[Any]:
+def _corrections(persona: PersonaRow, cutoff: datetime) -> Rows:
     return _newest_of_each_rater(CorrectionRow, persona, cutoff)
 
 
-def _ratings(persona: PersonaRow, cutoff: datetime) -> Select[Any]:
+def _ratings(persona: PersonaRow, cutoff: datetime) -> Rows:
     return _newest_of_each_rater(RatingRow, persona, cutoff)
 
 
-def _seeds(persona: PersonaRow, cutoff: datetime) -> Select[Any]:
+def _seeds(persona: PersonaRow, cutoff: datetime) -> Rows:
     return (
         select(SeedExampleRow, PromptSplitRow.split)
         .join(

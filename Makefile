@@ -1,0 +1,42 @@
+# Every target installs what it needs; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo test up check bench browser clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(INSTALLED) ## Watch the whole loop run on real parts, then use the app (ONCE=1: stop at the end)
+	$(BIN)/persona-loop demo $(if $(ONCE),--once)
+
+up: $(INSTALLED) ## Start the service and stay: app, inference server, Airflow, database
+	$(BIN)/persona-loop up
+
+test: $(INSTALLED) browser ## Run every test, the whole loop and the browser included
+	$(BIN)/pytest
+
+check: $(INSTALLED) ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## Run benchmarks/NAME.py (NAME=x), or all of them
+	@for bench in $(if $(NAME),$(NAME),$$(ls benchmarks | sed -n 's/^\([a-z]\w*\)\.py$$/\1/p')); do \
+		$(BIN)/python -m benchmarks.$$bench $(ARGS) || exit 1; done
+
+browser: $(INSTALLED) # A Chromium for the browser tests: the one that is there, else Playwright's, else Debian's
+	@bash tests/e2e/install_browser.sh $(BIN)
+
+clean: ## Remove what the service and the tests made (not the virtual environment)
+	rm -rf var build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[web,airflow,train,dev]'
+	touch $@

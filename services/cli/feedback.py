@@ -1,0 +1,104 @@
+"""Asking and giving feedback by hand; this installation's command line is one rater, kept under VAR_DIR."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+from sqlalchemy.orm import Session
+
+from services.cli.output import Json, show, speaking
+from services.db.session import session_scope
+from services.domain.conversation import Question
+from services.domain.feedback import AnswerId, RaterId
+from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
+from services.errors import UnknownAnswer
+from services.feedback import recording
+from services.feedback.queries import answer_page
+from services.jobs import ask as asking
+from services.jobs.installation import Installation, now, open_installation
+
+commands = typer.Typer()
+
+
+@commands.command()
+@speaking
+def ask(
+    persona: str,
+    question: str,
+    context: Annotated[str, typer.Option(help="A text the answer should build on.")] = "",
+    domain: Annotated[str, typer.Option(help="The field of the question.")] = DEFAULT_DOMAIN,
+    audience: Annotated[str, typer.Option(help="Whom the answer is for.")] = DEFAULT_AUDIENCE,
+    as_json: Json = False,
+) -> None:
+    """Ask a persona; prints the answer and the id to rate it by."""
+    with open_installation() as installation:
+        rater = _rater(installation)
+        answer_id = asking.ask(
+            installation.engine,
+            installation.generator,
+            persona_slug=persona,
+            rater=rater,
+            question=Question(text=question, context=context, domain=domain, audience=audience),
+            at=now(),
+        )
+        with session_scope(installation.engine) as session:
+            answer = answer_page(session, answer_id=answer_id, rater=rater)
+    show(
+        {
+            "answer": answer.text,
+            "answered_by": f"{answer.persona_name} v{answer.version} ({answer.served_name})",
+            "latency_ms": answer.latency_ms,
+            "answer_id": str(answer_id),
+        },
+        as_json=as_json,
+    )
+
+
+@commands.command()
+@speaking
+def rate(answer_id: str, stars: int) -> None:
+    """Give an answer 1 to 5 stars; the newest rating counts."""
+    with _feedback() as (session, rater):
+        recording.rate(
+            session, answer_id=_parse(answer_id), rater=rater, stars=stars, submission=uuid4(), at=now()
+        )
+    typer.echo(f"{stars} stars saved")
+
+
+@commands.command()
+@speaking
+def correct(answer_id: str, text: str) -> None:
+    """Write a better answer; the newest counts."""
+    with _feedback() as (session, rater):
+        recording.correct(
+            session, answer_id=_parse(answer_id), rater=rater, text=text, submission=uuid4(), at=now()
+        )
+    typer.echo("better answer saved")
+
+
+@contextmanager
+def _feedback() -> Iterator[tuple[Session, RaterId]]:
+    with open_installation() as installation:
+        rater = _rater(installation)
+        with session_scope(installation.engine) as session:
+            yield session, rater
+
+
+def _rater(installation: Installation) -> RaterId:
+    """The rater of this installation's command line, made on first use."""
+    file = installation.settings.var_dir / "cli-rater"
+    if file.exists():
+        return RaterId(UUID(file.read_text(encoding="ascii").strip()))
+    with session_scope(installation.engine) as session:
+        rater = recording.new_rater(session, at=now())
+    file.write_text(str(rater), encoding="ascii")
+    return rater
+
+
+def _parse(answer_id: str) -> AnswerId:
+    try:
+        return AnswerId(UUID(answer_id))
+    except ValueError as error:
+        raise UnknownAnswer(answer_id) from error

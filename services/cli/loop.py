@@ -1,0 +1,105 @@
+"""The steps of the loop by hand: assemble, train, evaluate, gate, promote, rollback."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from services.cli.output import EXIT_NO, Json, show, speaking
+from services.errors import InvalidInput
+from services.jobs import assemble as assembling
+from services.jobs import evaluate as evaluating
+from services.jobs import gate as gating
+from services.jobs import promote as promoting
+from services.jobs import rollback as rolling_back
+from services.jobs import status
+from services.jobs.installation import now
+
+commands = typer.Typer()
+
+
+@commands.command()
+@speaking
+def assemble(
+    persona: str,
+    cutoff: Annotated[str, typer.Option(help="ISO 8601 with a time zone; now when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Freeze a persona's training set up to a cutoff, or say why there is none."""
+    assembled = assembling.assemble(persona, cutoff or now().isoformat())
+    show(dict(assembled), as_json=as_json)
+    if "skipped" in assembled:
+        raise typer.Exit(EXIT_NO)
+
+
+@commands.command()
+@speaking
+def train(
+    training_set_id: int,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="A recipe override, such as lora.r=8; repeat.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train an adapter version from a frozen set."""
+    from services.jobs.train import train as train_set  # noqa: PLC0415  (torch, trl, peft: many seconds)
+
+    show({"version_id": train_set(training_set_id, override or [])}, as_json=as_json)
+
+
+@commands.command()
+@speaking
+def evaluate(
+    version_id: int,
+    as_json: Json = False,
+) -> None:
+    """Let a version, the champion and the base answer one suite; prints the report ids."""
+    show(dict(evaluating.evaluate(version_id)), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def gate(
+    candidate: Annotated[int | None, typer.Argument(help="The candidate's report id.")] = None,
+    champion: Annotated[int | None, typer.Argument(help="The champion's report id.")] = None,
+    decision: Annotated[int | None, typer.Option("--show", help="Show a stored decision.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide on two reports, or show a stored decision; exit code 3 unless the verdict is PASS."""
+    if decision is None:
+        if candidate is None or champion is None:
+            raise InvalidInput("Name two report ids, or a decision with --show.")
+        decision = gating.gate(candidate, champion)["decision_id"]
+    found = status.decision(decision)
+    checks = found.pop("checks")
+    if as_json:
+        show(found | {"checks": checks}, as_json=True)
+    else:
+        show(found, as_json=False)
+        show(checks, as_json=False)
+    if found["verdict"] != "PASS":
+        raise typer.Exit(EXIT_NO)
+
+
+@commands.command()
+@speaking
+def promote(decision_id: int, as_json: Json = False) -> None:
+    """Let the candidate of a passed decision serve."""
+    show(dict(promoting.promote(decision_id, _actor())), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def rollback(
+    persona: str,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    version: Annotated[int | None, typer.Option("--to", help="The version; the one before if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put an earlier version back, or a rolled-back one in again."""
+    show(dict(rolling_back.rollback(persona, version, reason, _actor())), as_json=as_json)
+
+
+def _actor() -> str:
+    """Who moved a pointer, as the ledger names them: the account of this machine."""
+    return f"cli:{getpass.getuser()}"

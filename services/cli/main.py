@@ -1,0 +1,54 @@
+"""The `persona-loop` command: every job of the loop by hand or by script.
+
+Exit codes: 0 done; 1 an error; 2 input or usage that cannot be used; 3 the loop said no (skipped, FAIL,
+INSUFFICIENT, refused); 4 something does not answer right now.
+"""
+
+import typer
+
+from services.cli import feedback, loop, personas, service
+from services.cli.output import Json, show, speaking
+from services.jobs import status as reading
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(personas.commands, name="persona")
+app.add_typer(feedback.commands)
+app.add_typer(loop.commands)
+app.add_typer(service.commands)
+
+
+@app.command()
+@speaking
+def status(as_json: Json = False) -> None:
+    """Every persona: who serves, the newest set, run and verdict; and how much people said."""
+    totals, personas_now = reading.totals(), reading.personas()
+    if as_json:
+        show({"totals": totals, "personas": personas_now}, as_json=True)
+        return
+    show(totals, as_json=False)
+    show(personas_now, as_json=False)
+
+
+@app.command()
+@speaking
+def versions(persona: str, as_json: Json = False) -> None:
+    """Every version of a persona with its metrics; the one that serves is marked."""
+    show(reading.versions(persona), as_json=as_json)
+
+
+@app.command()
+@speaking
+def ledger(persona: str, as_json: Json = False) -> None:
+    """Who served when, why and by whom, newest first."""
+    show(reading.ledger(persona), as_json=as_json)
+
+
+@app.command()
+@speaking
+def report(report_id: int) -> None:
+    """An evaluation report with every item, as JSON."""
+    show(reading.report(report_id), as_json=True)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,73 @@
+"""What commands print: tables for people, JSON for machines, one sentence and an exit code for every error."""
+
+import json
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.errors import InvalidInput, PersonaLoopError, Refused, Unavailable
+
+EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Record = dict[str, Any]
+
+
+def show(records: Record | list[Record], *, as_json: bool) -> None:
+    """Print one record as two columns or many as rows; machines get every field, people the short ones."""
+    if as_json:
+        typer.echo(json.dumps(records, indent=2, default=str))
+        return
+    console = Console()
+    if isinstance(records, dict):
+        table = Table(show_header=False, box=None)
+        for name, value in records.items():
+            table.add_row(name.replace("_", " "), _plain(value))
+        console.print(table)
+        return
+    if not records:
+        console.print("nothing yet")
+        return
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    table = Table(*(name.replace("_", " ") for name in columns))
+    for record in records:
+        table.add_row(*(_plain(record.get(name)) for name in columns))
+    console.print(table)
+
+
+def speaking(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The command, with every error of the tree turned into its sentence on stderr and an exit code."""
+
+    @wraps(command)
+    def spoken(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        try:
+            return command(*args, **kwargs)
+        except PersonaLoopError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(_exit_code(error)) from error
+
+    return spoken
+
+
+def _exit_code(error: PersonaLoopError) -> int:
+    if isinstance(error, InvalidInput):
+        return EXIT_USAGE
+    if isinstance(error, Refused):
+        return EXIT_NO
+    return EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_ERROR
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,79 @@
+"""Creating personas and giving them files: examples to start from, items to be judged on."""
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug
+from services.errors import InvalidInput
+from services.feedback.personas import PersonaPlan, create_persona
+from services.jobs.installation import now, open_installation
+from services.training.recipe import compose_recipe
+from services.training_sets.importing import Imported, import_examples, import_items
+
+logger = logging.getLogger(__name__)
+
+Importer = Callable[..., Imported]
+
+
+def create(
+    slug: str,
+    display_name: str,
+    system_template: str = DEFAULT_SYSTEM_TEMPLATE,
+    seed_file: str | None = None,
+    overrides: list[str] | None = None,
+) -> str:
+    """A persona with defaults for everything the form does not ask; returns its slug."""
+    persona = Persona(slug=parse_slug(slug), display_name=display_name, system_template=system_template)
+    return create_planned(
+        PersonaPlan(persona, recipe_overrides=tuple(overrides or [])),
+        seed_file=Path(seed_file) if seed_file else None,
+    )
+
+
+def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None) -> str:
+    """Create a persona with its seed examples, or nothing at all when a line of the file cannot be used.
+
+    Raises what `create_persona` raises, InvalidRecipe for overrides that do not compose, InvalidRecord.
+    """
+    with open_installation() as installation:
+        settings = installation.settings
+        compose_recipe(
+            plan.recipe or settings.recipe_name,
+            plan.recipe_overrides,
+            base_model=settings.base_model,
+            base_revision=settings.base_revision,
+        )
+        with session_scope(installation.engine) as session:
+            row = create_persona(session, plan, at=now())
+            if seed_file is not None:
+                imported = import_examples(session, row, _lines(seed_file), at=now())
+                if imported.rejected:
+                    raise imported.rejected[0]
+                logger.info("%s: %d seed examples", row.slug, imported.added)
+            return row.slug
+
+
+def add_examples(slug: str, file: Path) -> Imported:
+    """Import demonstrations into a persona; lines that cannot be used are reported and the rest is kept."""
+    return _import(slug, file, import_examples)
+
+
+def add_items(slug: str, file: Path) -> Imported:
+    """Import evaluation items into a persona; lines that cannot be used are reported, the rest is kept."""
+    return _import(slug, file, import_items)
+
+
+def _import(slug: str, file: Path, importer: Importer) -> Imported:
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        return importer(session, find_persona(session, slug), _lines(file), at=now())
+
+
+def _lines(file: Path) -> Iterable[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The file {file} cannot be read as UTF-8 text: {error}.") from error

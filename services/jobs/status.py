@@ -1,0 +1,169 @@
+"""Reading the state of the loop for people and scripts: personas, versions, ledger, decisions. Writes nothing."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.adapters.promotions import find_persona, who_serves
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    EvaluationReportRow,
+    GateDecisionRow,
+    PromotionRow,
+    TrainingRunRow,
+    TrainingSetRow,
+)
+from services.db.session import session_scope
+from services.errors import UnknownRecord
+from services.feedback.queries import feedback_counts
+from services.jobs.installation import open_installation
+
+Record = dict[str, Any]
+
+
+def personas() -> list[Record]:
+    """Every persona with who serves it and its newest training set, run and decision."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        rows = session.scalars(select(PersonaRow).order_by(PersonaRow.slug))
+        return [_persona(session, row) for row in rows]
+
+
+def totals() -> Record:
+    """Answers, ratings and corrections in all."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        return feedback_counts(session)
+
+
+def versions(slug: str) -> list[Record]:
+    """Every version of a persona, newest first, with its overall metrics where it was evaluated."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        persona = find_persona(session, slug)
+        live = who_serves(session, persona).version_id
+        rows = session.scalars(
+            select(AdapterVersionRow)
+            .where(AdapterVersionRow.persona_id == persona.id)
+            .order_by(AdapterVersionRow.number.desc())
+        )
+        return [
+            {
+                "version": row.number,
+                "name": row.name,
+                "id": row.id,
+                "serves": row.id == live,
+                "created_at": row.created_at.isoformat(),
+                "unsound": row.unsound_reason,
+                **_overall(session, row.id),
+            }
+            for row in rows
+        ]
+
+
+def ledger(slug: str) -> list[Record]:
+    """The persona's promotions, newest first."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        persona = find_persona(session, slug)
+        rows = session.execute(
+            select(PromotionRow, AdapterVersionRow.number, AdapterVersionRow.name)
+            .join(AdapterVersionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
+            .where(PromotionRow.persona_id == persona.id)
+            .order_by(PromotionRow.id.desc())
+        )
+        return [
+            {
+                "id": row.PromotionRow.id,
+                "at": row.PromotionRow.at.isoformat(),
+                "kind": row.PromotionRow.kind,
+                "version": row.number,
+                "name": row.name,
+                "decision": row.PromotionRow.decision_id,
+                "actor": row.PromotionRow.actor,
+                "reason": row.PromotionRow.reason,
+            }
+            for row in rows
+        ]
+
+
+def decision(decision_id: int) -> Record:
+    """One gate decision with its checks."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        row = session.get(GateDecisionRow, decision_id)
+        if row is None:
+            raise UnknownRecord("gate decision", decision_id)
+        return {
+            "decision_id": row.id,
+            "verdict": row.verdict,
+            "version": row.candidate_report.version.number,
+            "champion": row.champion_report.version.number,
+            "checks": row.checks,
+        }
+
+
+def report(report_id: int) -> Record:
+    """One evaluation report: its metrics and every item."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        row = session.get(EvaluationReportRow, report_id)
+        if row is None:
+            raise UnknownRecord("evaluation report", report_id)
+        return {
+            "report_id": row.id,
+            "version": row.version.number,
+            "suite": row.suite_digest,
+            "metrics": row.metrics,
+            "items": row.items,
+        }
+
+
+def _persona(session: Session, row: PersonaRow) -> Record:
+    live = who_serves(session, row)
+    newest_set = session.scalar(
+        select(TrainingSetRow)
+        .where(TrainingSetRow.persona_id == row.id)
+        .order_by(TrainingSetRow.id.desc())
+        .limit(1)
+    )
+    run = session.scalar(
+        select(TrainingRunRow)
+        .join(TrainingSetRow)
+        .where(TrainingSetRow.persona_id == row.id)
+        .order_by(TrainingRunRow.id.desc())
+        .limit(1)
+    )
+    decided = session.scalar(
+        select(GateDecisionRow)
+        .join(EvaluationReportRow, GateDecisionRow.candidate_report_id == EvaluationReportRow.id)
+        .join(AdapterVersionRow)
+        .where(AdapterVersionRow.persona_id == row.id)
+        .order_by(GateDecisionRow.id.desc())
+        .limit(1)
+    )
+    return {
+        "persona": row.slug,
+        "name": row.display_name,
+        "serves": live.number,
+        "served_name": live.name,
+        "training_set": newest_set.id if newest_set else None,
+        "rows": newest_set.row_count if newest_set else None,
+        "run": run.state if run else None,
+        "progress": f"{run.step}/{run.total_steps}" if run else None,
+        "decision": decided.id if decided else None,
+        "verdict": decided.verdict if decided else None,
+    }
+
+
+def _overall(session: Session, version_id: int) -> Record:
+    """Overall metrics of a version's newest report; nothing where it was never evaluated."""
+    newest = session.scalar(
+        select(EvaluationReportRow)
+        .where(EvaluationReportRow.adapter_version_id == version_id)
+        .order_by(EvaluationReportRow.id.desc())
+        .limit(1)
+    )
+    if newest is None:
+        return {}
+    return {
+        metric["name"]: round(metric["value"], 4)
+        for metric in newest.metrics
+        if metric["slice"] == "overall"
+    }
