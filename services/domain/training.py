@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+ALL_LINEAR = "all-linear"
+
 
 class RunState(StrEnum):
     RUNNING = "running"
@@ -16,7 +18,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoraRecipe:
-    """`target_modules` is ("all-linear",) or module names; alpha scales the update by alpha / r."""
+    """`target_modules` is (ALL_LINEAR,) or module names; alpha scales the update by alpha / r."""
 
     r: int
     alpha: int

@@ -15,11 +15,11 @@ from pathlib import Path
 from datasets import Dataset
 from peft import LoraConfig
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from services.adapters.digests import ADAPTER_FILES
-from services.domain.training import LoraRecipe, OptimisationRecipe, Progress, TrainedAdapter
+from services.domain.training import ALL_LINEAR, LoraRecipe, OptimisationRecipe, Progress, TrainedAdapter
 from services.errors import ModuleMatchesNothing
 from services.language_model.loading import context_length, device, load_base, load_tokenizer
 from services.training.checkpoints import (
@@ -33,7 +33,6 @@ from services.training.trainer import TrainingJob
 
 logger = logging.getLogger(__name__)
 
-ALL_LINEAR = "all-linear"
 LOGGING_STEPS = 5
 _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 
@@ -116,6 +115,7 @@ def _build_trainer(
         peft_config=_lora_config(job.recipe.lora),
         callbacks=[CheckpointMarks(), ProgressReports(progress)],
     )
+    trainer.remove_callback(PrinterCallback)
     # TRL starts adapters in bf16 and a resumed run loads them in fp32: without this the two would differ.
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -163,9 +163,8 @@ def _arguments(job: TrainingJob) -> SFTConfig:
 
 def _last_loss(trainer: SFTTrainer) -> float:
     """The mean loss of the last reported steps; a run shorter than one report has its overall mean."""
-    logged = [entry.get("loss", entry.get("train_loss")) for entry in trainer.state.log_history]
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-    return losses[-1] if losses else float(logged[-1])
+    return losses[-1] if losses else float(trainer.state.log_history[-1]["train_loss"])
 
 
 def _save(trainer: SFTTrainer, folder: Path) -> Path:

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.training import Recipe
+from services.domain.training import ALL_LINEAR, Recipe
 from services.errors import InvalidRecipe
 
 # Smallest and largest value allowed.
@@ -56,4 +56,6 @@ def read_recipe(composed: Mapping[str, object]) -> Recipe:
             raise InvalidRecipe(f"{key} is {value!r} and must be one of {', '.join(choices)}.")
     if not recipe.lora.target_modules:
         raise InvalidRecipe("lora.target_modules is empty: name modules, or [all-linear].")
+    if ALL_LINEAR in recipe.lora.target_modules and len(recipe.lora.target_modules) > 1:
+        raise InvalidRecipe("all-linear stands alone in lora.target_modules: it already means every module.")
     return recipe
