@@ -26,7 +26,7 @@ def stars_in_words(stars: int) -> str:
 
 def version_in_words(version: int) -> str:
     """`v3`; version 0 is the base before any training."""
-    return f"v{version}" if version else "v0, the plain base"
+    return f"v{version}" if version else "v0 (plain base)"
 
 
 def moment(at: datetime) -> str:

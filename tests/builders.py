@@ -1,38 +1,147 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow
-from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, AnswerFormat, GenerationSettings
-from services.language_model.asking import BASE_NAME
+from services.adapters.promotions import who_serves
+from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    EvaluationReportRow,
+    GateDecisionRow,
+    PromotionRow,
+)
+from services.domain.conversation import Question
+from services.domain.feedback import RaterId
+from services.domain.personas import Persona, PersonaSlug
+from services.domain.promotions import PromotionKind
+from services.evaluation.suites import freeze_suite
+from services.feedback.personas import PersonaPlan, create_persona
+from services.feedback.recording import new_rater, record_question, start_conversation
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def add_persona(session: Session, *, slug: str = "pirate", display_name: str = "Pirate") -> PersonaRow:
+def add_persona(
+    session: Session, *, slug: str = "pirate", display_name: str = "Pirate", **plan: Any
+) -> PersonaRow:
     """A persona served by its version 0, the plain base."""
-    persona = PersonaRow(
-        slug=slug,
-        display_name=display_name,
-        system_template=DEFAULT_SYSTEM_TEMPLATE,
-        answer_format=AnswerFormat.FREE_TEXT,
-        markers=[],
-        generation=asdict(GenerationSettings()),
-        example_policy={"holdout_percent": 15},
-        gate_policy={},
-        recipe="",
-        recipe_overrides=[],
+    persona = Persona(slug=PersonaSlug(slug), display_name=display_name)
+    return create_persona(session, PersonaPlan(persona, **plan), at=AT)
+
+
+def add_answer(
+    session: Session,
+    persona: PersonaRow,
+    *,
+    rater: RaterId | None = None,
+    question: str = "Why is the sky blue?",
+    audience: str = "student",
+    text: str = "It scatters.",
+    at: datetime = AT,
+) -> AnswerRow:
+    """An answer of the persona's serving version to a question of a rater."""
+    rater = rater or new_rater(session, at=at)
+    conversation = start_conversation(session, persona=persona, rater=rater, at=at)
+    asked = record_question(
+        session,
+        persona=persona,
+        conversation=conversation,
+        question=Question(text=question, domain="physics", audience=audience),
+        at=at,
+    )
+    serving = who_serves(session, persona)
+    answer = AnswerRow(
+        question=asked,
+        adapter_version_id=serving.version_id,
+        served_name=serving.name,
+        text=text,
+        prompt_version="1",
+        generation={},
+        seed=1,
+        finish_reason="stop",
+        latency_ms=5,
+        accepted_at=at,
+        created_at=at,
+    )
+    session.add(answer)
+    session.flush()
+    return answer
+
+
+def asker_of(answer: AnswerRow) -> RaterId:
+    return RaterId(answer.question.conversation.rater_id)
+
+
+def add_version(
+    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = "0123456789abcdef" * 4
+) -> AdapterVersionRow:
+    """A trained version that has not served anyone."""
+    version = AdapterVersionRow(
+        persona_id=persona.id,
+        number=number,
+        digest=digest,
+        name=f"{persona.slug}@{digest[:12]}",
+        provenance={},
         created_at=AT,
     )
-    session.add(persona)
+    session.add(version)
     session.flush()
+    return version
+
+
+def add_serving_version(
+    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = "0123456789abcdef" * 4
+) -> AdapterVersionRow:
+    """A trained version of the persona, put in place so that it serves from now on."""
+    version = add_version(session, persona, number=number, digest=digest)
     session.add(
-        AdapterVersionRow(
-            persona_id=persona.id, number=0, digest=None, name=BASE_NAME, provenance={}, created_at=AT
+        PromotionRow(
+            persona_id=persona.id,
+            version=version,
+            kind=PromotionKind.REINSTATE,
+            actor="test",
+            reason="a test asked for it",
+            at=AT,
         )
     )
-    return persona
+    return version
+
+
+def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -> EvaluationReportRow:
+    """A report of a version on an empty suite, each metric over 300 items."""
+    suite = freeze_suite(session, version.persona, [], at=AT)
+    report = EvaluationReportRow(
+        adapter_version_id=version.id,
+        suite_digest=suite,
+        prompt_version="1",
+        settings_digest="settings",
+        metrics=[
+            {"name": name, "slice": "overall", "value": value, "items": 300}
+            for name, value in metrics.items()
+        ],
+        items=[],
+        created_at=AT,
+    )
+    session.add(report)
+    session.flush()
+    return report
+
+
+def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) -> GateDecisionRow:
+    """A stored decision on a version against itself, with the verdict a test needs."""
+    report = add_report(session, version)
+    decision = GateDecisionRow(
+        candidate_report_id=report.id,
+        champion_report_id=report.id,
+        policy={},
+        policy_digest="policy",
+        verdict=verdict,
+        checks=[],
+        created_at=AT,
+    )
+    session.add(decision)
+    session.flush()
+    return decision

@@ -46,7 +46,7 @@ class FakeGenerator:
 
 @dataclass
 class FakeTrainer:
-    """Makes a whole PEFT folder at once, weights drawn from rows and recipe; raises `problem` if there is one."""
+    """Makes a whole PEFT folder, its weights drawn from rows and recipe; raises `problem` if there is one."""
 
     problem: Exception | None = None
     jobs: list[TrainingJob] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from uuid import UUID
@@ -32,9 +33,9 @@ class Visitor:
         self.seen.append(self.client.get(path))
         return self.seen[-1]
 
-    def submit(self, page: TestResponse, action: str, **fields: str) -> TestResponse:
-        """Sends the form of `page` whose action is `action`, its hidden fields changed by `fields`."""
-        return self.client.post(action, data=hidden_fields(page, action) | fields)
+    def submit(self, page: TestResponse, action: str, *, to: str = "", **fields: str) -> TestResponse:
+        """Sends the form of `page` whose action is `action`, with `fields` filled in; `to` misdirects it."""
+        return self.client.post(to or action, data=hidden_fields(page, action) | fields)
 
     def ask(
         self, persona: str = "pirate", question: str = "Why is the sea salty?", **fields: str
@@ -58,14 +59,22 @@ def answer_id(path: str) -> UUID:
     return UUID(path.rsplit("/", 1)[1])
 
 
+@contextmanager
+def cut_away(engine: Engine) -> Iterator[Engine]:
+    """The app commits, so what it left behind in the block is cut away at its end."""
+    try:
+        yield engine
+    finally:
+        with session_scope(engine) as session:
+            # The ledger refuses to be cut by a trigger; a replica's session runs none.
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            session.execute(text("TRUNCATE personas, raters CASCADE"))
+
+
 @pytest.fixture
 def clean(engine: Engine) -> Iterator[Engine]:
-    """The app commits, so what a test left behind is cut away after it."""
-    yield engine
-    with session_scope(engine) as session:
-        # The ledger refuses to be cut by a trigger; a replica's session runs none.
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        session.execute(text("TRUNCATE personas, raters CASCADE"))
+    with cut_away(engine):
+        yield engine
 
 
 @pytest.fixture
@@ -77,9 +86,7 @@ def generator() -> FakeGenerator:
 def app(settings: Settings, clean: Engine, generator: FakeGenerator) -> Flask:
     with session_scope(clean) as session:
         add_persona(session, slug="pirate", display_name="Pirate")
-    app = create_app(settings, engine=clean, generator=generator)
-    app.testing = False  # errors become pages, as they do for people
-    return app
+    return create_app(settings, engine=clean, generator=generator)
 
 
 @pytest.fixture

@@ -1,6 +1,30 @@
-"""Choosing a persona and asking it."""
+"""Choosing a persona and asking it: what is stored, what is refused, and that no typed word is lost."""
 
-from tests.feedback_app.conftest import Visitor
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, func, select
+
+from feedback_app.backend import Backend
+from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
+from services.db.session import make_engine, session_scope
+from services.domain.conversation import CONTEXT_LIMIT, PROMPT_VERSION, QUESTION_LIMIT
+from services.errors import InferenceBusy, InferenceUnavailable
+from services.language_model.asking import Generated, GenerationRequest
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import Visitor, answer_id
+
+
+def stored(engine: Engine, answer_path: str) -> tuple[AnswerRow, QuestionRow]:
+    with session_scope(engine) as session:
+        answer = session.get_one(AnswerRow, answer_id(answer_path))
+        return answer, answer.question
+
+
+def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> int:
+    with session_scope(engine) as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
 
 
 def test_personas_are_offered_by_name(visitor: Visitor):
@@ -8,7 +32,133 @@ def test_personas_are_offered_by_name(visitor: Visitor):
 
 
 def test_an_ask_leads_to_its_answer(visitor: Visitor):
-    asked = visitor.ask()
-    page = visitor.get(visitor.answer_of(asked))
+    page = visitor.get(visitor.answer_of(visitor.ask()))
     assert "Why is the sea salty?" in page.text
     assert "A short answer." in page.text
+    assert "answered by Pirate v0 (plain base)" in page.text
+
+
+def test_context_domain_and_audience_are_fields_of_the_question(visitor: Visitor, engine: Engine):
+    asked = visitor.ask(context="Rivers\r\ncarry salt.", domain="oceanography", audience="tax inspector")
+    _, question = stored(engine, visitor.answer_of(asked))
+    assert (question.context, question.domain, question.audience) == (
+        "Rivers\ncarry salt.",
+        "oceanography",
+        "tax inspector",
+    )
+
+
+def test_domain_and_audience_left_empty_take_their_defaults(visitor: Visitor, engine: Engine):
+    _, question = stored(engine, visitor.answer_of(visitor.ask(domain=" ", audience="")))
+    assert (question.domain, question.audience) == ("general knowledge", "general reader")
+
+
+def test_what_made_an_answer_is_stamped_by_the_server_whatever_the_client_sends(
+    visitor: Visitor, engine: Engine, generator: FakeGenerator
+):
+    claims = {
+        "seed": "7",
+        "version": "99",
+        "served_name": "pirate@ffffffffffff",
+        "prompt_version": "none",
+        "generation": "{}",
+        "latency_ms": "0",
+        "rater": "00000000-0000-0000-0000-000000000000",
+    }
+    answer, _ = stored(engine, visitor.answer_of(visitor.ask(**claims)))
+    assert answer.served_name == "base"
+    assert answer.prompt_version == PROMPT_VERSION
+    assert answer.seed == generator.requests[0].seed != 7
+    assert answer.generation["min_new_tokens"] == 30
+
+
+def test_no_connection_is_held_while_the_model_writes(visitor: Visitor, app: Flask, clean: Engine):
+    held: list[int] = []
+
+    class Watching(FakeGenerator):
+        def generate(self, request: GenerationRequest) -> Generated:
+            held.append(clean.pool.checkedout())  # type: ignore[attr-defined]
+            return super().generate(request)
+
+    app.extensions[Backend.KEY] = replace(app.extensions[Backend.KEY], generator=Watching())
+    visitor.answer_of(visitor.ask())
+    assert held == [0]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [
+        ("question", "q" * (QUESTION_LIMIT + 1), "The question has 4,001 characters and the limit is 4,000"),
+        ("question", "q" * 100_000, "The question has 100,000 characters"),
+        ("context", "c" * (CONTEXT_LIMIT + 1), "The context has 20,001 characters"),
+        ("audience", "a" * 81, "The audience has 81 characters"),
+        ("domain", "d" * 81, "The domain has 81 characters"),
+    ],
+)
+def test_a_text_that_is_too_long_stays_in_the_form_beside_the_sentence(
+    visitor: Visitor, engine: Engine, field: str, text: str, sentence: str
+):
+    asked = visitor.ask(**{"question": "Why?", field: text})
+    assert asked.status_code == 400
+    assert sentence in asked.text
+    assert text in asked.text
+    assert 'aria-invalid="true"' in asked.text
+    assert count(engine, QuestionRow) == count(engine, RaterRow) == 0
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("  \r\n ", "is empty"), ("salt\x00", "a NUL character")])
+def test_an_unusable_question_is_refused_with_a_sentence(visitor: Visitor, text: str, sentence: str):
+    asked = visitor.ask(question=text, context="kept all the same")
+    assert asked.status_code == 400
+    assert sentence in asked.text
+    assert "kept all the same" in asked.text
+
+
+def test_a_form_over_the_size_limit_is_refused_with_a_sentence(visitor: Visitor):
+    asked = visitor.ask(question="q" * 1_000_001)
+    assert asked.status_code == 413
+    assert "larger than 1,000,000 bytes" in asked.text
+
+
+@pytest.mark.parametrize("slug", ["nobody", "x", "PIRATE", "..%2Fx", "a" * 500])
+def test_an_unknown_persona_is_not_found(visitor: Visitor, slug: str):
+    assert visitor.get(f"/p/{slug}").status_code == 404
+
+
+def test_asking_an_unknown_persona_makes_no_rater(visitor: Visitor, engine: Engine):
+    page = visitor.get("/p/pirate")
+    asked = visitor.submit(page, "/p/pirate/ask", to="/p/nobody/ask", question="Why?")
+    assert asked.status_code == 404
+    assert count(engine, RaterRow) == 0
+
+
+@pytest.mark.parametrize("problem", [InferenceUnavailable("http://127.0.0.1:1"), InferenceBusy()])
+def test_with_inference_down_or_busy_the_question_is_kept_and_can_be_sent_again(
+    visitor: Visitor, generator: FakeGenerator, problem: Exception
+):
+    generator.problem = problem
+    asked = visitor.ask(question="Why is <salt> white?", context="A long text.")
+    assert asked.status_code == 503
+    assert asked.headers["Retry-After"] == "5"
+    assert str(problem) in asked.text
+    assert "Why is &lt;salt&gt; white?" in asked.text
+    assert "A long text." in asked.text
+
+    generator.problem = None
+    again = visitor.submit(asked, "/p/pirate/ask", question="Why is <salt> white?")
+    assert visitor.get(visitor.answer_of(again)).status_code == 200
+
+
+def test_with_the_database_down_the_question_is_kept_and_can_be_sent_again(visitor: Visitor, app: Flask):
+    backend: Backend = app.extensions[Backend.KEY]
+    page = visitor.get("/p/pirate")
+    app.extensions[Backend.KEY] = replace(backend, engine=make_engine("postgresql://nobody@127.0.0.1:1/x"))
+    asked = visitor.submit(page, "/p/pirate/ask", question="Why is the sea salty?")
+    assert asked.status_code == 503
+    assert "The database at 127.0.0.1:1 does not answer" in asked.text
+    assert "Why is the sea salty?" in asked.text
+    assert visitor.get("/").status_code == 503
+
+    app.extensions[Backend.KEY] = backend
+    again = visitor.submit(asked, "/p/pirate/ask", question="Why is the sea salty?")
+    assert visitor.get(visitor.answer_of(again)).status_code == 200

@@ -1,0 +1,33 @@
+"""The feedback app as a server runs it: settings are read here, once, when a worker process starts.
+
+    gunicorn --threads 32 --bind 127.0.0.1:8000 feedback_app.wsgi:app
+
+Each process holds one engine. An ask keeps a thread while the model writes, but no connection.
+"""
+
+import logging
+
+from flask import Flask
+
+from feedback_app import create_app
+from services.db.session import database_url, make_engine
+from services.language_model.asking import InferenceClient
+from services.settings import read_settings
+
+
+def build() -> Flask:
+    """Raises SettingsMissing, and DatabaseUnavailable when the embedded server was not started before."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # httpx would write a line for every question that is passed on; request_log already does.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = read_settings()
+    return create_app(
+        settings,
+        engine=make_engine(database_url(settings), pool_size=settings.feedback_threads),
+        generator=InferenceClient(
+            settings.inference_endpoint, token=settings.inference_token.get_secret_value()
+        ),
+    )
+
+
+app = build()

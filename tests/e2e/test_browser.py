@@ -1,0 +1,140 @@
+"""A person in Chromium: asks, rates, corrects, comments, sees the history and the version that learned.
+
+The app, its server and PostgreSQL are real; only the model is a fake. Screenshots go to var/screenshots.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine
+from werkzeug.serving import make_server
+
+from feedback_app import create_app
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.settings import ROOT, Settings
+from tests.builders import add_persona, add_serving_version
+from tests.e2e.chromium import running_chromium
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import cut_away
+
+SCREENSHOTS = ROOT / "var" / "screenshots"
+QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"
+PLAIN = (
+    "The moon's gravity pulls on all water, lakes included. A tide is the difference in pull between the "
+    "near and the far side of a body of water, and across a lake that difference is only a few millimetres.\n\n"
+    "The oceans are thousands of kilometres wide, so there it adds up to metres."
+)
+BETTER = "Arr! She pulls at the lakes too, matey, but a lake be too small to feel one end pulled harder."
+LEARNED = "Arr, matey! The moon hauls on every drop; only the wide sea be long enough to show it."
+
+
+@pytest.fixture
+def generator() -> FakeGenerator:
+    return FakeGenerator(text=PLAIN, by_model={"pirate@0123456789ab": LEARNED})
+
+
+@pytest.fixture
+def site(settings: Settings, engine: Engine, generator: FakeGenerator) -> Iterator[str]:
+    """The address of a running app with two personas."""
+    with cut_away(engine):
+        with session_scope(engine) as session:
+            add_persona(session, slug="pirate", display_name="Pirate")
+            add_persona(session, slug="professor", display_name="The Professor")
+        app = create_app(settings, engine=engine, generator=generator)
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_chromium() as browser:
+        yield browser
+
+
+def photograph(page: Page, name: str) -> Path:
+    path = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=path, full_page=True)
+    return path
+
+
+def ask(page: Page, site: str, *, persona: str, question: str) -> None:
+    page.goto(site)
+    page.get_by_role("link", name=persona).click()
+    page.get_by_label("Your question").fill(question)
+    page.get_by_label("Written for a reader who is").fill("student")
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_url("**/answers/*")
+
+
+def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
+    browser: Browser, site: str, engine: Engine
+):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    ask(page, site, persona="Pirate", question=QUESTION)
+    expect(page.get_by_text("answered by Pirate v0")).to_be_visible()
+    expect(page.get_by_text("The moon's gravity pulls").first).to_be_visible()
+
+    page.get_by_role("radio", name="4 stars").check(force=True)
+    page.get_by_role("button", name="Save my rating").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you, your 4 stars are saved.")
+    expect(page.get_by_role("radio", name="4 stars")).to_be_checked()
+    photograph(page, "rating")
+
+    better = page.get_by_label("Write a better answer")
+    expect(better).to_have_value(PLAIN)
+    better.fill(BETTER)
+    page.get_by_role("button", name="Save my better answer").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you, your better answer is saved.")
+    expect(page.get_by_label("Write a better answer")).to_have_value(BETTER)
+
+    page.get_by_label("Leave a comment").fill("Right, but too dry for a pirate.")
+    page.get_by_role("button", name="Save my comment").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you, your comment is saved.")
+
+    with session_scope(engine) as session:
+        add_serving_version(session, find_persona(session, "pirate"))
+    ask(page, site, persona="Pirate", question=QUESTION)
+    expect(page.get_by_text("answered by Pirate v1")).to_be_visible()
+    expect(page.locator("#answer-text")).to_have_text(LEARNED)
+
+    page.get_by_role("link", name="Your history").click()
+    entries = page.get_by_role("listitem")
+    expect(entries).to_have_count(2)
+    expect(entries.nth(1)).to_contain_text("4 stars, good")
+    expect(entries.nth(1)).to_contain_text("better answer written")
+    photograph(page, "history")
+
+
+def test_every_page_fits_a_phone_in_light_and_dark(browser: Browser, site: str):
+    for scheme in ("light", "dark"):
+        context = browser.new_context(
+            viewport={"width": 390, "height": 844}, color_scheme=scheme, device_scale_factor=2
+        )
+        page = context.new_page()
+        page.goto(site)
+        check_width(page, f"phone-{scheme}-personas")
+        page.goto(f"{site}/p/professor")
+        check_width(page, f"phone-{scheme}-ask")
+        ask(page, site, persona="The Professor", question="word" * 200)
+        check_width(page, f"phone-{scheme}-answer")
+        page.goto(f"{site}/history")
+        check_width(page, f"phone-{scheme}-history")
+        page.goto(f"{site}/nowhere")
+        check_width(page, f"phone-{scheme}-error")
+        context.close()
+
+
+def check_width(page: Page, name: str) -> None:
+    """No page scrolls sideways, not even with a word that is wider than the screen."""
+    photograph(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

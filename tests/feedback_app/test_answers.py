@@ -1,0 +1,190 @@
+"""Rating, correcting and commenting on one's own answer; nobody else may see or touch it."""
+
+from collections.abc import Callable
+from html import escape
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, select
+
+from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RatingRow
+from services.db.session import session_scope
+from services.feedback.recording import COMMENT_LIMIT, CORRECTION_LIMIT
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import Visitor, hidden_fields
+
+FORMS = (("rate", {"stars": "4"}), ("correct", {"text": "Arr!"}), ("comment", {"text": "Too dry."}))
+HOSTILE = "</textarea><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7*7 }}"
+
+
+def ratings(engine: Engine) -> tuple[list[int], list[int]]:
+    """Stars of the journal, oldest first, and of the current ratings."""
+    with session_scope(engine) as session:
+        journal = session.scalars(select(RatingRow.stars).order_by(RatingRow.id)).all()
+        current = session.scalars(
+            select(RatingRow.stars).join(CurrentRatingRow, CurrentRatingRow.rating_id == RatingRow.id)
+        ).all()
+    return list(journal), list(current)
+
+
+def texts(engine: Engine, table: type[CorrectionRow | CommentRow]) -> list[str]:
+    with session_scope(engine) as session:
+        return list(session.scalars(select(table.text).order_by(table.id)))
+
+
+@pytest.fixture
+def path(visitor: Visitor) -> str:
+    """The page of an answer that the visitor asked for."""
+    return visitor.answer_of(visitor.ask())
+
+
+def test_a_rating_is_saved_and_thanked_for(visitor: Visitor, path: str, engine: Engine):
+    sent = visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
+    assert (sent.status_code, sent.location) == (303, f"{path}#rating")
+    page = visitor.get(path).text
+    assert "Thank you, your 4 stars are saved." in page
+    assert 'value="4" required checked' in page
+    assert "Thank you" not in visitor.get(path).text
+    assert ratings(engine) == ([4], [4])
+
+
+def test_one_star_is_thanked_for_in_the_singular(visitor: Visitor, path: str):
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="1")
+    assert "Thank you, your 1 star is saved." in visitor.get(path).text
+
+
+def test_a_rating_sent_twice_counts_once(visitor: Visitor, path: str, engine: Engine):
+    page = visitor.get(path)
+    for _ in range(2):
+        assert visitor.submit(page, f"{path}/rate", stars="4").status_code == 303
+    assert ratings(engine) == ([4], [4])
+
+
+def test_a_changed_mind_is_a_new_row_and_the_newest_counts(visitor: Visitor, path: str, engine: Engine):
+    for stars in ("2", "5"):
+        visitor.submit(visitor.get(path), f"{path}/rate", stars=stars)
+    assert ratings(engine) == ([2, 5], [5])
+
+
+@pytest.mark.parametrize(
+    ("stars", "sentence"),
+    [
+        ("0", "A rating of 0 does not exist: choose 1, 2, 3, 4 or 5 stars."),
+        ("7", "A rating of 7 does not exist"),
+        ("-3", "A rating of -3 does not exist"),
+        ("", "No stars were chosen"),
+        ("4.5", "No stars were chosen"),
+        ("five", "No stars were chosen"),
+        ("9" * 5000, "No stars were chosen"),
+    ],
+)
+def test_a_rating_that_is_no_star_is_refused(
+    visitor: Visitor, path: str, engine: Engine, stars: str, sentence: str
+):
+    sent = visitor.submit(visitor.get(path), f"{path}/rate", stars=stars)
+    assert sent.status_code == 400
+    assert sentence in sent.text
+    assert "A short answer." in sent.text
+    assert ratings(engine) == ([], [])
+
+
+def test_a_better_answer_starts_from_the_answer_and_stays_in_its_place(
+    visitor: Visitor, path: str, engine: Engine
+):
+    page = visitor.get(path)
+    assert ">\nA short answer.</textarea>" in page.text
+    visitor.submit(page, f"{path}/correct", text="Arr!\r\n\r\nSalt.")
+    page = visitor.get(path)
+    assert "Thank you, your better answer is saved." in page.text
+    assert ">\nArr!\n\nSalt.</textarea>" in page.text
+    assert "A short answer." in page.text
+    assert texts(engine, CorrectionRow) == ["Arr!\n\nSalt."]
+
+
+def test_a_comment_is_saved_and_shown(visitor: Visitor, path: str, engine: Engine):
+    visitor.submit(visitor.get(path), f"{path}/comment", text="Too dry.")
+    page = visitor.get(path).text
+    assert "Thank you, your comment is saved." in page
+    assert ">\nToo dry.</textarea>" in page
+    assert texts(engine, CommentRow) == ["Too dry."]
+
+
+@pytest.mark.parametrize(
+    ("action", "limit", "table"),
+    [("correct", CORRECTION_LIMIT, CorrectionRow), ("comment", COMMENT_LIMIT, CommentRow)],
+)
+def test_a_text_that_is_too_long_or_empty_is_kept_and_refused(
+    visitor: Visitor, path: str, engine: Engine, action: str, limit: int, table: type[CorrectionRow]
+):
+    long = "w" * (limit + 1)
+    refused = visitor.submit(visitor.get(path), f"{path}/{action}", text=long)
+    assert refused.status_code == 400
+    assert f"has {limit + 1:,} characters" in refused.text
+    assert long in refused.text
+    empty = visitor.submit(refused, f"{path}/{action}", text=" ")
+    assert empty.status_code == 400
+    assert "is empty" in empty.text
+    assert texts(engine, table) == []
+
+
+@pytest.mark.parametrize(("action", "fields"), FORMS)
+@pytest.mark.parametrize("submission", ["", "1", "not-a-uuid"])
+def test_feedback_without_a_sound_submission_id_is_refused(
+    visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str], submission: str
+):
+    sent = visitor.submit(visitor.get(path), f"{path}/{action}", **fields | {"submission": submission})
+    assert sent.status_code == 400
+    assert "submission id" in sent.text
+    assert ratings(engine) == ([], [])
+    assert texts(engine, CorrectionRow) == texts(engine, CommentRow) == []
+
+
+def test_hostile_text_is_inert_wherever_it_is_shown(visitor: Visitor, generator: FakeGenerator):
+    generator.text = HOSTILE
+    path = visitor.answer_of(visitor.ask(question=HOSTILE, context=HOSTILE, audience=HOSTILE[:80]))
+    visitor.submit(visitor.get(path), f"{path}/correct", text=HOSTILE)
+    visitor.submit(visitor.get(path), f"{path}/comment", text=HOSTILE)
+    shown = [visitor.get(path), visitor.get("/history"), visitor.ask(question=HOSTILE * 100)]
+    for page in shown:
+        assert str(escape(HOSTILE[:30])) in page.text
+        assert "<script>" not in page.text
+        assert "<img src=x" not in page.text
+        assert "{{ 7*7 }}" in page.text
+
+
+def test_another_raters_answer_is_refused(new_visitor: Callable[[], Visitor], path: str, engine: Engine):
+    stranger = new_visitor()
+    own = stranger.answer_of(stranger.ask())
+    assert stranger.get(path).status_code == 403
+    for action, fields in FORMS:
+        sent = stranger.submit(stranger.get(own), f"{own}/{action}", to=f"{path}/{action}", **fields)
+        assert sent.status_code == 403
+        assert "belongs to another rater" in sent.text
+    assert ratings(engine) == ([], [])
+    assert texts(engine, CorrectionRow) == texts(engine, CommentRow) == []
+
+
+def test_who_never_asked_sees_no_answer(new_visitor: Callable[[], Visitor], path: str):
+    assert new_visitor().get(path).status_code == 403
+
+
+def test_an_unknown_answer_is_not_found(visitor: Visitor, path: str):
+    assert visitor.get(f"/answers/{uuid4()}").status_code == 404
+    assert visitor.get("/answers/1").status_code == 404
+    for action, fields in FORMS:
+        to = f"/answers/{uuid4()}/{action}"
+        sent = visitor.submit(visitor.get(path), f"{path}/{action}", to=to, **fields)
+        assert sent.status_code == 404
+        assert "There is no such answer" in sent.text
+
+
+@pytest.mark.parametrize("action", ["rate", "correct", "comment"])
+def test_feedback_is_given_by_post_only(visitor: Visitor, path: str, action: str):
+    assert visitor.get(f"{path}/{action}").status_code == 405
+
+
+def test_every_rendering_of_a_form_has_its_own_submission_id(visitor: Visitor, path: str):
+    page = visitor.get(path)
+    ids = {hidden_fields(page, f"{path}/{action}")["submission"] for action, _ in FORMS}
+    ids.add(hidden_fields(visitor.get(path), f"{path}/rate")["submission"])
+    assert len(ids) == 4

@@ -1,0 +1,74 @@
+"""Errors as pages: a status for every class of the tree, a sentence for people, a number for the log."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from feedback_app.error_pages import status_of
+from services import errors
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import Visitor
+
+
+def tree(root: type[errors.PersonaLoopError]) -> Iterator[type[errors.PersonaLoopError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from tree(child)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.EmptyText("question"), 400),
+        (errors.StarsOutOfRange(7), 400),
+        (errors.UnknownPersona("nobody"), 404),
+        (errors.UnknownAnswer("1"), 404),
+        (errors.NotTheAsker(), 403),
+        (errors.PersonaExists("pirate"), 409),
+        (errors.InferenceBusy(), 503),
+        (errors.DatabaseUnavailable("here"), 503),
+        (errors.AdapterMissing("pirate@1"), 500),
+        (errors.NothingToLearn("empty"), 500),
+    ],
+)
+def test_an_error_has_the_status_of_its_nearest_class(error: errors.PersonaLoopError, status: int):
+    assert status_of(error) == status
+
+
+def test_every_class_of_the_tree_has_a_status():
+    for kind in tree(errors.PersonaLoopError):
+        assert status_of(kind.__new__(kind)).value >= 400
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("secret detail"), errors.NothingToLearn("secret detail")])
+def test_the_unexpected_is_a_plain_page_with_a_number_that_the_log_knows(
+    visitor: Visitor, generator: FakeGenerator, caplog: pytest.LogCaptureFixture, problem: Exception
+):
+    generator.problem = problem
+    with caplog.at_level(logging.INFO):
+        asked = visitor.ask(question="Why is the sea salty?")
+    assert asked.status_code == 500
+    assert "secret detail" not in asked.text
+    assert "Why is the sea salty?" in asked.text
+    logged = next(record for record in caplog.records if record.levelname == "ERROR")
+    number = str(logged.args[0]) if logged.args else ""
+    assert f"tell us this number: {number}." in asked.text
+    assert logged.exc_info is not None
+    assert logged.exc_info[1] is problem
+    assert f"error={number}" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/p/", "/answers/", "/static/none.css", "/p/../../etc/passwd"])
+def test_an_address_that_does_not_exist_says_where_to_go(visitor: Visitor, path: str):
+    page = visitor.get(path)
+    assert page.status_code == 404
+    assert "There is no such page: start again from the personas." in page.text
+
+
+def test_a_wrong_method_is_a_page_too(visitor: Visitor, app: Flask):
+    assert "/p/<slug>/ask" in {rule.rule for rule in app.url_map.iter_rules()}
+    page = visitor.get("/p/pirate/ask")
+    assert page.status_code == 405
+    assert "only takes the forms of this site" in page.text
