@@ -34,6 +34,7 @@ from services.training.trainer import TrainingJob
 logger = logging.getLogger(__name__)
 
 LOGGING_STEPS = 5
+_WITHOUT_PAGING = {"paged_adamw_8bit": "adamw_8bit", "paged_adamw_32bit": "adamw_torch"}
 _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 
 
@@ -63,17 +64,18 @@ class QloraTrainer:
             resumed_from_step=step_of(checkpoint),
             supervised_tokens=supervised,
             final_loss=_last_loss(trainer),
-            optimizer=usable_optimizer(recipe.training),
+            optimizer=trainer.args.optim.value,
             packages=package_versions(),
         )
 
 
 def usable_optimizer(training: OptimisationRecipe) -> str:
-    """The optimiser the recipe asks for, or plain AdamW where that one needs a GPU and there is none."""
-    if training.optimizer == "adamw_torch" or device().type == "cuda":
+    """The optimiser the recipe asks for, without its paging where there is no GPU to page out of."""
+    if device().type == "cuda" or training.optimizer not in _WITHOUT_PAGING:
         return training.optimizer
-    logger.warning("%s needs a GPU and there is none: adamw_torch is used instead", training.optimizer)
-    return "adamw_torch"
+    usable = _WITHOUT_PAGING[training.optimizer]
+    logger.warning("%s pages GPU memory and there is no GPU: %s is used instead", training.optimizer, usable)
+    return usable
 
 
 def package_versions() -> dict[str, str]:
