@@ -19,19 +19,25 @@ PersonaLoopError
 │   ├── NothingToJudge
 │   └── NotTheAsker           a rater acting on another rater's answer
 ├── Unavailable               try again, or start something first
-│   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · InferenceUnavailable · InferenceBusy · AirflowUnavailable
+│   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
+│   ├── InferenceUnavailable · InferenceBusy
+│   ├── RunTooSlow            a DAG run that did not end in time
+│   ├── ServiceDied           a process of the service ended by itself
+│   ├── ServiceTooSlow        parts of the service that are not healthy in time
 │   ├── PortTaken · AdapterStoreUnavailable
 │   └── SettingsMissing
 ├── ArtifactError
 │   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
 │   ├── BaseModelMissing
 │   └── TrainingSetCorrupt
-└── TrainingError
-    ├── NoSupervisedTokens
-    ├── ModuleMatchesNothing
-    ├── NothingToLearn
-    ├── RowsTooLong
-    └── RunBusy
+├── TrainingError
+│   ├── NoSupervisedTokens
+│   ├── ModuleMatchesNothing
+│   ├── NothingToLearn
+│   ├── RowsTooLong
+│   └── RunBusy
+└── DemoFailed                the demo did not show what it is there to show
+    └── VisitFailed           a simulated person was not served
 """
 
 
@@ -265,6 +271,27 @@ class AdapterStoreUnavailable(Unavailable):
         super().__init__(f"The adapter store at {url} cannot be opened ({reason}): check ADAPTER_STORE.")
 
 
+class RunTooSlow(Unavailable):
+    def __init__(self, dag_id: str, run_id: str, seconds: float) -> None:
+        self.dag_id, self.run_id, self.seconds = dag_id, run_id, seconds
+        super().__init__(
+            f"Run {run_id} of {dag_id} has not ended after {seconds:.0f} seconds: "
+            "look at its tasks in Airflow's pages."
+        )
+
+
+class ServiceDied(Unavailable):
+    def __init__(self, name: str, returncode: int, reason: str, log: str) -> None:
+        self.name, self.returncode, self.reason, self.log = name, returncode, reason, log
+        super().__init__(f"The process {name} ended with code {returncode} ({reason}): read {log}.")
+
+
+class ServiceTooSlow(Unavailable):
+    def __init__(self, parts: tuple[str, ...], logs: str) -> None:
+        self.parts, self.logs = parts, logs
+        super().__init__(f"Not healthy in time: {', '.join(parts)}. Read their files under {logs}.")
+
+
 class ArtifactError(PersonaLoopError):
     pass
 
@@ -361,3 +388,19 @@ class RunBusy(TrainingError):
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
         super().__init__(f"Training run {run_id} is being worked on by another process: wait for it to end.")
+
+
+class DemoFailed(PersonaLoopError):
+    def __init__(self, problems: tuple[str, ...], *, summary: str) -> None:
+        self.problems, self.summary = problems, summary
+        super().__init__(f"The demo did not hold: {'; '.join(problems)}. Its figures are in {summary}.")
+
+
+class VisitFailed(DemoFailed):
+    """A request of a simulated person that the web app did not answer as it answers people."""
+
+    def __init__(self, request: str, *, reason: str) -> None:
+        self.request, self.reason = request, reason
+        PersonaLoopError.__init__(
+            self, f"A simulated person was not served ({request}: {reason}): see the logs of the feedback app."
+        )

@@ -1,0 +1,31 @@
+"""Every night, each persona learns from what people said up to the run's own instant.
+
+Mapped over the personas: one with too little feedback is skipped, one that fails is red, and the others go
+on. A version serves only after its gate said PASS. NIGHTLY_CRON and NIGHTLY_TIMEZONE set the time.
+"""
+
+from airflow.sdk import CronTriggerTimetable, conf, dag, task
+
+from dags.retrain_group import retrain
+
+
+@dag(
+    schedule=CronTriggerTimetable(
+        conf.get("persona_loop", "nightly_cron"), timezone=conf.get("persona_loop", "nightly_timezone")
+    ),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["persona-loop"],
+)
+def nightly_retrain() -> None:
+    @task
+    def due_personas() -> list[str]:
+        from services.jobs import due
+
+        return due.due_personas()
+
+    retrain.expand(persona=due_personas())
+
+
+nightly_retrain()

@@ -1,0 +1,64 @@
+"""What every retraining shares, for one persona: assemble → train → evaluate → gate → promote.
+
+Wiring only: ids travel between the tasks, `services.jobs` does the work. Training and evaluation run on the
+executor aliased `gpu`, one at a time.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowSkipException
+
+GPU: dict[str, Any] = {
+    "executor": "gpu",
+    "queue": "gpu",
+    "pool": "gpu",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+}
+
+
+@task_group
+def retrain(persona: str) -> None:
+    @task
+    def assemble(persona: str) -> int:
+        from services.jobs import assemble as job
+
+        # The run's own instant: the same on every retry, and right for runs started by hand.
+        assembled = job.assemble(persona, get_current_context()["dag_run"].run_after.isoformat())
+        if "skipped" in assembled:
+            raise AirflowSkipException(assembled["skipped"])
+        return assembled["training_set_id"]
+
+    @task(**GPU)
+    def train(training_set_id: int) -> int:
+        from services.jobs import train as job
+
+        return job.train(training_set_id)
+
+    @task(**GPU)
+    def evaluate(version_id: int) -> dict[str, int]:
+        from services.jobs import evaluate as job
+
+        reports = job.evaluate(version_id)
+        return {"candidate": reports["candidate"], "champion": reports["champion"]}
+
+    @task
+    def gate(reports: dict[str, int]) -> int:
+        from services.jobs import gate as job
+
+        return job.gate(reports["candidate"], reports["champion"])["decision_id"]
+
+    @task
+    def promote(decision_id: int) -> int:
+        from services.errors import NotPassed
+        from services.jobs import promote as job
+
+        run = get_current_context()["dag_run"]
+        try:
+            return job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}")["promotion_id"]
+        except NotPassed as refusal:
+            raise AirflowSkipException(str(refusal)) from refusal
+
+    promote(gate(evaluate(train(assemble(persona)))))

@@ -1,0 +1,60 @@
+"""Create a persona from a form, learn from its seed file if there is one, and put the result to the gate.
+
+Without a file, or with too few examples in it, training is skipped and the plain base serves the persona.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from dags.retrain_group import retrain
+
+FORM = {
+    "slug": Param(
+        type="string",
+        pattern="^[a-z][a-z0-9-]{1,39}$",
+        title="Slug",
+        description="2 to 40 lower-case letters, digits and hyphens, starting with a letter.",
+    ),
+    "display_name": Param(type="string", minLength=1, maxLength=80, title="Name"),
+    "prompt_template": Param(
+        "You are an expert in {domain}. You are answering a question for a {audience}.",
+        type="string",
+        minLength=1,
+        title="Prompt template",
+        description="May contain {domain} and {audience}.",
+    ),
+    "seed_file": Param(
+        None,
+        type=["null", "string"],
+        title="Seed file",
+        description="JSONL of instruction, input and output, at a path the worker can read.",
+    ),
+    "overrides": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="Recipe overrides",
+        description="lora.r=8, one a line.",
+    ),
+}
+
+
+@dag(schedule=None, params=FORM, doc_md=__doc__, tags=["persona-loop"])
+def train_new_persona() -> None:
+    @task
+    def create(params: dict[str, Any]) -> str:
+        from services.jobs import personas
+
+        return personas.create(
+            params["slug"],
+            params["display_name"],
+            params["prompt_template"],
+            seed_file=params["seed_file"],
+            overrides=params["overrides"],
+        )
+
+    retrain(create())
+
+
+train_new_persona()

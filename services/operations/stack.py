@@ -1,0 +1,200 @@
+"""The whole service on this machine, in order: PostgreSQL, both schemas, the processes, their health.
+
+`persona-loop up`, the demo and the test of the whole loop run it. What the processes do is their own; secrets
+must exist before settings can be read (`secrets.ensure_secrets`).
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, Self
+
+import httpx
+
+from services.db import embedded
+from services.db.migrate import upgrade
+from services.db.session import database_url, make_engine
+from services.errors import AirflowUnavailable, PortTaken, ServiceTooSlow
+from services.operations.airflow_client import AirflowClient
+from services.operations.environment import ADMINISTRATOR, airflow_passwords_file, environment
+from services.operations.processes import Processes
+from services.settings import ROOT, Settings
+
+logger = logging.getLogger(__name__)
+
+PROCFILE = ROOT / "Procfile"
+DAG_IDS = frozenset({"nightly_retrain", "rollback_adapter", "train_new_persona"})
+GPU_POOL = "gpu"
+_ASKED_BY_OTHERS = ("airflow-api-server", "inference")  # stopped last: the others still take their leave
+# After a crash Airflow keeps the worker's name for five heartbeats and refuses the new one until then.
+_MAY_TAKE_TRIES = ("worker-gpu",)
+_HEALTHY_WITHIN = 240.0  # seconds
+
+Progress = Callable[[str, float], None]  # what is ready now, seconds since the start
+
+
+class Stack:
+    """Use it as a context manager in the main thread: leaving the block stops everything it started.
+
+    Entering raises PortTaken before anything starts, EmbeddedDatabaseFailed, DatabaseUnavailable,
+    ServiceDied.
+    """
+
+    def __init__(self, settings: Settings, *, progress: Progress, procfile: Path = PROCFILE) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._procfile = procfile
+        self._began = 0.0
+        self._way_out = ExitStack()
+        self._processes: Processes | None = None
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        _check_ports(self._settings)
+        with ExitStack() as undo:
+            undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _leave))
+            self._start(undo)
+            self._way_out = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # From here on a second Ctrl-C would only leave things half stopped; each step has its own time limit.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._way_out.close()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def wait_until_healthy(self) -> None:
+        """Return when every part answers; raises ServiceDied, ServiceTooSlow naming what does not."""
+        deadline = time.monotonic() + _HEALTHY_WITHIN
+        with AirflowClient(self._settings) as airflow:
+            waiting: dict[str, Callable[[], bool]] = {
+                "inference": lambda: _responds(f"{self._settings.inference_endpoint}/healthz"),
+                "feedback": lambda: _responds(f"{feedback_url(self._settings)}/readyz"),
+                "airflow": lambda: _airflow_runs(airflow),
+                "dags": lambda: _dags_are_read(airflow),
+                "worker-gpu": airflow.workers_ready,
+            }
+            while waiting:
+                self._started().raise_if_ended(except_for=_MAY_TAKE_TRIES)
+                for part, is_ready in list(waiting.items()):
+                    with suppress(AirflowUnavailable):
+                        if is_ready():
+                            del waiting[part]
+                            self._ready(part)
+                if waiting and time.monotonic() > deadline:
+                    raise ServiceTooSlow(tuple(waiting), str(self._logs))
+                time.sleep(0.25)
+            airflow.ensure_pool(GPU_POOL, 1, "One training or evaluation at a time")
+
+    def stay(self) -> NoReturn:
+        """Keep watch until a signal; a process that ends is started again. Raises ServiceDied."""
+        while True:
+            self._started().revive()
+            time.sleep(1.0)
+
+    @property
+    def _logs(self) -> Path:
+        return self._settings.var_dir.resolve() / "log"
+
+    def _start(self, undo: ExitStack) -> None:
+        settings = self._settings
+        if settings.database_url is None:
+            undo.callback(embedded.stop, settings)
+            embedded.start(settings)
+            self._ready("postgres")
+        _write_airflow_password(settings)
+        processes = Processes(self._procfile, env=_child_environment(settings), logs=self._logs)
+        self._processes = processes
+        undo.callback(processes.stop, last=_ASKED_BY_OTHERS)
+
+        airflow_schema = processes.begin("airflow-db-migrate", "airflow db migrate")
+        local = [name for name in processes.names() if name != "inference" or not settings.inference_url]
+        if "inference" in local:
+            processes.start("inference")  # the slowest to load, and it needs no database
+        engine = make_engine(database_url(settings))
+        upgrade(engine)
+        engine.dispose()
+        self._ready("schema")
+        processes.finish("airflow-db-migrate", airflow_schema)
+        self._ready("airflow schema")
+        for name in local:
+            if name != "inference":
+                processes.start(name)
+
+    def _started(self) -> Processes:
+        if self._processes is None:
+            raise RuntimeError("enter the stack first")
+        return self._processes
+
+    def _ready(self, what: str) -> None:
+        self._progress(what, time.monotonic() - self._began)
+
+
+def feedback_url(settings: Settings) -> str:
+    """Where a browser on this machine finds the app."""
+    host = "127.0.0.1" if settings.feedback_host in {"0.0.0.0", "::"} else settings.feedback_host  # noqa: S104
+    return f"http://{host}:{settings.feedback_port}"
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _check_ports(settings: Settings) -> None:
+    """PortTaken for the first that another program, or another setting, has taken."""
+    ports = [
+        ("FEEDBACK_PORT", settings.feedback_host, settings.feedback_port),
+        ("AIRFLOW_PORT", "127.0.0.1", settings.airflow_port),
+    ]
+    if not settings.inference_url:
+        ports.append(("INFERENCE_PORT", "127.0.0.1", settings.inference_port))
+    with ExitStack() as probes:
+        for name, host, port in ports:
+            probe = probes.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that just closed is free
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise PortTaken(name, port) from error
+            probe.listen(1)  # a second bind to it, by another setting, fails only while it listens
+
+
+def _child_environment(settings: Settings) -> Mapping[str, str]:
+    """The caller's variables, ours over them, and the caller's choices for Airflow over those."""
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW__")}
+    programs = str(Path(sys.executable).parent)
+    path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    return {**os.environ, **environment(settings), **chosen, "PATH": path}
+
+
+def _write_airflow_password(settings: Settings) -> None:
+    path = airflow_passwords_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({ADMINISTRATOR: settings.airflow_password.get_secret_value()}))
+
+
+def _responds(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(url, timeout=5.0, trust_env=False).is_success
+    return False
+
+
+def _airflow_runs(airflow: AirflowClient) -> bool:
+    health = airflow.health()
+    return all(health.get(part) == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def _dags_are_read(airflow: AirflowClient) -> bool:
+    return airflow.dag_ids() >= DAG_IDS
