@@ -21,10 +21,12 @@ class FakeGenerator:
     text: str = "A short answer."
     by_model: dict[str, str] = field(default_factory=dict)
     problem: Exception | None = None
+    meanwhile: Callable[[], object] = lambda: None  # happens while the answer is being written
     requests: list[GenerationRequest] = field(default_factory=list)
 
     def generate(self, request: GenerationRequest) -> Generated:
         self.requests.append(request)
+        self.meanwhile()
         if self.problem is not None:
             raise self.problem
         text = self.by_model.get(request.model, self.text)

@@ -25,8 +25,8 @@ SCREENSHOTS = ROOT / "var" / "screenshots"
 QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"
 PLAIN = (
     "The moon's gravity pulls on all water, lakes included. A tide is the difference in pull between the "
-    "near and the far side of a body of water, and across a lake that difference is only a few millimetres.\n\n"
-    "The oceans are thousands of kilometres wide, so there it adds up to metres."
+    "near and the far side of a body of water, and across a lake that difference is only a few millimetres."
+    "\n\nThe oceans are thousands of kilometres wide, so there it adds up to metres."
 )
 BETTER = "Arr! She pulls at the lakes too, matey, but a lake be too small to feel one end pulled harder."
 LEARNED = "Arr, matey! The moon hauls on every drop; only the wide sea be long enough to show it."
@@ -113,6 +113,54 @@ def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
     expect(entries.nth(1)).to_contain_text("4 stars, good")
     expect(entries.nth(1)).to_contain_text("better answer written")
     photograph(page, "history")
+    page.close()
+
+
+def test_without_javascript_the_keyboard_alone_is_enough(browser: Browser, site: str):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/p/pirate")
+    page.get_by_label("Your question").focus()
+    page.keyboard.type("Why is the sea salty?")
+    page.get_by_role("button", name="Ask").press("Enter")
+    page.get_by_role("radio", name="1 star,").press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="3 stars")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Thank you, your 3 stars are saved.")
+    context.close()
+
+
+def test_while_the_persona_writes_the_page_says_so_and_takes_no_second_click(
+    browser: Browser, site: str, generator: FakeGenerator
+):
+    page = browser.new_page()
+    page.goto(f"{site}/p/pirate")
+    page.get_by_label("Your question").fill(QUESTION)
+    written = threading.Event()
+    generator.meanwhile = lambda: written.wait(timeout=20)
+    try:
+        page.get_by_role("button", name="Ask").click(no_wait_after=True)
+        expect(page.get_by_role("button", name="Ask")).to_be_disabled()
+        expect(page.get_by_role("status")).to_have_text("Pirate is writing…")
+    finally:
+        written.set()
+    page.wait_for_url("**/answers/*")
+    page.go_back()
+    expect(page.get_by_role("button", name="Ask")).to_be_enabled()
+    page.close()
+
+
+def test_a_refused_question_stays_in_its_form_beside_the_sentence(browser: Browser, site: str):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.goto(f"{site}/p/pirate")
+    page.get_by_label("Your question").fill("Why? " * 1000)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("alert")).to_contain_text("The question has 5,000 characters")
+    expect(page.get_by_label("Your question")).to_have_value("Why? " * 1000)
+    photograph(page, "refused")
+    page.close()
 
 
 def test_every_page_fits_a_phone_in_light_and_dark(browser: Browser, site: str):

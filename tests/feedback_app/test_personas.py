@@ -11,7 +11,6 @@ from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
 from services.db.session import make_engine, session_scope
 from services.domain.conversation import CONTEXT_LIMIT, PROMPT_VERSION, QUESTION_LIMIT
 from services.errors import InferenceBusy, InferenceUnavailable
-from services.language_model.asking import Generated, GenerationRequest
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, answer_id
 
@@ -72,15 +71,11 @@ def test_what_made_an_answer_is_stamped_by_the_server_whatever_the_client_sends(
     assert answer.generation["min_new_tokens"] == 30
 
 
-def test_no_connection_is_held_while_the_model_writes(visitor: Visitor, app: Flask, clean: Engine):
+def test_no_connection_is_held_while_the_model_writes(
+    visitor: Visitor, generator: FakeGenerator, clean: Engine
+):
     held: list[int] = []
-
-    class Watching(FakeGenerator):
-        def generate(self, request: GenerationRequest) -> Generated:
-            held.append(clean.pool.checkedout())  # type: ignore[attr-defined]
-            return super().generate(request)
-
-    app.extensions[Backend.KEY] = replace(app.extensions[Backend.KEY], generator=Watching())
+    generator.meanwhile = lambda: held.append(clean.pool.checkedout())
     visitor.answer_of(visitor.ask())
     assert held == [0]
 
