@@ -12,11 +12,14 @@ from services.db.lineage_tables import (
     EvaluationReportRow,
     GateDecisionRow,
     PromotionRow,
+    TrainingRunRow,
+    TrainingSetRow,
 )
 from services.domain.conversation import Question
 from services.domain.feedback import RaterId
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import PromotionKind
+from services.domain.training import RunState
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.recording import new_rater, record_question, start_conversation
@@ -145,3 +148,17 @@ def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) 
     session.add(decision)
     session.flush()
     return decision
+
+
+def add_run(session: Session, training_set: TrainingSetRow, *, state: RunState) -> TrainingRunRow:
+    run = TrainingRunRow(
+        training_set_id=training_set.id,
+        recipe={},
+        recipe_digest="recipe",
+        starting_digest="",
+        state=state,
+        started_at=AT,
+    )
+    session.add(run)
+    session.flush()
+    return run

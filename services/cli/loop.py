@@ -93,7 +93,9 @@ def promote(decision_id: int, as_json: Json = False) -> None:
 def rollback(
     persona: str,
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
-    version: Annotated[int | None, typer.Option("--to", help="The version; the one before if not given.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--to", help="The version; the one before if not given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Put an earlier version back, or a rolled-back one in again."""

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import TrainingSetRow
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.examples import CountTokens, ExamplePolicy, Examples, build_examples
-from services.domain.training import digest_of
+from services.domain.training import RunState, digest_of
 from services.training_sets.freezing import freeze
 from services.training_sets.reading import count_new, read_feedback
 
@@ -57,12 +57,7 @@ def assemble(
     if existing is not None:
         return existing
 
-    newest = session.scalar(
-        select(TrainingSetRow.cutoff)
-        .where(TrainingSetRow.persona_id == persona.id, TrainingSetRow.cutoff < cutoff)
-        .order_by(TrainingSetRow.cutoff.desc())
-        .limit(1)
-    )
+    newest = _newest_learnt(session, persona, before=cutoff)
     new = count_new(session, persona, after=newest, until=cutoff)
     if new < policy.minimum_new:
         return Skipped(
@@ -102,4 +97,19 @@ def _existing(
             TrainingSetRow.cutoff == cutoff,
             TrainingSetRow.policy_digest == policy_digest,
         )
+    )
+
+
+def _newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> datetime | None:
+    """The cutoff of the newest earlier set that was really trained on; a failed night's feedback stays new."""
+    return session.scalar(
+        select(TrainingSetRow.cutoff)
+        .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
+        .where(
+            TrainingSetRow.persona_id == persona.id,
+            TrainingSetRow.cutoff < before,
+            TrainingRunRow.state == RunState.SUCCEEDED,
+        )
+        .order_by(TrainingSetRow.cutoff.desc())
+        .limit(1)
     )

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import (
@@ -81,7 +82,7 @@ def _newest_of_each_rater(
             ),
         )
         .where(journal.created_at <= cutoff)
-        .distinct(journal.answer_id, journal.rater_id)
+        .ext(distinct_on(journal.answer_id, journal.rater_id))
         .order_by(journal.answer_id, journal.rater_id, journal.id.desc())
     )
 

@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import pytest
+
+from services.domain.evaluation import MetricValue, ReportSummary
+from services.domain.gate import GatePolicy, Requirement, Verdict, decide
+from services.errors import InvalidPolicy, ReportsNotComparable
+
+
+def report(*, version: int = 1, items: int = 300, **values: float) -> ReportSummary:
+    return ReportSummary(
+        report_id=version,
+        version=version,
+        suite_digest="suite",
+        prompt_version="1",
+        settings_digest="settings",
+        metrics=tuple(MetricValue(name, "overall", value, items) for name, value in values.items()),
+    )
+
+
+STYLE = Requirement("style_hit", limit=0.6, margin=0.05, minimum_items=100)
+LOSS = Requirement("held_out_loss", limit=2.2, margin=0.1)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "candidate", "champion", "verdict"),
+    [
+        (STYLE, {"style_hit": 0.7}, {"style_hit": 0.1}, Verdict.PASS),
+        (STYLE, {"style_hit": 0.5}, {"style_hit": 0.1}, Verdict.FAIL),
+        (STYLE, {"style_hit": 0.80}, {"style_hit": 0.84}, Verdict.PASS),
+        (STYLE, {"style_hit": 0.78}, {"style_hit": 0.84}, Verdict.FAIL),
+        (LOSS, {"held_out_loss": 2.0}, {"held_out_loss": 3.9}, Verdict.PASS),
+        (LOSS, {"held_out_loss": 2.3}, {"held_out_loss": 3.9}, Verdict.FAIL),
+        (LOSS, {"held_out_loss": 2.1}, {"held_out_loss": 1.9}, Verdict.FAIL),
+        (STYLE, {}, {"style_hit": 0.1}, Verdict.INSUFFICIENT),
+        (STYLE, {"style_hit": 0.9}, {}, Verdict.INSUFFICIENT),
+    ],
+)
+def test_a_requirement_holds_limit_and_margin(
+    requirement: Requirement,
+    candidate: dict[str, float],
+    champion: dict[str, float],
+    verdict: Verdict,
+):
+    decision = decide(report(**candidate), report(version=0, **champion), GatePolicy((requirement,)))
+    assert decision.verdict is verdict
+    assert decision.checks[0].reason
+
+
+def test_a_value_right_at_its_bound_passes():
+    policy = GatePolicy((Requirement("fact_hit", margin=0.05),))
+    assert decide(report(fact_hit=0.90), report(fact_hit=0.95), policy).verdict is Verdict.PASS
+
+
+def test_too_few_items_cannot_tell():
+    decision = decide(report(items=99, style_hit=0.9), report(style_hit=0.1), GatePolicy((STYLE,)))
+    assert decision.verdict is Verdict.INSUFFICIENT
+    assert decision.checks[0].reason == "99 items, and 100 are needed"
+
+
+def test_one_failed_check_fails_even_where_another_cannot_tell():
+    policy = GatePolicy((STYLE, LOSS))
+    decision = decide(report(style_hit=0.2), report(style_hit=0.1), policy)
+    assert [check.verdict for check in decision.checks] == [Verdict.FAIL, Verdict.INSUFFICIENT]
+    assert decision.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("field", ["suite_digest", "prompt_version", "settings_digest"])
+def test_reports_made_under_other_conditions_are_refused(field: str):
+    other = replace(report(style_hit=0.1), **{field: "another"})
+    with pytest.raises(ReportsNotComparable):
+        decide(report(style_hit=0.9), other, GatePolicy((STYLE,)))
+
+
+@pytest.mark.parametrize("wrong", [{"metric": "charm", "limit": 1.0}, {"metric": "fact_hit"}])
+def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
+    with pytest.raises(InvalidPolicy):
+        Requirement(**wrong)
+
+
+def test_a_gate_without_requirements_is_refused():
+    with pytest.raises(InvalidPolicy):
+        GatePolicy(())

@@ -1,0 +1,103 @@
+"""The ledger on a real database: promote, roll back, reinstate, withdraw."""
+
+import json
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from services.adapters.promotions import history, promote, rollback, who_serves, withdraw
+from services.db.lineage_tables import GateDecisionRow, PromotionRow
+from services.db.session import session_scope
+from services.domain.personas import PersonaSlug
+from services.errors import NotPassed, UnknownPersona, UnknownVersion
+from tests.builders import AT, add_decision, add_persona, add_serving_version, add_version
+
+PIRATE = PersonaSlug("pirate")
+
+
+def put_back(session: Session, version: int | None) -> PromotionRow:
+    return rollback(session, persona=PIRATE, to_version=version, reason="it lies", actor="me", at=AT)
+
+
+def test_version_zero_serves_a_new_persona(session: Session):
+    persona = add_persona(session)
+    assert who_serves(session, persona).number == 0
+    assert who_serves(session, persona).name == "base"
+
+
+def test_a_passed_candidate_serves_and_promoting_it_again_changes_nothing(session: Session):
+    persona = add_persona(session)
+    decision = add_decision(session, add_version(session, persona, number=1), verdict="PASS")
+    first = promote(session, decision_id=decision.id, actor="me", at=AT)
+    again = promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert first.id == again.id
+    assert who_serves(session, persona).number == 1
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "INSUFFICIENT"])
+def test_a_candidate_that_did_not_pass_never_serves(session: Session, verdict: str):
+    persona = add_persona(session)
+    decision: GateDecisionRow = add_decision(
+        session, add_version(session, persona, number=1), verdict=verdict
+    )
+    with pytest.raises(NotPassed):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert who_serves(session, persona).number == 0
+
+
+def test_rolling_back_and_reinstating_are_rows_of_their_kinds(session: Session):
+    persona = add_persona(session)
+    add_serving_version(session, persona, number=1)
+    assert put_back(session, None).kind == "rollback"
+    assert who_serves(session, persona).number == 0
+    assert put_back(session, 1).kind == "reinstate"
+    assert [promotion.version for promotion in history(session, persona)] == [1, 0, 1]
+
+
+def test_a_damaged_champion_is_withdrawn_for_the_newest_sound_version(session: Session):
+    persona = add_persona(session)
+    add_serving_version(session, persona, number=1, digest="1" * 64)
+    damaged = add_serving_version(session, persona, number=2, digest="2" * 64)
+    session.flush()
+    row = withdraw(session, version_id=damaged.id, problem="a flipped byte", actor="server", at=AT)
+    assert row is not None
+    assert who_serves(session, persona).number == 1
+    assert "a flipped byte" in row.reason
+    again = withdraw(session, version_id=damaged.id, problem="a flipped byte", actor="server", at=AT)
+    assert again is None
+
+
+def test_unknown_personas_and_versions_are_named(session: Session):
+    with pytest.raises(UnknownPersona, match="pirate"):
+        put_back(session, None)
+    add_persona(session)
+    with pytest.raises(UnknownVersion, match="9"):
+        put_back(session, 9)
+
+
+def test_a_move_is_announced_when_it_commits(engine: Engine, session: Session):
+    """NOTIFY reaches a listener only at commit, so this test commits, on a persona of its own."""
+    with session_scope(engine) as committed:
+        persona = add_persona(committed, slug="announced")
+        add_serving_version(committed, persona, number=1)
+    listener = engine.raw_connection()
+    try:
+        listener.driver_connection.autocommit = True
+        with listener.cursor() as cursor:
+            cursor.execute("LISTEN promotions")
+        with session_scope(engine) as committed:
+            rollback(
+                committed,
+                persona=PersonaSlug("announced"),
+                to_version=None,
+                reason="test",
+                actor="me",
+                at=AT,
+            )
+        listener.driver_connection.poll()
+        payloads = [json.loads(notice.payload) for notice in listener.driver_connection.notifies]
+    finally:
+        listener.invalidate()
+    assert payloads == [{"persona": "announced", "version": 0, "name": "base"}]
+    assert session.scalars(select(PromotionRow.kind)).all() == ["reinstate", "rollback"]

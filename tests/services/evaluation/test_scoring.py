@@ -1,0 +1,102 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.conversation import Question
+from services.domain.evaluation import Item, ItemSource
+from services.evaluation.scoring import (
+    character_jaccard,
+    exact_match,
+    fact_hit,
+    marker_groups,
+    score,
+    style_hit,
+    summarise,
+)
+
+TEXTS = st.text(max_size=60)
+
+
+@given(TEXTS, TEXTS)
+def test_character_overlap_is_symmetric_and_between_zero_and_one(left: str, right: str):
+    overlap = character_jaccard(left, right)
+    assert 0 <= overlap <= 1
+    assert overlap == character_jaccard(right, left)
+
+
+@given(TEXTS)
+def test_a_text_equals_itself(text: str):
+    assert exact_match(text, text) == 1
+    assert character_jaccard(text, text) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "key", "hit"),
+    [
+        ("The capital is Paris.", "Paris", 1.0),
+        ("It is PARIS!", "paris", 1.0),
+        ("Parisian cafés are nice.", "Paris", 0.0),
+        ("It lies by the river Seine.", "the Seine", 1.0),
+        ("In 1969, people landed there.", "1969", 1.0),
+        ("In 19690 nothing happened.", "1969", 0.0),
+        ("", "Paris", 0.0),
+    ],
+)
+def test_a_fact_is_hit_as_whole_words_whatever_their_case(answer: str, key: str, hit: float):
+    assert fact_hit(answer, key) == hit
+
+
+@pytest.mark.parametrize(
+    ("answer", "audience", "hit"),
+    [
+        ("It rains because clouds cool.", "student", 1.0),
+        ("It rains because clouds cool.", "scientist", 0.0),
+        ("This methodology holds.", "professional", 1.0),
+        ("This methodology holds.", "student", 0.0),
+        ("Therefore it rains.", "educator", 1.0),
+        ("Therefore it rains.", "general reader", 0.0),
+        ("It is IMPORTANT to look.", "general reader", 1.0),
+        ("Unimportant.", "student", 0.0),
+        ("For\nexample, rain.", "student", 1.0),
+        ("An algorithm.", "computer scientist", 1.0),
+    ],
+)
+def test_the_style_belongs_to_the_audience(answer: str, audience: str, hit: float):
+    assert style_hit(answer, audience, markers=()) == hit
+
+
+def test_a_personas_own_markers_replace_the_groups():
+    assert style_hit("Arr, matey!", "student", markers=("arr",)) == 1
+    assert style_hit("Because of it.", "student", markers=("arr",)) == 0
+
+
+def test_an_unknown_audience_may_be_met_by_any_group():
+    assert set(marker_groups("sailors")) == {"explanatory", "technical", "educational", "reasoning"}
+
+
+def test_means_are_taken_overall_and_by_audience_domain_and_source():
+    scores = [
+        score(
+            Item(f"key {number}", source, Question("Why?", domain, "student"), "ref", key),
+            answer,
+            seed=1,
+            markers=(),
+            log_probabilities=log_probabilities,
+        )
+        for number, (source, domain, key, answer, log_probabilities) in enumerate(
+            [
+                (ItemSource.BANK, "music", "Bach", "Bach, because he wrote it.", ()),
+                (ItemSource.BANK, "music", "Bach", "Mozart.", ()),
+                (ItemSource.HOLDOUT, "physics", "", "Light.", (-1.0, -3.0)),
+                (ItemSource.HOLDOUT, "physics", "", "Light.", (-8.0,)),
+            ]
+        )
+    ]
+    means = {(metric.name, metric.slice): metric for metric in summarise(scores)}
+    assert means["fact_hit", "overall"].value == 0.5
+    assert means["fact_hit", "overall"].items == 2
+    assert means["style_hit", "source:bank"].value == 0.5
+    assert means["style_hit", "domain:physics"].value == 0
+    assert means["held_out_loss", "overall"].value == pytest.approx(4.0)  # weighted by tokens
+    assert means["short_share", "audience:student"].value == 1
+    assert ("held_out_loss", "source:bank") not in means

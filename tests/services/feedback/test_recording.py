@@ -1,0 +1,113 @@
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import CommentRow, CorrectionRow, PromptSplitRow, RatingRow
+from services.domain.feedback import AnswerId
+from services.errors import EmptyText, NotTheAsker, StarsOutOfRange, TextTooLong, UnknownAnswer
+from services.feedback.queries import answer_page, history
+from services.feedback.recording import comment, correct, new_rater, rate
+from tests.builders import AT, add_answer, add_persona, asker_of
+
+
+@pytest.fixture
+def answer_id(session: Session) -> AnswerId:
+    return AnswerId(add_answer(session, add_persona(session)).id)
+
+
+def count(session: Session, table: type) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_a_rating_sent_twice_counts_once(session: Session):
+    answer = add_answer(session, add_persona(session))
+    submission = uuid4()
+    for _ in range(2):
+        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=4, submission=submission, at=AT)
+    assert count(session, RatingRow) == 1
+
+
+def test_changing_ones_mind_keeps_both_in_the_journal_and_counts_the_newest(session: Session):
+    answer = add_answer(session, add_persona(session))
+    for stars in (2, 5):
+        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=stars, submission=uuid4(), at=AT)
+    assert count(session, RatingRow) == 2
+    assert answer_page(session, answer_id=answer.id, rater=asker_of(answer)).stars == 5
+
+
+def test_an_old_form_sent_again_does_not_bring_back_its_stars(session: Session):
+    answer = add_answer(session, add_persona(session))
+    first = uuid4()
+    for submission, stars in ((first, 2), (uuid4(), 5), (first, 2)):
+        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=stars, submission=submission, at=AT)
+    assert answer_page(session, answer_id=answer.id, rater=asker_of(answer)).stars == 5
+
+
+@pytest.mark.parametrize("stars", [0, 6, 7, -1])
+def test_stars_outside_one_to_five_are_refused(session: Session, answer_id: AnswerId, stars: int):
+    with pytest.raises(StarsOutOfRange):
+        rate(
+            session,
+            answer_id=answer_id,
+            rater=new_rater(session, at=AT),
+            stars=stars,
+            submission=uuid4(),
+            at=AT,
+        )
+    assert count(session, RatingRow) == 0
+
+
+def test_an_unknown_answer_cannot_be_rated(session: Session):
+    with pytest.raises(UnknownAnswer):
+        rate(
+            session,
+            answer_id=AnswerId(UUID(int=7)),
+            rater=new_rater(session, at=AT),
+            stars=3,
+            submission=uuid4(),
+            at=AT,
+        )
+
+
+def test_another_raters_answer_can_neither_be_rated_nor_read(session: Session, answer_id: AnswerId):
+    stranger = new_rater(session, at=AT)
+    with pytest.raises(NotTheAsker):
+        rate(session, answer_id=answer_id, rater=stranger, stars=3, submission=uuid4(), at=AT)
+    with pytest.raises(NotTheAsker):
+        answer_page(session, answer_id=answer_id, rater=stranger)
+
+
+def test_corrections_and_comments_are_kept_and_shown(session: Session):
+    answer = add_answer(session, add_persona(session))
+    said = {"answer_id": AnswerId(answer.id), "rater": asker_of(answer), "at": AT}
+    correct(session, text="  Better.  ", submission=uuid4(), **said)
+    comment(session, text="Too short", submission=uuid4(), **said)
+    page = answer_page(session, answer_id=AnswerId(answer.id), rater=asker_of(answer))
+    assert (page.correction, page.comment) == ("Better.", "Too short")
+
+
+@pytest.mark.parametrize(("text", "error"), [("  ", EmptyText), ("x" * 20_001, TextTooLong)])
+def test_a_correction_that_cannot_be_kept_says_why(session: Session, text: str, error: type[Exception]):
+    answer = add_answer(session, add_persona(session))
+    with pytest.raises(error):
+        correct(session, answer_id=answer.id, rater=asker_of(answer), text=text, submission=uuid4(), at=AT)
+    assert count(session, CorrectionRow) == count(session, CommentRow) == 0
+
+
+def test_history_shows_ones_own_answers_newest_first(session: Session):
+    persona = add_persona(session)
+    first = add_answer(session, persona, question="First?")
+    rater = asker_of(first)
+    add_answer(session, persona, question="Second?", rater=rater, at=AT + timedelta(minutes=1))
+    add_answer(session, persona, question="A stranger's?")
+    assert [entry.question.text for entry in history(session, rater=rater)] == ["Second?", "First?"]
+
+
+def test_a_prompt_gets_its_split_once(session: Session):
+    persona = add_persona(session)
+    for _ in range(2):
+        add_answer(session, persona)
+    assert count(session, PromptSplitRow) == 1

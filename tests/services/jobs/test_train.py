@@ -1,0 +1,140 @@
+"""Training as a job: idempotent by key, three phases, a failure written down. The trainer is a fake."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from services.adapters.file_store import FileAdapterStore
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
+from services.db.session import session_scope
+from services.domain.conversation import Message, Question
+from services.domain.examples import Demonstration, FeedbackItem, Source
+from services.domain.splits import Split
+from services.errors import NothingToLearn, RunBusy, TrainingSetCorrupt, UnknownRecord
+from services.jobs.installation import Installation
+from services.jobs.train import train_with
+from services.settings import Settings
+from services.training_sets.freezing import freeze
+from tests.builders import AT, add_persona
+from tests.fakes import FakeGenerator, FakeTrainer
+
+
+@pytest.fixture
+def installation(settings: Settings, engine: Engine, tmp_path: Path) -> Installation:
+    own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
+    return Installation(own, engine, FileAdapterStore(own.store_url), FakeGenerator())
+
+
+@pytest.fixture
+def training_set(installation: Installation) -> Iterator[TrainingSetRow]:
+    """A frozen set of one row, committed, for a persona of its own; jobs open their own sessions."""
+    item = FeedbackItem(
+        source=Source.CORRECTION,
+        source_id="correction:1",
+        question=Question("Why?", "physics", "student"),
+        prompt_key="key",
+        split=Split.TRAIN,
+        text="Because.",
+        stars=None,
+        at=AT,
+    )
+    digest, path = freeze(installation.settings.store_url, [Demonstration(item, (Message("user", "Why?"),))])
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, slug="trained")
+        row = TrainingSetRow(
+            persona=persona,
+            cutoff=AT,
+            policy={},
+            policy_digest="policy",
+            digest=digest,
+            path=path,
+            row_count=1,
+            counts={},
+            dropped={},
+            created_at=AT,
+        )
+        session.add(row)
+    yield row
+    with session_scope(installation.engine) as session:
+        session.execute(text("DELETE FROM adapter_versions"))
+        session.execute(text("DELETE FROM training_runs"))
+        session.execute(text("DELETE FROM training_sets"))
+        session.execute(text("DELETE FROM personas WHERE slug = 'trained'"))
+
+
+def versions(engine: Engine) -> list[AdapterVersionRow]:
+    with Session(engine) as session:
+        return list(session.scalars(select(AdapterVersionRow).where(AdapterVersionRow.number > 0)))
+
+
+def test_a_set_becomes_one_version_however_often_it_is_trained(
+    installation: Installation, training_set: TrainingSetRow
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    again = train_with(installation, trainer, training_set.id, [])
+    assert first == again
+    assert len(trainer.jobs) == 1
+    (version,) = versions(installation.engine)
+    assert version.number == 1
+    assert version.name == f"trained@{(version.digest or '')[:12]}"
+    assert version.provenance["training_set_digest"] == training_set.digest
+
+
+def test_another_recipe_is_another_version(installation: Installation, training_set: TrainingSetRow):
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    train_with(installation, FakeTrainer(), training_set.id, ["lora.r=8"])
+    assert [version.number for version in versions(installation.engine)] == [1, 2]
+
+
+def test_a_failure_is_written_down_and_can_be_tried_again(
+    installation: Installation, training_set: TrainingSetRow
+):
+    with pytest.raises(NothingToLearn):
+        train_with(installation, FakeTrainer(problem=NothingToLearn("no rows")), training_set.id, [])
+    with Session(installation.engine) as session:
+        run = session.scalars(select(TrainingRunRow)).one()
+        assert (run.state, run.error) == ("failed", str(NothingToLearn("no rows")))
+    assert versions(installation.engine) == []
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    assert len(versions(installation.engine)) == 1
+
+
+def test_a_run_that_another_process_works_on_is_left_to_it(
+    installation: Installation, training_set: TrainingSetRow
+):
+    class Intruder(FakeTrainer):
+        def train(self, job, *, progress):  # noqa: ANN001, ANN202
+            with pytest.raises(RunBusy):
+                train_with(installation, FakeTrainer(), training_set.id, [])
+            return super().train(job, progress=progress)
+
+    train_with(installation, Intruder(), training_set.id, [])
+    assert len(versions(installation.engine)) == 1
+
+
+def test_files_published_by_a_crashed_attempt_are_taken_up(
+    installation: Installation, training_set: TrainingSetRow
+):
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    with session_scope(installation.engine) as session:
+        session.execute(text("DELETE FROM adapter_versions WHERE number > 0"))
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    assert [version.number for version in versions(installation.engine)] == [1]
+
+
+def test_a_damaged_set_is_refused_before_training(installation: Installation, training_set: TrainingSetRow):
+    file = Path(installation.settings.store_url.removeprefix("file://")) / training_set.path
+    file.write_text("{}\n")
+    trainer = FakeTrainer()
+    with pytest.raises(TrainingSetCorrupt):
+        train_with(installation, trainer, training_set.id, [])
+    assert trainer.jobs == []
+
+
+def test_an_unknown_set_is_named(installation: Installation):
+    with pytest.raises(UnknownRecord, match="training set 404"):
+        train_with(installation, FakeTrainer(), 404, [])
