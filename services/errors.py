@@ -24,6 +24,7 @@ PersonaLoopError
 │   ├── RunTooSlow            a DAG run that did not end in time
 │   ├── ServiceDied           a process of the service ended by itself
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time
+│   ├── VisitFailed           the web app did not serve a simulated person
 │   ├── PortTaken · AdapterStoreUnavailable
 │   └── SettingsMissing
 ├── ArtifactError
@@ -37,7 +38,6 @@ PersonaLoopError
 │   ├── RowsTooLong
 │   └── RunBusy
 └── DemoFailed                the demo did not show what it is there to show
-    └── VisitFailed           a simulated person was not served
 """
 
 
@@ -242,6 +242,14 @@ class InferenceBusy(Unavailable):
         super().__init__("The inference server has a full queue: try again in a few seconds.")
 
 
+class VisitFailed(Unavailable):
+    def __init__(self, request: str, *, reason: str) -> None:
+        self.request, self.reason = request, reason
+        super().__init__(
+            f"A simulated person was not served ({request}: {reason}): see the log of the feedback app."
+        )
+
+
 class PortTaken(Unavailable):
     def __init__(self, name: str, port: int) -> None:
         self.name, self.port = name, port
@@ -391,16 +399,6 @@ class RunBusy(TrainingError):
 
 
 class DemoFailed(PersonaLoopError):
-    def __init__(self, problems: tuple[str, ...], *, summary: str) -> None:
-        self.problems, self.summary = problems, summary
-        super().__init__(f"The demo did not hold: {'; '.join(problems)}. Its figures are in {summary}.")
-
-
-class VisitFailed(DemoFailed):
-    """A request of a simulated person that the web app did not answer as it answers people."""
-
-    def __init__(self, request: str, *, reason: str) -> None:
-        self.request, self.reason = request, reason
-        PersonaLoopError.__init__(
-            self, f"A simulated person was not served ({request}: {reason}): see the logs of the feedback app."
-        )
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__(f"The demo did not hold: {'; '.join(problems)}. See the logs in VAR_DIR/log.")

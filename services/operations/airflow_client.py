@@ -46,6 +46,7 @@ class DagRun:
     dag_id: str
     run_id: RunId
     state: RunState
+    run_after: str  # the run's own instant, ISO 8601
 
     @property
     def ended(self) -> bool:
@@ -113,7 +114,12 @@ class AirflowClient:
 
     def run(self, dag_id: str, run_id: RunId) -> DagRun:
         answer = self._request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
-        return DagRun(dag_id=dag_id, run_id=run_id, state=RunState(answer["state"]))
+        return DagRun(
+            dag_id=dag_id,
+            run_id=run_id,
+            state=RunState(answer["state"]),
+            run_after=str(answer["run_after"]),
+        )
 
     def tasks(self, dag_id: str, run_id: RunId) -> list[TaskState]:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

@@ -1,0 +1,138 @@
+"""Simulated people who use the web app as people do: they ask, read, give stars, and sometimes write it better.
+
+Each has a browser of its own and asks only about the facts of the bank that may be rated. What they think is
+`opinions`, what they write is `corrections`; this module plans whom to ask what, and does it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from services.demo.chance import draw, shuffled
+from services.demo.corrections import better_answer
+from services.demo.opinions import Taste, moody_stars, stars_for, taste_of, wants_to_correct
+from services.demo.question_bank import Entry, entries
+from services.demo.visitor import Page, Visitor
+
+RATERS = 25  # five of each audience
+OWN_QUESTIONS = 15
+SHARED_QUESTIONS = 2  # asked by the next rater of the same audience too, who may think otherwise
+PHRASINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A fact asked in one of its phrasings (0 to 2)."""
+
+    entry: Entry
+    phrasing: int
+
+    @property
+    def question(self) -> str:
+        return self.entry.fact.questions[self.phrasing]
+
+
+@dataclass(frozen=True, slots=True)
+class Rater:
+    number: int
+    taste: Taste
+    inquiries: tuple[Inquiry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one rater said of one answer; `mistaken` is only known to the demo."""
+
+    rater: int
+    question: str
+    stars: int
+    corrected: bool
+    mistaken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """All that was said."""
+
+    said: tuple[Said, ...]
+    stars: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def ratings(self) -> int:
+        return len(self.said)
+
+    @property
+    def corrections(self) -> int:
+        return sum(one.corrected for one in self.said)
+
+    @property
+    def mistaken(self) -> int:
+        return sum(one.mistaken for one in self.said)
+
+
+def plan_raters(
+    seed: int, *, raters: int = RATERS, own: int = OWN_QUESTIONS, shared: int = SHARED_QUESTIONS
+) -> list[Rater]:
+    """Who asks what: own questions are dealt once, facts repeat only when all were dealt."""
+    pool = inquiries(seed)
+    hands = [pool[number * own : (number + 1) * own] for number in range(raters)]
+    return [
+        Rater(
+            number=number,
+            taste=taste_of(number, seed),
+            inquiries=(*hand, *hands[(number + 5) % raters][:shared]),
+        )
+        for number, hand in enumerate(hands)
+    ]
+
+
+def inquiries(seed: int) -> list[Inquiry]:
+    """Everything raters may ask: each fact once in some phrasing, then each in its next."""
+    known = shuffled([entry for entry in entries() if not entry.fact.reserved], seed, "questions")
+    return [
+        Inquiry(entry, (int(PHRASINGS * draw(seed, entry.fact.id)) + turn) % PHRASINGS)
+        for turn in range(PHRASINGS)
+        for entry in known
+    ]
+
+
+def let_them_rate(
+    address: str, persona: str, raters: Sequence[Rater], *, seed: int, told: Callable[[Said], None]
+) -> Feedback:
+    """All raters at once, each with one browser; `told` hears of each answer as it is rated.
+
+    Raises VisitFailed on the first request that is not served.
+    """
+    with ThreadPoolExecutor(max(1, len(raters))) as pool:
+        visits = [pool.submit(visit, address, persona, rater, seed=seed, told=told) for rater in raters]
+        said = tuple(one for done in visits for one in done.result())
+    return Feedback(said, Counter(one.stars for one in said))
+
+
+def visit(address: str, persona: str, rater: Rater, *, seed: int, told: Callable[[Said], None]) -> list[Said]:
+    """One rater's visit, question after question."""
+    said = []
+    with Visitor(address) as visitor:
+        for inquiry in rater.inquiries:
+            page = visitor.ask(
+                persona,
+                inquiry.question,
+                domain=inquiry.entry.fact.domain,
+                audience=rater.taste.audience,
+            )
+            said.append(_say(visitor, page, rater, inquiry, seed=seed))
+            told(said[-1])
+    return said
+
+
+def _say(visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: int) -> Said:
+    entry, question, number = inquiry.entry, inquiry.question, rater.number
+    honest = stars_for(page.answer, entry, question, rater.taste)
+    stars = moody_stars(honest, rater.taste, seed, number, question)
+    rated = visitor.rate(page, stars)
+    if not wants_to_correct(stars, seed, number, question):
+        return Said(number, question, stars, corrected=False, mistaken=False)
+    better = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=seed, rater=number)
+    visitor.correct(rated, better.text)
+    return Said(number, question, stars, corrected=True, mistaken=better.mistaken)

@@ -1,0 +1,99 @@
+"""What the demo shows people: tables of answers, of the gate's checks and of moves. Computes nothing."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from services.demo.judgement import Judgement, Sample
+from services.demo.moves import Move
+from services.demo.raters import Feedback
+from services.demo.summary import Played
+from services.operations.environment import ADMINISTRATOR
+from services.operations.stack import feedback_url
+from services.settings import SECRETS_FILE, Settings
+
+VERDICT_COLOURS = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow"}
+
+
+def show_feedback(console: Console, feedback: Feedback) -> None:
+    stars = ", ".join(f"{feedback.stars[number]} of {number}" for number in sorted(feedback.stars))
+    console.print(
+        f"  {feedback.ratings} ratings (stars: {stars}), {feedback.corrections} corrections, "
+        f"of which {feedback.mistaken} state a wrong fact"
+    )
+
+
+def show_judgement(console: Console, judgement: Judgement) -> None:
+    """Answers before and after, then the gate's card."""
+    console.print(_answers(judgement.samples, judgement.champion, judgement.version))
+    console.print(_card(judgement))
+
+
+def show_skipped(console: Console, skipped: dict[str, str]) -> None:
+    for persona, reason in skipped.items():
+        console.print(f"  [yellow]skipped[/] {persona}: {reason}")
+
+
+def show_move(console: Console, move: Move) -> None:
+    console.print(
+        f"  {move.kind:<10} version {move.version}: live after {move.live_ms} ms, "
+        f"its first answer there after {move.answered_ms} ms"
+    )
+
+
+def show_end(console: Console, played: Played) -> None:
+    console.print(
+        f"  {played.asked} asks while versions changed, {played.failed} not served; "
+        f"{played.seconds_total:.0f} s in all"
+    )
+    for problem in played.problems():
+        console.print(f"  [red]{problem}[/]")
+
+
+def show_addresses(console: Console, settings: Settings) -> None:
+    secrets = settings.var_dir / SECRETS_FILE
+    console.print()
+    console.print(f"  the app      {feedback_url(settings)}")
+    console.print(f"  Airflow      {settings.airflow_endpoint}")
+    console.print(f"               user {ADMINISTRATOR}, password: AIRFLOW_PASSWORD in {secrets}")
+    console.print("  by hand      .venv/bin/persona-loop status | versions tutor | ledger tutor")
+    console.print("  Ctrl-C stops everything.")
+
+
+def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:
+    table = Table(title="Questions nobody rated, answered as served", show_lines=True)
+    table.add_column("asked", ratio=2)
+    table.add_column(f"before (version {champion})", ratio=3)
+    table.add_column(f"after (version {version})", ratio=3)
+    for sample in samples:
+        table.add_row(f"{sample.question}\n[dim]for a {sample.audience}[/]", sample.before, sample.after)
+    return table
+
+
+def _card(judgement: Judgement) -> Table:
+    table = Table(
+        title=f"The gate on version {judgement.version}: {_coloured(judgement.verdict)}",
+        caption=f"against version {judgement.champion}",
+    )
+    for column in ("metric", "over", "measured", "champion", "required", "items", "verdict"):
+        table.add_column(column)
+    for check in judgement.checks:
+        table.add_row(
+            check["metric"],
+            check["slice"],
+            _number(check["measured"]),
+            _number(check["champion"]),
+            _number(check["required"]),
+            str(check["items"]),
+            _coloured(check["verdict"]),
+        )
+    return table
+
+
+def _coloured(verdict: str) -> str:
+    return f"[{VERDICT_COLOURS[verdict]}]{verdict}[/]"
+
+
+def _number(value: Any) -> str:  # noqa: ANN401  (a number of stored JSON, or None)
+    return "none" if value is None else f"{value:.3f}"

@@ -1,0 +1,103 @@
+"""One person's browser, over HTTP: keeps cookies, reads pages and sends the forms it finds in them.
+
+What people ask and what they think of it is `raters`; many quick asks for measuring are `steady_load`.
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Self
+
+import httpx
+
+from services.errors import VisitFailed
+
+PATIENCE_S = 120.0  # for one page; an answer may have to wait for its turn
+
+Attributes = list[tuple[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a visitor needs of a page: hidden fields by the address of their form, and an answer's text."""
+
+    path: str
+    forms: dict[str, dict[str, str]]
+    answer: str
+
+
+class Visitor:
+    """Every method raises VisitFailed when the app does not answer as it answers people."""
+
+    def __init__(self, address: str) -> None:
+        self._http = httpx.Client(
+            base_url=address, follow_redirects=True, timeout=PATIENCE_S, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def ask(self, persona: str, question: str, *, domain: str, audience: str) -> Page:
+        """The page of the answer."""
+        form = self._get(f"/p/{persona}")
+        return self._send(
+            form, f"/p/{persona}/ask", question=question, domain=domain, audience=audience, context=""
+        )
+
+    def rate(self, page: Page, stars: int) -> Page:
+        return self._send(page, f"{page.path}/rate", stars=str(stars))
+
+    def correct(self, page: Page, text: str) -> Page:
+        return self._send(page, f"{page.path}/correct", text=text)
+
+    def _get(self, path: str) -> Page:
+        return self._read(self._request("GET", path))
+
+    def _send(self, page: Page, action: str, **fields: str) -> Page:
+        if action not in page.forms:
+            raise VisitFailed(f"POST {action}", reason="the page has no such form")
+        return self._read(self._request("POST", action, data=page.forms[action] | fields))
+
+    def _request(self, method: str, path: str, *, data: dict[str, str] | None = None) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, data=data)
+        except httpx.HTTPError as error:
+            raise VisitFailed(f"{method} {path}", reason=str(error) or type(error).__name__) from error
+        if response.status_code != httpx.codes.OK:
+            raise VisitFailed(f"{method} {path}", reason=f"status {response.status_code}")
+        return response
+
+    def _read(self, response: httpx.Response) -> Page:
+        reader = _Reader()
+        reader.feed(response.text)
+        return Page(path=response.url.path, forms=reader.forms, answer="".join(reader.answer).strip())
+
+
+@dataclass
+class _Reader(HTMLParser):
+    forms: dict[str, dict[str, str]] = field(default_factory=dict)
+    answer: list[str] = field(default_factory=list)
+    _form: dict[str, str] = field(default_factory=dict)
+    _in_answer: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: Attributes) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._form = self.forms.setdefault(given.get("action", ""), {})
+        elif tag == "input" and given.get("type") == "hidden":
+            self._form[given["name"]] = given["value"]
+        elif given.get("id") == "answer-text":
+            self._in_answer = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self._in_answer = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_answer:
+            self.answer.append(data)
