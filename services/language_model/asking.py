@@ -3,11 +3,34 @@
 Loads no model and no torch: the web app, evaluation and the CLI ask through this one client.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
+
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    OpenAI,
+)
+from openai.types.chat import ChatCompletionMessageParam
 
 from services.domain.conversation import Message
 from services.domain.personas import GenerationSettings
+from services.errors import (
+    AdapterCorrupt,
+    AdapterMissing,
+    InferenceBusy,
+    InferenceUnavailable,
+    InvalidInput,
+    PersonaLoopError,
+    SettingsMissing,
+    TextTooLong,
+)
 
 BASE_NAME = "base"  # the serving name of version 0, the plain base
 
@@ -34,7 +57,10 @@ class Generated:
 
 class Generator(Protocol):
     def generate(self, request: GenerationRequest) -> Generated:
-        """One answer; raises InferenceBusy, InferenceUnavailable, AdapterMissing, AdapterCorrupt, TextTooLong."""
+        """One answer.
+
+        Raises InferenceBusy, InferenceUnavailable, AdapterMissing, AdapterCorrupt, TextTooLong.
+        """
         ...
 
     def log_probabilities(
@@ -42,3 +68,87 @@ class Generator(Protocol):
     ) -> tuple[float, ...]:
         """Natural-log probability of each token of `completion` (its end token included) after the prompt."""
         ...
+
+
+class InferenceClient:
+    """A Generator that asks an inference server over the OpenAI protocol; threads may share one.
+
+    `generate` works against vLLM too. `log_probabilities` needs this project's server: what vLLM returns for
+    given text covers the prompt as well and does not say where the completion begins.
+    """
+
+    def __init__(self, endpoint: str, *, token: str, timeout_seconds: float = 120.0) -> None:
+        self._endpoint = endpoint
+        self._client = OpenAI(
+            base_url=f"{endpoint}/v1", api_key=token, timeout=timeout_seconds, max_retries=0
+        )
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        settings = request.settings
+        with self._our_errors(request.model):
+            answer = self._client.chat.completions.create(
+                model=request.model,
+                messages=cast("list[ChatCompletionMessageParam]", _wire(request.messages)),
+                max_tokens=settings.max_new_tokens,
+                temperature=settings.temperature if settings.do_sample else 0.0,
+                top_p=settings.top_p if settings.do_sample else 1.0,
+                seed=request.seed,
+                extra_body={
+                    "min_tokens": settings.min_new_tokens,
+                    "repetition_penalty": settings.repetition_penalty,
+                },
+            )
+        choice, usage = answer.choices[0], answer.usage
+        return Generated(
+            text=choice.message.content or "",
+            finish_reason=choice.finish_reason,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+        )
+
+    def log_probabilities(
+        self, model: str, messages: tuple[Message, ...], completion: str
+    ) -> tuple[float, ...]:
+        body = {"model": model, "messages": _wire(messages), "completion": completion}
+        with self._our_errors(model):
+            scored = self._client.post(
+                "/chat/log_probabilities", body=body, cast_to=cast("type[dict[str, list[float]]]", object)
+            )
+        return tuple(scored["token_log_probabilities"])
+
+    @contextmanager
+    def _our_errors(self, model: str) -> Iterator[None]:
+        try:
+            yield
+        except APIConnectionError as error:
+            raise InferenceUnavailable(self._endpoint) from error
+        except APIStatusError as error:
+            raise self._our_error(model, error) from error
+
+    def _our_error(self, model: str, error: APIStatusError) -> PersonaLoopError:
+        body = cast("Mapping[str, object]", error.body if isinstance(error.body, dict) else {})
+        details = cast("Mapping[str, object]", body.get("details") or {})
+        ours: PersonaLoopError = InferenceUnavailable(self._endpoint)
+        match error:
+            case AuthenticationError():
+                ours = SettingsMissing(("INFERENCE_TOKEN",))
+            case NotFoundError():
+                ours = AdapterMissing(model)
+            case ConflictError():
+                ours = AdapterCorrupt(model, str(details.get("reason", error.message)))
+            case BadRequestError() if "limit" in details:
+                ours = _too_long(details)
+            case BadRequestError():
+                ours = InvalidInput(str(body.get("message", error.message)))
+            case APIStatusError(code="queue_full"):
+                ours = InferenceBusy()
+        return ours
+
+
+def _too_long(details: Mapping[str, object]) -> TextTooLong:
+    length, limit = cast("int", details["length"]), cast("int", details["limit"])
+    return TextTooLong("prompt", length=length, limit=limit, unit=str(details["unit"]))
+
+
+def _wire(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role.value, "content": message.content} for message in messages]

@@ -1,0 +1,101 @@
+"""Keeps many adapters on one base in memory and makes exactly one active at a time (torch).
+
+Not safe for threads: PEFT's active adapter is a state of the whole model, so one thread owns this object.
+Digests are the adapter store's business; what it hands over is sound.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peft import PeftConfig, PeftModel, PeftType, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import PreTrainedModel
+
+from services.adapters.store import AdapterName, AdapterStore
+from services.errors import AdapterCorrupt
+from services.language_model.asking import BASE_NAME
+
+WEIGHTS_FILE = "adapter_model.safetensors"
+
+logger = logging.getLogger(__name__)
+
+
+class AdaptersInMemory:
+    """Loads adapters by immutable name on first use; the least recently used one makes room for the next."""
+
+    def __init__(self, base: PreTrainedModel, store: AdapterStore, *, cache: Path, capacity: int) -> None:
+        self._base, self._store = base, store
+        self._cache, self._capacity = cache, capacity
+        self._peft: PeftModel | None = None
+        self._loaded: OrderedDict[str, None] = OrderedDict()
+
+    def names(self) -> tuple[str, ...]:
+        """What is in memory, the least recently used first, the base not counted."""
+        return tuple(self._loaded)
+
+    @contextmanager
+    def active(self, name: str) -> Iterator[PreTrainedModel]:
+        """The base with this adapter and no other, or the plain base for BASE_NAME.
+
+        Raises AdapterMissing, AdapterCorrupt.
+        """
+        if name != BASE_NAME:
+            self.load(name)
+        if self._peft is None:
+            yield self._base
+            return
+        if name == BASE_NAME:
+            self._peft.base_model.disable_adapter_layers()
+        else:
+            self._peft.set_adapter(name, inference_mode=True)
+            self._peft.base_model.enable_adapter_layers()
+        yield self._base  # PEFT changes its layers in place
+
+    def load(self, name: str) -> None:
+        """Bring an adapter into memory and mark it as just used; AdapterMissing, AdapterCorrupt."""
+        if name not in self._loaded:
+            folder = self._store.fetch(AdapterName(name), into=self._cache)
+            while len(self._loaded) >= self._capacity:
+                self.unload(next(iter(self._loaded)))
+            self._put_on_base(name, folder)
+            self._loaded[name] = None
+            logger.info("adapter %s loaded, %d in memory", name, len(self._loaded))
+        self._loaded.move_to_end(name)
+
+    def unload(self, name: str) -> bool:
+        """Take an adapter out of memory; False when it was not there."""
+        if name not in self._loaded:
+            return False
+        del self._loaded[name]
+        if self._peft is not None:
+            self._peft.delete_adapter(name)
+        return True
+
+    def _put_on_base(self, name: str, folder: Path) -> None:
+        config = PeftConfig.from_pretrained(str(folder))
+        if config.peft_type != PeftType.LORA:
+            raise AdapterCorrupt(name, "it is not a LoRA adapter")
+        config.inference_mode = True
+        try:
+            if self._peft is None:
+                self._peft = PeftModel(self._base, config, adapter_name=name)
+            else:
+                self._peft.add_adapter(name, config)
+            weights = load_file(folder / WEIGHTS_FILE, device=str(self._base.device))
+            result = set_peft_model_state_dict(self._peft, weights, adapter_name=name)
+            missing = [key for key in result.missing_keys if name in key]
+        except (ValueError, RuntimeError, KeyError) as error:
+            self._forget(name)
+            raise AdapterCorrupt(name, "it was made for another base model") from error
+        if missing or result.unexpected_keys:
+            self._forget(name)
+            raise AdapterCorrupt(name, "its weights do not cover the layers it names")
+        self._base.eval()
+
+    def _forget(self, name: str) -> None:
+        """Remove what a failed load left on the base."""
+        if self._peft is not None and name in self._peft.peft_config:
+            self._peft.delete_adapter(name)

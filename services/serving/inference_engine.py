@@ -1,0 +1,179 @@
+"""One 4-bit base, many adapters, one thread: from messages to answers and log-probabilities (torch).
+
+Calls may come from any thread; they return futures. HTTP is `inference_server`'s.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from services.adapters.store import AdapterStore
+from services.domain.conversation import Message
+from services.domain.personas import GenerationSettings
+from services.errors import BaseModelMissing, InvalidInput, TextTooLong
+from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
+from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.rendering import end_token_id, render_prompt, render_supervised
+from services.serving.adapters_in_memory import AdaptersInMemory
+from services.serving.batching import Batcher
+
+ADAPTERS_IN_MEMORY = 64
+
+
+class _Kind(StrEnum):
+    GENERATE = "generate"
+    SCORE = "score"
+    LOAD = "load"
+    UNLOAD = "unload"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBase:
+    """A loaded base with what generation needs to know about it."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    end_ids: tuple[int, ...]
+    pad_id: int
+    context_length: int
+
+
+_Group = tuple[_Kind, str]
+_Work = PromptRow | ScoredRow | None
+_Result = Generated | tuple[float, ...] | bool
+
+
+class InferenceEngine:
+    """Owns the model; `stop` ends its thread."""
+
+    def __init__(
+        self, base: LoadedBase, adapters: AdaptersInMemory, *, batch_size: int, queue_limit: int
+    ) -> None:
+        self.base = base
+        self._adapters = adapters
+        self._tokenizing = threading.Lock()  # fast tokenizers refuse two borrowers at once
+        self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
+            self._run, batch_size=batch_size, queue_limit=queue_limit
+        )
+
+    def generate(self, request: GenerationRequest) -> Future[_Result]:
+        """A future Generated; TextTooLong at once when prompt and answer do not fit the context."""
+        with self._tokenizing:
+            prompt = render_prompt(self.base.tokenizer, request.messages, chat_template="")
+        self._check_room(len(prompt), request.settings.max_new_tokens)
+        row = PromptRow(tuple(prompt), request.settings, request.seed)
+        return self._batcher.submit((_Kind.GENERATE, request.model), row)
+
+    def log_probabilities(self, model: str, messages: Sequence[Message], completion: str) -> Future[_Result]:
+        """A future tuple of natural-log probabilities, the end token's last; TextTooLong as above."""
+        with self._tokenizing:
+            prompt, answer = render_supervised(self.base.tokenizer, messages, completion, chat_template="")
+        self._check_room(len(prompt), len(answer))
+        return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
+
+    def load(self, name: str) -> Future[_Result]:
+        """A future True; its exception is AdapterMissing or AdapterCorrupt."""
+        return self._batcher.submit((_Kind.LOAD, name), None)
+
+    def unload(self, name: str) -> Future[_Result]:
+        """A future that says whether the adapter was in memory."""
+        return self._batcher.submit((_Kind.UNLOAD, name), None)
+
+    def loaded(self) -> tuple[str, ...]:
+        return self._adapters.names()
+
+    def waiting(self) -> int:
+        return self._batcher.length()
+
+    def stop(self) -> None:
+        self._batcher.stop()
+
+    def _check_room(self, prompt_tokens: int, answer_tokens: int) -> None:
+        room = self.base.context_length - answer_tokens
+        if room < 1:
+            raise InvalidInput(
+                f"An answer of {answer_tokens:,} tokens leaves no room for a prompt in a context of "
+                f"{self.base.context_length:,}: ask for fewer tokens."
+            )
+        if prompt_tokens > room:
+            raise TextTooLong("prompt", length=prompt_tokens, limit=room, unit="tokens")
+
+    def _run(self, group: _Group, batch: Sequence[_Work]) -> Sequence[_Result]:
+        """On the model's thread: one batch for one adapter."""
+        kind, name = group
+        if kind is _Kind.LOAD:
+            self._adapters.load(name)
+            return [True] * len(batch)
+        if kind is _Kind.UNLOAD:
+            return [self._adapters.unload(name) for _ in batch]
+        with self._adapters.active(name) as model:
+            if kind is _Kind.SCORE:
+                scored = [row for row in batch if isinstance(row, ScoredRow)]
+                return score_batch(model, scored, pad_id=self.base.pad_id)
+            return self._generate(model, [row for row in batch if isinstance(row, PromptRow)])
+
+    def _generate(self, model: PreTrainedModel, rows: Sequence[PromptRow]) -> list[Generated]:
+        answers = generate_batch(model, rows, end_ids=self.base.end_ids, pad_id=self.base.pad_id)
+        with self._tokenizing:
+            texts = [
+                self.base.tokenizer.decode(answer.tokens, skip_special_tokens=True).strip()
+                for answer in answers
+            ]
+        return [
+            Generated(
+                text=text,
+                finish_reason="stop" if answer.ended else "length",
+                prompt_tokens=len(row.prompt),
+                completion_tokens=len(answer.tokens),
+            )
+            for row, answer, text in zip(rows, answers, texts, strict=True)
+        ]
+
+
+def load_base_model(name: str, *, revision: str) -> LoadedBase:
+    """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise."""
+    tokenizer = load_tokenizer(name, revision=revision)
+    model = load_base(name, revision=revision, attention="auto").eval()
+    if model.device.type == "cpu":
+        # One core is left to the callers: a second thread that has to wait for a busy core was measured
+        # to slow every step by a factor of ten and more, and gained a third on an idle machine.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    base = LoadedBase(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        end_ids=_end_ids(model, tokenizer),
+        pad_id=int(tokenizer.pad_token_id),
+        context_length=context_length(model),
+    )
+    # What a base's own file prefers (temperature, penalties) must not mix with what a request says.
+    model.generation_config = GenerationConfig()
+    greedy = GenerationSettings(max_new_tokens=2, min_new_tokens=0, do_sample=False)
+    row = PromptRow((base.end_ids[0],), greedy, 0)
+    try:
+        generate_batch(model, [row], end_ids=base.end_ids, pad_id=base.pad_id)
+    except (AssertionError, RuntimeError) as error:
+        reason = f"4-bit inference on this processor refuses its layer sizes: {error}"
+        raise BaseModelMissing(name, reason) from error
+    return base
+
+
+def load_adapters(base: LoadedBase, store: AdapterStore, *, cache: Path) -> AdaptersInMemory:
+    return AdaptersInMemory(base.model, store, cache=cache, capacity=ADAPTERS_IN_MEMORY)
+
+
+def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Every token that ends an answer, the template's own first."""
+    own = model.generation_config.eos_token_id
+    listed = own if isinstance(own, list) else [own]
+    known = [end_token_id(tokenizer, chat_template=""), *listed, tokenizer.eos_token_id]
+    return tuple(dict.fromkeys(int(token) for token in known if token is not None))

@@ -1,0 +1,147 @@
+"""The wire format of the inference server: OpenAI chat completions, what is added to it, and its errors.
+
+Added to a chat request: `min_tokens` and `repetition_penalty` (vLLM's words); added routes: log-probabilities of
+a given completion, loading and unloading of adapters. Nothing here touches a model.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.domain.conversation import Message, Role
+from services.domain.personas import GenerationSettings
+from services.errors import (
+    AdapterCorrupt,
+    AdapterMissing,
+    AdapterStoreUnavailable,
+    InferenceBusy,
+    InferenceUnavailable,
+    InvalidInput,
+    PersonaLoopError,
+    TextTooLong,
+)
+
+TEXT_LIMIT = 200_000  # characters of one message; the context length in tokens is checked after rendering
+RETRY_AFTER_SECONDS = 2
+_LARGEST_SEED = 2**63 - 1
+
+# The first class that fits decides: HTTP status and the `code` of the error body.
+_ERRORS: tuple[tuple[type[PersonaLoopError], HTTPStatus, str], ...] = (
+    (TextTooLong, HTTPStatus.BAD_REQUEST, "context_length_exceeded"),
+    (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid_input"),
+    (AdapterMissing, HTTPStatus.NOT_FOUND, "adapter_missing"),
+    (AdapterCorrupt, HTTPStatus.CONFLICT, "adapter_corrupt"),
+    (InferenceBusy, HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
+    (InferenceUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down"),
+    (AdapterStoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "adapter_store_unavailable"),
+)
+
+
+class _Strict(BaseModel):
+    """A field that would be ignored is refused instead: a caller must not believe it took effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WireMessage(_Strict):
+    role: Role
+    content: str = Field(max_length=TEXT_LIMIT)
+
+
+class ChatRequest(_Strict):
+    model: str
+    messages: tuple[WireMessage, ...] = Field(min_length=1)
+    max_tokens: int = GenerationSettings().max_new_tokens
+    min_tokens: int = 0
+    temperature: float = 1.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    seed: int | None = Field(default=None, ge=0, le=_LARGEST_SEED)
+    n: Literal[1] = 1
+    stream: Literal[False] = False
+
+    def settings(self) -> GenerationSettings:
+        """Temperature 0 means greedy; InvalidInput for values out of range."""
+        greedy = self.temperature == 0
+        return GenerationSettings(
+            max_new_tokens=self.max_tokens,
+            min_new_tokens=self.min_tokens,
+            do_sample=not greedy,
+            temperature=1.0 if greedy else self.temperature,
+            top_p=self.top_p,
+            repetition_penalty=self.repetition_penalty,
+        )
+
+
+class LogProbabilitiesRequest(_Strict):
+    model: str
+    messages: tuple[WireMessage, ...] = Field(min_length=1)
+    completion: str = Field(max_length=TEXT_LIMIT)
+
+
+class AdapterRequest(_Strict):
+    lora_name: str
+
+
+class AnswerMessage(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str
+
+
+class Choice(BaseModel):
+    index: int = 0
+    message: AnswerMessage
+    finish_reason: Literal["stop", "length"]
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatResponse(BaseModel):
+    """`model` is the immutable name of what answered, `created` seconds since 1970."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+
+
+class LogProbabilitiesResponse(BaseModel):
+    """Natural logarithms, one per token of the completion and one for the token that ends it."""
+
+    token_log_probabilities: list[float]
+
+
+def to_messages(wire: tuple[WireMessage, ...]) -> tuple[Message, ...]:
+    return tuple(Message(message.role, message.content) for message in wire)
+
+
+def error_body(
+    sentence: str, status: HTTPStatus, code: str, details: Mapping[str, object]
+) -> dict[str, dict[str, object]]:
+    """The error shape of the OpenAI protocol; `details` lets our client raise the same error again."""
+    kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    return {"error": {"message": sentence, "type": kind, "code": code, "details": dict(details)}}
+
+
+def status_and_code(error: PersonaLoopError) -> tuple[HTTPStatus, str]:
+    for kind, status, code in _ERRORS:
+        if isinstance(error, kind):
+            return status, code
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
+
+
+def details_of(error: PersonaLoopError) -> dict[str, object]:
+    """The fields of an error that its code does not say."""
+    if isinstance(error, AdapterCorrupt):
+        return {"reason": error.reason}
+    if isinstance(error, TextTooLong):
+        return {"length": error.length, "limit": error.limit, "unit": error.unit}
+    return {}
