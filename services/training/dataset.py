@@ -5,18 +5,27 @@ are the ids of the answer and IGNORED everywhere else. Nothing is ever cut: a ro
 an error here, because assembly has dropped and counted such rows before.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
 from transformers import PreTrainedTokenizerBase
 
-from services.domain.conversation import Message, Role
+from services.domain.conversation import Message
 from services.errors import InvalidRecord, NoSupervisedTokens, NothingToLearn, RowsTooLong, TrainingSetCorrupt
 from services.language_model.rendering import render_supervised
 
 IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    messages: tuple[Message, ...]
+    completion: str
+
+
+_ROW = TypeAdapter(_Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +43,21 @@ class TokenisedRow:
 def read_rows(path: Path) -> Iterator[tuple[list[Message], str]]:
     """Messages and completion of each line; TrainingSetCorrupt without a file, InvalidRecord for a line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = (
+            path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        )  # JSON may hold other separators
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingSetCorrupt(str(path)) from error
+    if lines == [""]:
+        return
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-            messages = [Message(Role(turn["role"]), turn["content"]) for turn in row["messages"]]
-            completion = row["completion"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidRecord(number, f"it needs messages and a completion: {error}") from error
-        yield messages, completion
+            row = _ROW.validate_json(line, strict=True)
+        except ValidationError as error:
+            raise InvalidRecord(
+                number, "it needs messages with role and content, and a completion"
+            ) from error
+        yield list(row.messages), row.completion
 
 
 def tokenise(path: Path, tokenizer: PreTrainedTokenizerBase, *, chat_template: str) -> list[TokenisedRow]:

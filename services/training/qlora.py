@@ -147,7 +147,7 @@ def _arguments(job: TrainingJob) -> SFTConfig:
         weight_decay=training.weight_decay,
         warmup_steps=training.warmup_ratio,  # a value below 1 is a share of all steps
         lr_scheduler_type=training.scheduler,
-        gradient_checkpointing=training.gradient_checkpointing,
+        activation_checkpointing=training.gradient_checkpointing,
         optim=usable_optimizer(training),
         seed=training.seed,
         save_steps=training.checkpoint_steps,

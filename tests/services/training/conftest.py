@@ -1,0 +1,86 @@
+"""A tiny random base of Phi-3 architecture, rows to learn, and training runs on them; seconds on one core."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from services.domain.training import Progress, Recipe, TrainedAdapter
+from services.training.recipe import compose_recipe
+from services.training.trainer import TrainingJob
+
+ROWS = 24
+WORDS = ("light", "bends", "in", "water", "and", "sails", "turn", "with", "the", "wind", "at", "sea")
+RECIPE = (
+    "lora.r=8",
+    "training.epochs=2",
+    "training.batch_size=4",
+    "training.learning_rate=5e-3",
+    "training.checkpoint_steps=4",
+)
+
+
+def make_row(index: int) -> dict[str, object]:
+    asked = " ".join(WORDS[(index * 3 + offset) % len(WORDS)] for offset in range(4 + index % 5))
+    answer = " ".join(WORDS[(index * 5 + offset) % len(WORDS)] for offset in range(6))
+    return {
+        "messages": [
+            {"role": "system", "content": "You are an expert in optics."},
+            {"role": "user", "content": f"Question:\n{asked}"},
+        ],
+        "completion": f"Arr, {answer}!",
+    }
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a base with random weights that can write the rows."""
+    from tests.services.training.tiny_base import write_base  # noqa: PLC0415 - recipes need no torch
+
+    folder = tmp_path_factory.mktemp("base")
+    write_base(folder, [json.dumps(make_row(index)) for index in range(ROWS)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe(base: Path) -> Callable[..., Recipe]:
+    def compose(*overrides: str) -> Recipe:
+        return compose_recipe("embedded", [*RECIPE, *overrides], base_model=str(base), base_revision="main")
+
+    return compose
+
+
+@dataclass
+class Run:
+    """One finished training, what it reported and whether the model was in training mode at each forward."""
+
+    adapter: TrainedAdapter | None = None
+    reports: list[Progress] = field(default_factory=list)
+    forwards_in_training_mode: list[bool] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def weights(self) -> bytes:
+        return (self.adapter.folder / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def rows_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(
+        tmp_path_factory.mktemp("rows") / "rows.jsonl", [make_row(index) for index in range(ROWS)]
+    )
+
+
+@pytest.fixture(scope="session")
+def job(rows_file: Path, recipe: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory):
+    def make(*overrides: str, rows: Path = rows_file, workdir: Path | None = None) -> TrainingJob:
+        return TrainingJob(rows, recipe(*overrides), workdir or tmp_path_factory.mktemp("job"))
+
+    return make

@@ -1,0 +1,30 @@
+"""A training process that dies like one that was killed: `python -m ... ROWS WORKDIR BASE STEP`.
+
+It gets SIGKILL at the first report after STEP, between two checkpoints.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from services.domain.training import Progress
+from services.training.qlora import QloraTrainer
+from services.training.recipe import compose_recipe
+from services.training.trainer import TrainingJob
+from tests.services.training.conftest import RECIPE
+
+
+def main() -> None:
+    rows, workdir, base, step = sys.argv[1:]
+
+    def die(progress: Progress) -> None:
+        if progress.step > int(step):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    recipe = compose_recipe("embedded", RECIPE, base_model=base, base_revision="main")
+    QloraTrainer().train(TrainingJob(Path(rows), recipe, Path(workdir)), progress=die)
+
+
+if __name__ == "__main__":
+    main()
