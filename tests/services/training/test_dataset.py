@@ -89,9 +89,8 @@ def test_a_line_that_is_no_row_is_named(tokenizer, rows_file, tmp_path, line):
 
 def test_line_separators_inside_an_answer_end_no_line(tokenizer, tmp_path):
     path = tmp_path / "rows"
+    row = '{"messages": [{"role": "user", "content": "a\u2028b"}], "completion": "c\x85d"}\n'
     path.write_text(row, encoding="utf-8")
-        '{"messages": [{"role": "user", "content": "a\u2028b"}], "completion": "c\x85d"}\n', "utf-8"
-    )
 
     assert len(tokenise(path, tokenizer, chat_template="")) == 1
 
