@@ -18,6 +18,7 @@ SATISFIED_STARS = 4
 CORRECTING_SHARE = 0.6  # of the answers that leave a rater unsatisfied
 
 _LONG_SENTENCE_WORDS = 14
+_SENTENCE_END = re.compile(r"(?<=\w\w[.!?])\s+")  # two letters: an initial ends no sentence
 _INNER_PAUSE = re.compile(r"[\w)][,;:] \w")
 _PEOPLE_SPOKEN_TO = frozenset({"you", "your", "we", "us", "our"})
 _PEOPLE_OF_A_SCHOOL = frozenset({"class", "pupils", "learners", "lesson", "teacher", "classroom", "students"})
@@ -75,7 +76,7 @@ def wants_to_correct(stars: int, seed: int, rater: int, question: str) -> bool:
 
 def wishes_granted(answer: str, entry: Entry, question: str, audience: str) -> frozenset[Wish]:
     """Which wishes the answer fulfils for a reader of this audience."""
-    first, *later = re.split(r"(?<=[.!?])\s+", answer.strip())
+    first, *later = _SENTENCE_END.split(answer.strip())
     granted = {
         Wish.GROUNDS: any(_has_two_parts(sentence) for sentence in later),
         Wish.RETURN: bool(_long_words(" ".join(later)) & _long_words(f"{question} {entry.fact.answer_key}")),

@@ -1,4 +1,4 @@
-"""Simulated people who use the web app as people do: they ask, read, give stars, and sometimes write it better.
+"""Simulated people who use the web app as people do: they ask, read, give stars, sometimes write it better.
 
 Each has a browser of its own and asks only about the facts of the bank that may be rated. What they think is
 `opinions`, what they write is `corrections`; this module plans whom to ask what, and does it.

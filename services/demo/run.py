@@ -6,6 +6,7 @@ it made. Run again, it makes a new pair of personas (`tutor-2`, `curator-2`) and
 nothing is deleted.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     Raises DemoFailed when the night did not pass, an ask was not served or a DAG run failed, and whatever
     keeps the service from starting.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # or thousands of lines, one for each request
     console = Console()
     began = time.monotonic()
     console.rule("[bold]Starting the service: PostgreSQL, Airflow, inference server, web app")
