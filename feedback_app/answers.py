@@ -12,9 +12,9 @@ from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.wording import stars_in_words
 from services.db.session import session_scope
+from services.domain.feedback import AnswerId
 from services.errors import InvalidInput
 from services.feedback import queries, recording
-from services.feedback.recording import AnswerId
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from feedback_app.backend import now
 from services.db.feedback_tables import RaterRow
+from services.domain.feedback import RaterId
 from services.errors import NotTheAsker
-from services.feedback.recording import RaterId, new_rater
+from services.feedback.recording import new_rater
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)

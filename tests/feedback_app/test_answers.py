@@ -5,11 +5,11 @@ from html import escape
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
-from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RatingRow
+from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, PersonaRow, RatingRow
 from services.db.session import session_scope
-from services.feedback.recording import COMMENT_LIMIT, CORRECTION_LIMIT
+from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, hidden_fields
 
@@ -139,12 +139,17 @@ def test_feedback_without_a_sound_submission_id_is_refused(
     assert texts(engine, CorrectionRow) == texts(engine, CommentRow) == []
 
 
-def test_hostile_text_is_inert_wherever_it_is_shown(visitor: Visitor, generator: FakeGenerator):
+def test_hostile_text_is_inert_wherever_it_is_shown(
+    visitor: Visitor, generator: FakeGenerator, engine: Engine
+):
     generator.text = HOSTILE
+    with session_scope(engine) as session:
+        session.execute(update(PersonaRow).values(display_name=HOSTILE))
     path = visitor.answer_of(visitor.ask(question=HOSTILE, context=HOSTILE, audience=HOSTILE[:80]))
     visitor.submit(visitor.get(path), f"{path}/correct", text=HOSTILE)
     visitor.submit(visitor.get(path), f"{path}/comment", text=HOSTILE)
-    shown = [visitor.get(path), visitor.get("/history"), visitor.ask(question=HOSTILE * 100)]
+    paths = ("/", "/p/pirate", path, "/history")
+    shown = [*map(visitor.get, paths), visitor.ask(question=HOSTILE * 100)]
     for page in shown:
         assert str(escape(HOSTILE[:30])) in page.text
         assert "<script>" not in page.text
