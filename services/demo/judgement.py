@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, version_by_number
@@ -13,7 +13,6 @@ from services.db.lineage_tables import (
     GateDecisionRow,
     PromotionRow,
 )
-from services.db.session import session_scope
 from services.demo.chance import shuffled
 from services.domain.evaluation import FACT_HIT, STYLE_HIT, ItemSource
 from services.domain.personas import AUDIENCES
@@ -56,33 +55,30 @@ class Judgement:
     promotion_id: int | None
 
 
-def read_judgement(engine: Engine, slug: str, *, seed: int) -> Judgement | None:
-    """None when the night reached no decision on the persona. Samples are drawn by `seed`, not chosen."""
-    with session_scope(engine) as session:
-        decision = session.scalar(
-            select(GateDecisionRow)
-            .join(EvaluationReportRow, GateDecisionRow.candidate_report_id == EvaluationReportRow.id)
-            .join(AdapterVersionRow)
-            .where(AdapterVersionRow.persona_id == find_persona(session, slug).id)
-            .order_by(GateDecisionRow.id.desc())
-            .limit(1)
-        )
-        if decision is None:
-            return None
-        candidate, champion = decision.candidate_report, decision.champion_report
-        return Judgement(
-            verdict=decision.verdict,
-            checks=list(decision.checks),
-            version=candidate.version.number,
-            champion=champion.version.number,
-            base=_figures(_base_report(session, slug, candidate)),
-            before=_figures(champion),
-            after=_figures(candidate),
-            samples=_samples(champion, candidate, seed=seed),
-            promotion_id=session.scalar(
-                select(PromotionRow.id).where(PromotionRow.decision_id == decision.id)
-            ),
-        )
+def read_judgement(session: Session, slug: str, *, seed: int) -> Judgement | None:
+    """None when the persona was never judged. Samples are drawn by `seed`, not chosen."""
+    decision = session.scalar(
+        select(GateDecisionRow)
+        .join(EvaluationReportRow, GateDecisionRow.candidate_report_id == EvaluationReportRow.id)
+        .join(AdapterVersionRow)
+        .where(AdapterVersionRow.persona_id == find_persona(session, slug).id)
+        .order_by(GateDecisionRow.id.desc())
+        .limit(1)
+    )
+    if decision is None:
+        return None
+    candidate, champion = decision.candidate_report, decision.champion_report
+    return Judgement(
+        verdict=decision.verdict,
+        checks=list(decision.checks),
+        version=candidate.version.number,
+        champion=champion.version.number,
+        base=_figures(_base_report(session, slug, candidate)),
+        before=_figures(champion),
+        after=_figures(candidate),
+        samples=_samples(champion, candidate, seed=seed),
+        promotion_id=session.scalar(select(PromotionRow.id).where(PromotionRow.decision_id == decision.id)),
+    )
 
 
 def _base_report(session: Session, slug: str, candidate: EvaluationReportRow) -> EvaluationReportRow:

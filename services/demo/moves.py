@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow
 from services.db.lineage_tables import PromotionRow
@@ -33,28 +34,29 @@ def wait_until_live(engine: Engine, promotion_id: int) -> Move:
     """The move once an ask was answered under it, which takes a load of asks; DemoFailed when none is."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        move = _find(engine, promotion_id)
+        with session_scope(engine) as session:
+            move = find_move(session, promotion_id)
         if move is not None:
             return move
         time.sleep(0.1)
     raise DemoFailed((f"no ask was answered under ledger row {promotion_id}",))
 
 
-def _find(engine: Engine, promotion_id: int) -> Move | None:
-    with session_scope(engine) as session:
-        row = session.get_one(PromotionRow, promotion_id)
-        first = session.scalar(
-            select(AnswerRow)
-            .where(AnswerRow.adapter_version_id == row.adapter_version_id, AnswerRow.accepted_at >= row.at)
-            .order_by(AnswerRow.accepted_at)
-            .limit(1)
-        )
-        if first is None:
-            return None
-        return Move(
-            promotion_id=row.id,
-            kind=PromotionKind(row.kind),
-            version=row.version.number,
-            live_ms=round((first.accepted_at - row.at).total_seconds() * 1000),
-            answered_ms=round((first.created_at - row.at).total_seconds() * 1000),
-        )
+def find_move(session: Session, promotion_id: int) -> Move | None:
+    """The move, or None while no ask was answered under it."""
+    row = session.get_one(PromotionRow, promotion_id)
+    first = session.scalar(
+        select(AnswerRow)
+        .where(AnswerRow.adapter_version_id == row.adapter_version_id, AnswerRow.accepted_at >= row.at)
+        .order_by(AnswerRow.accepted_at)
+        .limit(1)
+    )
+    if first is None:
+        return None
+    return Move(
+        promotion_id=row.id,
+        kind=PromotionKind(row.kind),
+        version=row.version.number,
+        live_ms=round((first.accepted_at - row.at).total_seconds() * 1000),
+        answered_ms=round((first.created_at - row.at).total_seconds() * 1000),
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from sqlalchemy import Engine
 
-from services.db.session import database_url, make_engine
+from services.db.session import database_url, make_engine, session_scope
 from services.demo import showing
 from services.demo.judgement import Judgement, read_judgement
 from services.demo.moves import Move, wait_until_live
@@ -103,7 +103,8 @@ def _play(stage: _Stage) -> Played:
                 stage.console,
                 evaluated=lambda persona: load.start() if persona == pair.tutor else None,
             )
-            judgement = read_judgement(stage.engine, pair.tutor, seed=pair.number)
+            with session_scope(stage.engine) as session:
+                judgement = read_judgement(session, pair.tutor, seed=pair.number)
             showing.show_skipped(stage.console, night.skipped)
         if judgement is not None:
             showing.show_judgement(stage.console, judgement)
