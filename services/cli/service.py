@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import make_url
 
 from services.cli.output import speaking
 from services.db import migrate as migrations
@@ -50,6 +51,14 @@ def migrate() -> None:
     engine = make_engine(database_url(read_settings()))
     migrations.upgrade(engine)
     engine.dispose()
+
+
+@commands.command("database-url")
+@speaking
+def show_database_url() -> None:
+    """Print the address of the database, password included, for pg_dump and psql."""
+    url = make_url(database_url(read_settings())).set(drivername="postgresql")
+    typer.echo(url.render_as_string(hide_password=False))
 
 
 def _first_settings() -> Settings:
