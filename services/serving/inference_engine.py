@@ -18,7 +18,7 @@ from services.adapters.store import AdapterStore
 from services.domain.conversation import Message
 from services.domain.personas import GenerationSettings
 from services.errors import BaseModelMissing, InvalidInput, TextTooLong
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
 from services.language_model.rendering import end_token_id, render_prompt, render_supervised
@@ -81,7 +81,7 @@ class InferenceEngine:
         return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
 
     def load(self, name: str) -> Future[_Result]:
-        """A future True; its exception is AdapterMissing or AdapterCorrupt."""
+        """A future True; its exception is AdapterMissing or AdapterCorrupt. The base is always loaded."""
         return self._batcher.submit((_Kind.LOAD, name), None)
 
     def unload(self, name: str) -> Future[_Result]:
@@ -111,7 +111,8 @@ class InferenceEngine:
         """On the model's thread: one batch for one adapter."""
         kind, name = group
         if kind is _Kind.LOAD:
-            self._adapters.load(name)
+            if name != BASE_NAME:
+                self._adapters.load(name)
             return [True] * len(batch)
         if kind is _Kind.UNLOAD:
             return [self._adapters.unload(name) for _ in batch]

@@ -28,7 +28,8 @@ from starlette.exceptions import HTTPException
 from transformers.utils.logging import disable_progress_bar
 
 from services.adapters.file_store import FileAdapterStore
-from services.errors import PersonaLoopError, PortTaken
+from services.db.session import database_url, make_engine
+from services.errors import DatabaseUnavailable, PersonaLoopError, PortTaken
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
 from services.serving.protocol import (
@@ -46,6 +47,7 @@ from services.serving.protocol import (
     status_and_code,
     to_messages,
 )
+from services.serving.warming import start_warming
 from services.settings import Settings, read_settings
 
 HOST = "127.0.0.1"
@@ -201,6 +203,16 @@ def build_engine(settings: Settings) -> InferenceEngine:
     )
 
 
+def _warm_on_promotions(settings: Settings, engine: InferenceEngine) -> None:
+    """Load what is promoted before anyone asks for it; a machine without the database serves all the same."""
+    try:
+        database = make_engine(database_url(settings))
+    except DatabaseUnavailable as error:
+        logger.info("adapters load on first use only: %s", error)
+        return
+    start_warming(database, lambda name: engine.load(name).result())
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     disable_progress_bar()
@@ -210,6 +222,7 @@ def main() -> None:
         engine = build_engine(settings)
     except PersonaLoopError as error:
         sys.exit(str(error))
+    _warm_on_promotions(settings, engine)
     app = create_server(engine, token=settings.inference_token.get_secret_value())
     logger.info("serving %s on port %d", settings.base_model, settings.inference_port)
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])

@@ -1,7 +1,7 @@
 """The wire format of the inference server: OpenAI chat completions, what is added to it, and its errors.
 
-Added to a chat request: `min_tokens` and `repetition_penalty` (vLLM's words); added routes: log-probabilities of
-a given completion, loading and unloading of adapters. Nothing here touches a model.
+Added to a chat request: `min_tokens` and `repetition_penalty` (vLLM's words); added routes:
+log-probabilities of a given completion, loading and unloading of adapters. Nothing here touches a model.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,12 @@
+"""A tiny base in 4 bits, for tests of rendering and generating."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.services.language_model.forcing import write_forcible_base  # noqa: PLC0415 - loads torch
+
+    return write_forcible_base(tmp_path_factory.mktemp("base"))
