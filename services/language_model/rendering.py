@@ -65,6 +65,11 @@ def render_supervised(
     return prompt, [*answer, end_token_id(tokenizer, chat_template=chat_template)]
 
 
+def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text to go on with, opened by the token that starts texts where the base has one."""
+    return list(tokenizer.encode(text, split_special_tokens=True))
+
+
 def end_token_id(tokenizer: PreTrainedTokenizerBase, *, chat_template: str) -> int:
     """The id that closes an answer: the control token the template writes after one, else the eos token."""
     text = tokenizer.apply_chat_template(

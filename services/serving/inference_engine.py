@@ -21,7 +21,7 @@ from services.errors import BaseModelMissing, InvalidInput, TextTooLong
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
-from services.language_model.rendering import end_token_id, render_prompt, render_supervised
+from services.language_model.rendering import encode_text, end_token_id, render_prompt, render_supervised
 from services.serving.adapters_in_memory import AdaptersInMemory
 from services.serving.batching import Batcher
 
@@ -72,6 +72,15 @@ class InferenceEngine:
         self._check_room(len(prompt), request.settings.max_new_tokens)
         row = PromptRow(tuple(prompt), request.settings, request.seed)
         return self._batcher.submit((_Kind.GENERATE, request.model), row)
+
+    def complete(
+        self, model: str, prompt: str, settings: GenerationSettings, *, seed: int
+    ) -> Future[_Result]:
+        """As `generate`, going on with a text: no messages and no template."""
+        with self._tokenizing:
+            ids = encode_text(self.base.tokenizer, prompt)
+        self._check_room(len(ids), settings.max_new_tokens)
+        return self._batcher.submit((_Kind.GENERATE, model), PromptRow(tuple(ids), settings, seed))
 
     def log_probabilities(self, model: str, messages: Sequence[Message], completion: str) -> Future[_Result]:
         """A future tuple of natural-log probabilities, the end token's last; TextTooLong as above."""

@@ -1,4 +1,4 @@
-"""The inference server: OpenAI chat completions over one 4-bit base and many adapters (torch).
+"""The inference server: OpenAI chat and text completions over one 4-bit base and many adapters (torch).
 
     python -m services.serving.inference_server
 
@@ -39,8 +39,11 @@ from services.serving.protocol import (
     ChatRequest,
     ChatResponse,
     Choice,
+    CompletionRequest,
+    CompletionResponse,
     LogProbabilitiesRequest,
     LogProbabilitiesResponse,
+    TextChoice,
     Usage,
     details_of,
     error_body,
@@ -101,10 +104,17 @@ def _routes(engine: InferenceEngine, token: str) -> APIRouter:
             model=body.model,
             messages=to_messages(body.messages),
             settings=body.settings(),
-            seed=secrets.randbits(63) if body.seed is None else body.seed,
+            seed=_seed(body.seed),
         )
         future = await run_in_threadpool(engine.generate, request)
         return _chat_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
+
+    @routes.post("/completions")
+    async def complete(body: CompletionRequest) -> CompletionResponse:
+        future = await run_in_threadpool(
+            engine.complete, body.model, body.prompt, body.settings(), seed=_seed(body.seed)
+        )
+        return _completion_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
 
     @routes.post("/chat/log_probabilities")
     async def log_probabilities(body: LogProbabilitiesRequest) -> LogProbabilitiesResponse:
@@ -138,12 +148,35 @@ def _chat_response(model: str, generated: Generated) -> ChatResponse:
                 finish_reason="stop" if generated.finish_reason == "stop" else "length",
             )
         ],
-        usage=Usage(
-            prompt_tokens=generated.prompt_tokens,
-            completion_tokens=generated.completion_tokens,
-            total_tokens=generated.prompt_tokens + generated.completion_tokens,
-        ),
+        usage=_usage(generated),
     )
+
+
+def _completion_response(model: str, generated: Generated) -> CompletionResponse:
+    return CompletionResponse(
+        id=f"cmpl-{uuid.uuid4().hex}",
+        created=int(time.time()),
+        model=model,
+        choices=[
+            TextChoice(
+                text=generated.text,
+                finish_reason="stop" if generated.finish_reason == "stop" else "length",
+            )
+        ],
+        usage=_usage(generated),
+    )
+
+
+def _usage(generated: Generated) -> Usage:
+    return Usage(
+        prompt_tokens=generated.prompt_tokens,
+        completion_tokens=generated.completion_tokens,
+        total_tokens=generated.prompt_tokens + generated.completion_tokens,
+    )
+
+
+def _seed(given: int | None) -> int:
+    return secrets.randbits(63) if given is None else given
 
 
 def _add_error_handlers(app: FastAPI) -> None:

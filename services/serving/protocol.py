@@ -1,6 +1,6 @@
-"""The wire format of the inference server: OpenAI chat completions, what is added to it, and its errors.
+"""The wire format of the inference server: OpenAI's chat and text completions, what is added, and its errors.
 
-Added to a chat request: `min_tokens` and `repetition_penalty` (vLLM's words); added routes:
+Added to both requests: `min_tokens` and `repetition_penalty` (vLLM's words); added routes:
 log-probabilities of a given completion, loading and unloading of adapters. Nothing here touches a model.
 """
 
@@ -50,9 +50,7 @@ class WireMessage(_Strict):
     content: str = Field(max_length=TEXT_LIMIT)
 
 
-class ChatRequest(_Strict):
-    model: str
-    messages: tuple[WireMessage, ...] = Field(min_length=1)
+class _Sampling(_Strict):
     max_tokens: int = GenerationSettings().max_new_tokens
     min_tokens: int = 0
     temperature: float = 1.0
@@ -73,6 +71,18 @@ class ChatRequest(_Strict):
             top_p=self.top_p,
             repetition_penalty=self.repetition_penalty,
         )
+
+
+class ChatRequest(_Sampling):
+    model: str
+    messages: tuple[WireMessage, ...] = Field(min_length=1)
+
+
+class CompletionRequest(_Sampling):
+    """Text for the model to go on with, without any chat template."""
+
+    model: str
+    prompt: str = Field(min_length=1, max_length=TEXT_LIMIT)
 
 
 class LogProbabilitiesRequest(_Strict):
@@ -110,6 +120,21 @@ class ChatResponse(BaseModel):
     created: int
     model: str
     choices: list[Choice]
+    usage: Usage
+
+
+class TextChoice(BaseModel):
+    index: int = 0
+    text: str
+    finish_reason: Literal["stop", "length"]
+
+
+class CompletionResponse(BaseModel):
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[TextChoice]
     usage: Usage
 
 
