@@ -1,0 +1,201 @@
+"""The control night: the demo's ratings permuted over its answers, corrections left out, as many rows.
+
+    python -m benchmarks.control [VAR_DIR]
+
+VAR_DIR is the folder of an installation in which a demo was played, and which is stopped; without it the
+demo that `loop` left is used, or one is played. Its database is copied, never touched. Stars that say nothing
+about the answers teach nothing: the adapter is trained and judged as any other is, and the gate has to say
+FAIL.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine, select
+
+from benchmarks._demo import DEMO, play_demo, read_summary
+from benchmarks._held_out import newest_report, run_of
+from benchmarks._installation import own_installation
+from benchmarks._permuted import add_rows, permute
+from benchmarks._table import RESULTS, Bar, Relation, Row, report
+from services.adapters.promotions import find_persona
+from services.db import embedded
+from services.db.lineage_tables import GateDecisionRow, TrainingRunRow
+from services.db.session import database_url, make_engine, session_scope
+from services.domain.examples import ExamplePolicy, Source
+from services.domain.gate import Verdict
+from services.errors import PersonaLoopError, ServiceTooSlow
+from services.jobs import assemble as assembling
+from services.jobs import evaluate as evaluating
+from services.jobs import gate as gating
+from services.jobs import train as training
+from services.jobs.installation import now
+from services.language_model.asking import InferenceClient
+from services.operations.environment import environment
+from services.operations.processes import Processes
+from services.operations.stack import PROCFILE
+from services.settings import Settings
+from services.training_sets.assembly import choose_examples
+
+NAME = "control"
+CONTROL = "control"  # the persona's slug
+_COPIED = ("secrets.env", "postgres", "adapters")
+_LOADED_WITHIN = 120.0  # seconds
+_ROUNDS = 3  # of adding rows: an answer too long for the recipe makes none
+
+
+def main(arguments: Sequence[str]) -> int:
+    source = Path(arguments[0]) if arguments else DEMO
+    if not arguments and not read_summary(source):
+        play_demo()
+    summary = read_summary(source)
+    if not summary or not (source / "postgres").is_dir():
+        print(f"{source} holds no demo to copy: play one with `make demo ONCE=1`.", file=sys.stderr)
+        return 2
+    if (source / "postgres" / "postmaster.pid").exists():
+        print(f"The installation in {source} is running: stop it, then copy.", file=sys.stderr)
+        return 2
+    var_dir = RESULTS / NAME
+    _copy(source, var_dir)
+    with own_installation(var_dir) as settings, _database(settings) as engine:
+        try:
+            rows = _measure(settings, engine, original=summary["persona"])
+        except PersonaLoopError as error:
+            print(error, file=sys.stderr)
+            return 1
+    report(NAME, rows)
+    return 0
+
+
+def _copy(source: Path, var_dir: Path) -> None:
+    """The stopped server's files with their owners, its password, and the store of sets and adapters."""
+    shutil.rmtree(var_dir, ignore_errors=True)
+    var_dir.mkdir(parents=True)
+    for name in _COPIED:
+        subprocess.run(["cp", "-a", str(source / name), str(var_dir)], check=True)  # noqa: S603, S607
+
+
+def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
+    with session_scope(engine) as session:
+        judged = newest_report(session, original)
+        real = run_of(session, judged)
+        decided = session.scalars(
+            select(GateDecisionRow).where(GateDecisionRow.candidate_report_id == judged.id)
+        ).one()
+        copied = permute(session, original, CONTROL, until=real.training_set.cutoff, at=now())
+    with _inference_server(settings):
+        added = _fill_up(settings, engine, wanted=real.training_set.row_count)
+        set_id = assembling.assemble(CONTROL, now().isoformat())["training_set_id"]
+        reports = evaluating.evaluate(training.train(set_id))
+        decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
+    with session_scope(engine) as session:
+        control = session.scalars(
+            select(TrainingRunRow).where(TrainingRunRow.training_set_id == set_id)
+        ).one()
+        return [
+            Row("ratings given to other answers", copied),
+            Row("further answers rated, to have as many rows", added),
+            *_run_rows(control, real),
+            *_decision_rows(session.get_one(GateDecisionRow, decision_id), decided),
+        ]
+
+
+def _fill_up(settings: Settings, engine: Engine, *, wanted: int) -> int:
+    """How many further answers it took to have as many rows as the real night."""
+    client = InferenceClient(settings.inference_endpoint, token=settings.inference_token.get_secret_value())
+    added = 0
+    for _ in range(_ROUNDS):
+        with session_scope(engine) as session:
+            persona = find_persona(session, CONTROL)
+            policy = ExamplePolicy(**persona.example_policy)
+            recipe = assembling.recipe_of(settings, persona, [])
+            there = choose_examples(
+                session,
+                persona,
+                cutoff=now(),
+                max_tokens=recipe.training.max_length,
+                count_tokens=assembling.token_counter(recipe),
+            ).rows
+        if len(there) < wanted:
+            added += add_rows(
+                engine, client, CONTROL, wanted=wanted - len(there), minimum_stars=policy.min_stars
+            )
+    return added
+
+
+def _run_rows(control: TrainingRunRow, real: TrainingRunRow) -> list[Row]:
+    """Figures of the control night, and of the real one beside them."""
+    rows, rows_real = control.training_set, real.training_set
+    corrections = Source.CORRECTION.name.lower()
+    return [
+        Row("rows learnt from", rows.row_count, rows_real.row_count, Bar(Relation.IS, rows_real.row_count)),
+        Row(
+            "of them corrections",
+            rows.counts.get(corrections, 0),
+            rows_real.counts.get(corrections, 0),
+            Bar(Relation.IS, 0),
+        ),
+        Row("steps trained", control.step, real.step, Bar(Relation.IS, real.step)),
+        Row("answer tokens learnt from", control.supervised_tokens, real.supervised_tokens),
+        Row("loss of the last steps", control.loss, real.loss),
+    ]
+
+
+def _decision_rows(control: GateDecisionRow, real: GateDecisionRow) -> list[Row]:
+    measured = {check["metric"]: check["measured"] for check in real.checks}
+    return [
+        *(
+            Row(f"{check['metric']}: {check['verdict']}, {check['reason']}", check["measured"], theirs)
+            for check in control.checks
+            for theirs in (measured.get(check["metric"]),)
+        ),
+        Row("verdict of the gate", control.verdict, real.verdict, Bar(Relation.IS, Verdict.FAIL.value)),
+    ]
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    embedded.start(settings)
+    engine = make_engine(database_url(settings), pool_size=10)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        embedded.stop(settings)
+
+
+@contextmanager
+def _inference_server(settings: Settings) -> Iterator[None]:
+    """The server of the Procfile alone, ready to answer."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    processes = Processes(
+        PROCFILE, env={**os.environ, **environment(settings), "PATH": path}, logs=settings.var_dir / "log"
+    )
+    processes.start("inference")
+    try:
+        deadline = time.monotonic() + _LOADED_WITHIN
+        while not _ready(settings):
+            processes.raise_if_ended()
+            if time.monotonic() > deadline:
+                raise ServiceTooSlow(("inference",), str(settings.var_dir / "log"))
+            time.sleep(0.5)
+        yield
+    finally:
+        processes.stop()
+
+
+def _ready(settings: Settings) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{settings.inference_endpoint}/healthz", timeout=5.0, trust_env=False).is_success
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
