@@ -55,13 +55,14 @@ class ProgressReports(TrainerCallback):  # type: ignore[misc]
         self._report = report
         self._started = self._logged_at = 0.0
         self._first_step = 0
-        self._tokens = 0.0
+        self._tokens = 0
 
     def on_train_begin(
         self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
     ) -> None:
         self._started = self._logged_at = time.monotonic()
         self._first_step = state.global_step
+        self._tokens = state.num_input_tokens_seen
 
     def on_log(
         self,
@@ -73,7 +74,7 @@ class ProgressReports(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if "loss" not in logs:
             return
-        now, tokens = time.monotonic(), logs["num_tokens"]
+        now, tokens = time.monotonic(), state.num_input_tokens_seen
         steps_left = state.max_steps - state.global_step
         seconds_per_step = (now - self._started) / (state.global_step - self._first_step)
         progress = Progress(

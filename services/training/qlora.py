@@ -22,6 +22,7 @@ from services.adapters.digests import ADAPTER_FILES
 from services.domain.training import ALL_LINEAR, LoraRecipe, OptimisationRecipe, Progress, TrainedAdapter
 from services.errors import ModuleMatchesNothing
 from services.language_model.loading import context_length, device, load_base, load_tokenizer
+from services.training.answer_loss import AnswerLossTrainer
 from services.training.checkpoints import (
     CheckpointMarks,
     ProgressReports,
@@ -107,7 +108,8 @@ def _build_trainer(
     progress: Callable[[Progress], None],
 ) -> SFTTrainer:
     set_seed(job.recipe.training.seed)  # before the adapter is made: its first weights are drawn
-    trainer = SFTTrainer(
+    trainer_class = SFTTrainer if device().type == "cuda" else AnswerLossTrainer
+    trainer = trainer_class(
         model=model,
         args=_arguments(job),
         train_dataset=Dataset.from_dict(
@@ -153,6 +155,7 @@ def _arguments(job: TrainingJob) -> SFTConfig:
         save_steps=training.checkpoint_steps,
         save_total_limit=2,
         logging_steps=LOGGING_STEPS,
+        include_num_input_tokens_seen="non_padding",
         max_length=None,  # rows that are too long were refused; nothing is cut
         dataset_kwargs={"skip_prepare_dataset": True},
         eval_strategy="no",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load
-from transformers import Phi3ForCausalLM
+from transformers import Phi3Model
 
 from services.adapters.file_store import FileAdapterStore
 from services.errors import BaseModelMissing, ModuleMatchesNothing, RowsTooLong
@@ -24,9 +24,7 @@ def train(job) -> Run:
     run = Run()
     watch = torch.nn.modules.module.register_module_forward_pre_hook(
         lambda module, _: (
-            run.forwards_in_training_mode.append(module.training)
-            if isinstance(module, Phi3ForCausalLM)
-            else None
+            run.forwards_in_training_mode.append(module.training) if isinstance(module, Phi3Model) else None
         )
     )
     records = logging.getLogger("services.training")
