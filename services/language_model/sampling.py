@@ -5,6 +5,7 @@ distribution (the Gumbel-max trick). Noise comes from the row's own generator: a
 seed and its logits, never on its neighbours.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,8 @@ from transformers import LogitsProcessor, StoppingCriteria
 from services.domain.personas import GenerationSettings
 
 _SMALLEST = 1e-20
+_NO_NOISE = math.exp(-1)  # the uniform draw whose Gumbel noise is zero
+_USUAL_NUCLEUS = 256
 
 
 class RowWiseChoice(LogitsProcessor):  # type: ignore[misc]  # an untyped library
@@ -73,19 +76,29 @@ class RowWiseChoice(LogitsProcessor):  # type: ignore[misc]  # an untyped librar
 
     def _nucleus(self, scores: torch.Tensor) -> torch.Tensor:
         """The smallest set of tokens whose probability reaches top_p; the likeliest always stays."""
-        if bool((self._top_p >= 1).all()):
+        narrow = self._top_p < 1
+        if not narrow.any():
             return scores
-        ordered, order = scores.sort(dim=-1, descending=True)
-        before = ordered.softmax(dim=-1).cumsum(dim=-1) - ordered.softmax(dim=-1)
-        ordered = ordered.masked_fill(before >= self._top_p, -torch.inf)
-        return torch.empty_like(scores).scatter_(1, order, ordered)
+        vocabulary = scores.shape[1]
+        log_total = scores.logsumexp(dim=-1, keepdim=True)
+        # A nucleus is nearly always small, and sorting a whole vocabulary took a fifth of a step.
+        for size in (min(_USUAL_NUCLEUS, vocabulary), vocabulary):
+            likeliest, tokens = scores.topk(size, dim=-1)
+            probabilities = (likeliest - log_total).exp()
+            before = probabilities.cumsum(dim=-1) - probabilities
+            if bool((before[:, -1:] >= self._top_p)[narrow].all()):
+                break
+        kept = likeliest.masked_fill(before >= self._top_p, -torch.inf)
+        nucleus = torch.full_like(scores, -torch.inf).scatter_(1, tokens, kept)
+        return torch.where(narrow, nucleus, scores)
 
     def _noise(self, scores: torch.Tensor) -> torch.Tensor:
-        noise = torch.zeros(scores.shape)
+        """Gumbel noise, zero for greedy rows; from uniform draws, which cost a sixth of exponential ones."""
+        uniform = torch.full(scores.shape, _NO_NOISE)
         for row, generator in enumerate(self._generators):
             if generator is not None:
-                noise[row].exponential_(generator=generator).clamp_(min=_SMALLEST).log_().neg_()
-        return noise.to(scores.device)
+                uniform[row].uniform_(generator=generator).clamp_(min=_SMALLEST)
+        return uniform.log_().neg_().log_().neg_().to(scores.device)
 
 
 class RowWiseLength(StoppingCriteria):  # type: ignore[misc]  # an untyped library

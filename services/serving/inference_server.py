@@ -243,7 +243,11 @@ def _warm_on_promotions(settings: Settings, engine: InferenceEngine) -> None:
     except DatabaseUnavailable as error:
         logger.info("adapters load on first use only: %s", error)
         return
-    start_warming(database, lambda name: engine.load(name).result())
+
+    def load(name: str) -> None:
+        engine.load(name).result()
+
+    start_warming(database, load)
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from services.domain.personas import GenerationSettings
@@ -54,6 +55,14 @@ def test_top_p_leaves_out_what_lies_beyond_the_nucleus():
     # Probabilities are 0.58, 0.21, 0.13, 0.08: two tokens reach 0.7.
     narrow = GenerationSettings(min_new_tokens=0, temperature=1.0, top_p=0.7, repetition_penalty=1.0)
     assert set(choose([narrow] * 500, list(range(500)))) == {0, 1}
+
+
+def test_a_nucleus_wider_than_usual_is_kept_whole():
+    # A thousand equal tokens: 0.9 of the probability is 900 of them.
+    wide = GenerationSettings(min_new_tokens=0, temperature=1.0, top_p=0.9, repetition_penalty=1.0)
+    prompts = torch.zeros(1, 1, dtype=torch.long)
+    choice = RowWiseChoice([wide], [0], prompts=prompts, prompt_mask=prompts + 1, end_ids=[END])
+    assert choice(prompts, torch.zeros(1, 1000)).isfinite().sum() == pytest.approx(900, abs=2)
 
 
 def test_the_likeliest_token_survives_the_narrowest_nucleus():

@@ -1,4 +1,4 @@
-"""A real inference server on a free port: a tiny base in 4 bits, adapters that betray themselves by a letter."""
+"""A real inference server on a free port: a tiny base in 4 bits, adapters known by the letter they say."""
 
 import threading
 import time
