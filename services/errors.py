@@ -17,6 +17,7 @@ PersonaLoopError
 │   ├── NotPassed             a promotion without a PASS
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge
+│   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
 │   └── NotTheAsker           a rater acting on another rater's answer
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
@@ -205,6 +206,12 @@ class NothingToJudge(Refused):
 class NotTheAsker(Refused):
     def __init__(self) -> None:
         super().__init__("This answer belongs to another rater: open one of your own answers.")
+
+
+class AirflowRefused(Refused):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")
 
 
 class Unavailable(PersonaLoopError):

@@ -12,7 +12,7 @@ from typing import Any, NewType, Self
 
 import httpx
 
-from services.errors import AirflowUnavailable, RunTooSlow
+from services.errors import AirflowRefused, AirflowUnavailable, RunTooSlow
 from services.operations.environment import ADMINISTRATOR
 from services.settings import Settings
 
@@ -54,7 +54,7 @@ class DagRun:
 
 
 class AirflowClient:
-    """Every method raises AirflowUnavailable when Airflow does not answer, or answers with an error."""
+    """Every method raises AirflowUnavailable when Airflow does not answer, AirflowRefused when it says no."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.airflow_endpoint
@@ -193,7 +193,18 @@ class AirflowClient:
         try:
             yield
         except httpx.HTTPStatusError as error:
-            reason = f"{error.response.status_code}: {error.response.text[:300]}"
+            reason = f"{error.response.status_code}: {_first_line(error.response)}"
+            if error.response.is_client_error:
+                raise AirflowRefused(reason) from error
             raise AirflowUnavailable(self._url, reason) from error
         except httpx.HTTPError as error:
             raise AirflowUnavailable(self._url, str(error) or type(error).__name__) from error
+
+
+def _first_line(answer: httpx.Response) -> str:
+    """What went wrong; after the first line Airflow repeats the whole schema of its form."""
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = answer.text
+    return detail.strip().partition("\n")[0][:300]

@@ -25,6 +25,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **_airflow_core(settings),
         **_airflow_pace(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(settings),
+        "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",  # the stack has just migrated it
         "PYTHONPATH": str(ROOT),  # `services` and `dags` import from the tree
         "PYTHONUNBUFFERED": "1",
     }
@@ -76,7 +77,6 @@ def _airflow_core(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": jwt_secret,
         "AIRFLOW__EDGE__API_ENABLED": "True",
         "AIRFLOW__EDGE__API_URL": f"{settings.airflow_endpoint}/edge_worker/v1/rpcapi",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Read by dags/nightly_retrain.py: a DAG file may read Airflow's configuration, not the environment.
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_CRON": settings.nightly_cron,
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_TIMEZONE": settings.nightly_timezone,
@@ -95,6 +95,7 @@ def _airflow_pace() -> dict[str, str]:
         "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",
         # A worker that crashed may come back under its name after five of these.
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "2",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",  # the worker asks every second
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         # A worker that finds no API, as at every start, asks again soon, and for minutes.
         "AIRFLOW__EDGE__API_RETRIES": "150",

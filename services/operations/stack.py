@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
@@ -93,7 +93,7 @@ class Stack:
                             del waiting[part]
                             self._ready(part)
                 if waiting and time.monotonic() > deadline:
-                    raise ServiceTooSlow(tuple(waiting), str(self._logs))
+                    raise ServiceTooSlow(_with_reasons(waiting, airflow), str(self._logs))
                 time.sleep(0.25)
             airflow.ensure_pool(GPU_POOL, 1, "One training or evaluation at a time")
 
@@ -121,11 +121,12 @@ class Stack:
         airflow_schema = processes.begin("airflow-db-migrate", "airflow db migrate")
         local = [name for name in processes.names() if name != "inference" or not settings.inference_url]
         if "inference" in local:
-            processes.start("inference")  # the slowest to load, and it needs no database
+            processes.start("inference")  # slow to load, and it needs no database to
         engine = make_engine(database_url(settings))
         upgrade(engine)
         engine.dispose()
         self._ready("schema")
+        # The API server makes tables of its own while it loads and loses against a migration at work.
         processes.finish("airflow-db-migrate", airflow_schema)
         self._ready("airflow schema")
         for name in local:
@@ -194,6 +195,14 @@ def _responds(url: str) -> bool:
 def _airflow_runs(airflow: AirflowClient) -> bool:
     health = airflow.health()
     return all(health.get(part) == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def _with_reasons(waiting: Collection[str], airflow: AirflowClient) -> tuple[str, ...]:
+    """The parts not ready; of the DAGs also why, which is most often a setting that they read."""
+    errors: dict[str, str] = {}
+    with suppress(AirflowUnavailable):
+        errors = airflow.import_errors() if "dags" in waiting else {}
+    return (*waiting, *(f"{Path(file).name}: {why}" for file, why in errors.items()))
 
 
 def _dags_are_read(airflow: AirflowClient) -> bool:

@@ -1,0 +1,138 @@
+"""The DAG files: what they import, what Airflow reads in them, which forms they take, when they skip."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from services.db import migrate
+from services.db.session import make_engine, session_scope
+from services.settings import Settings
+from tests.builders import add_decision, add_persona, add_version
+from tests.dags.conftest import RunScript
+
+NEW = "train_new_persona"
+BACK = "rollback_adapter"
+FORMS = [
+    (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "seed_file": "/a/b.jsonl"}, True),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": ["lora.r=8"]}, True),
+    (NEW, {"display_name": "Pirate"}, False),
+    (NEW, {"slug": "../x", "display_name": "Pirate"}, False),
+    (NEW, {"slug": "Pirate", "display_name": "Pirate"}, False),
+    (NEW, {"slug": "pirate", "display_name": ""}, False),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": "lora.r=8"}, False),
+    (BACK, {"persona": "pirate", "reason": "worse on physics"}, True),
+    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": 0}, True),
+    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": -1}, False),
+    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": "two"}, False),
+    (BACK, {"persona": "pirate", "reason": ""}, False),
+    (BACK, {"persona": "../x", "reason": "worse on physics"}, False),
+]
+RETRAIN = ["assemble", "train", "evaluate", "gate", "promote"]
+
+
+@pytest.fixture(scope="module")
+def facts(run_script: RunScript) -> dict[str, Any]:
+    return run_script("dag_facts.py", [(dag, form) for dag, form, _ in FORMS])
+
+
+@pytest.fixture(scope="module")
+def dag_database(database_url: str) -> Iterator[str]:
+    """A database of its own: tasks open their own sessions, so what they need must be committed."""
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE DATABASE dag_tests"))
+    yield make_url(database_url).set(database="dag_tests").render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE dag_tests WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(scope="module")
+def decisions(dag_database: str) -> dict[str, int]:
+    """The ids of one stored decision of each verdict."""
+    engine = make_engine(dag_database)
+    migrate.upgrade(engine)
+    with session_scope(engine) as session:
+        persona = add_persona(session, slug="judged")
+        ids = {}
+        for number, verdict in enumerate(("PASS", "FAIL", "INSUFFICIENT"), start=1):
+            version = add_version(session, persona, number=number, digest=f"{number}" * 64)
+            ids[verdict] = add_decision(session, version, verdict=verdict).id
+    engine.dispose()
+    return ids
+
+
+def test_importing_every_dag_file_is_light(run_script: RunScript):
+    imported = run_script("light_imports.py")
+    heavy = {"torch", "transformers", "peft", "trl", "bitsandbytes", "flask"}
+    assert heavy & set(imported["modules"]) == set()
+    assert imported["seconds"] < 3
+
+
+def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
+    assert facts["errors"] == {}
+    assert set(facts["dags"]) == {"nightly_retrain", NEW, BACK}
+    assert all(dag["doc"] for dag in facts["dags"].values())
+
+
+@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW])
+def test_retraining_goes_from_assemble_to_promote(facts: dict[str, Any], dag_id: str):
+    tasks = facts["dags"][dag_id]["tasks"]
+    group = [f"retrain.{name}" for name in RETRAIN]
+    assert set(group) < set(tasks)
+    for before, after in pairwise(group):
+        assert tasks[after]["upstream"] == [before]
+
+
+def test_a_night_maps_the_whole_group_over_the_personas(facts: dict[str, Any]):
+    tasks = facts["dags"]["nightly_retrain"]["tasks"]
+    assert {name for name, task in tasks.items() if task["mapped"]} == {f"retrain.{name}" for name in RETRAIN}
+    assert tasks["retrain.assemble"]["upstream"] == ["due_personas"]
+
+
+def test_nights_follow_the_settings_and_never_overlap(facts: dict[str, Any], settings: Settings):
+    night = facts["dags"]["nightly_retrain"]
+    assert night["schedule"] == settings.nightly_cron
+    assert night["timezone"] == settings.nightly_timezone
+    assert night["catchup"] is False
+    assert night["max_active_runs"] == 1
+
+
+@pytest.mark.parametrize("dag_id", [NEW, BACK])
+def test_forms_are_sent_by_people_only(facts: dict[str, Any], dag_id: str):
+    assert facts["dags"][dag_id]["schedule"] is None
+
+
+@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW])
+def test_only_training_and_evaluation_wait_for_the_gpu(facts: dict[str, Any], dag_id: str):
+    tasks = facts["dags"][dag_id]["tasks"]
+    gpu = {name: task for name, task in tasks.items() if task["executor"] == "gpu"}
+    assert set(gpu) == {"retrain.train", "retrain.evaluate"}
+    assert {(task["queue"], task["pool"], task["retries"]) for task in gpu.values()} == {("gpu", "gpu", 2)}
+    assert {task["pool"] for name, task in tasks.items() if name not in gpu} == {"default_pool"}
+
+
+@pytest.mark.parametrize("number", range(len(FORMS)), ids=[f"{dag}-{form}" for dag, form, _ in FORMS])
+def test_a_form_is_checked_before_anything_runs(facts: dict[str, Any], number: int):
+    assert facts["taken"][number] is FORMS[number][2]
+
+
+@pytest.fixture(scope="module")
+def promoted(run_script: RunScript, dag_database: str, decisions: dict[str, int]) -> dict[str, Any]:
+    """What the promote task answers to each verdict."""
+    calls = [{"decision_id": decision} for decision in decisions.values()]
+    answers = run_script("one_task.py", "nightly_retrain", "retrain.promote", calls, database=dag_database)
+    return dict(zip(decisions, answers, strict=True))
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "INSUFFICIENT"])
+def test_promote_is_skipped_with_the_verdict_as_its_reason(promoted: dict[str, Any], verdict: str):
+    assert verdict in promoted[verdict]["skipped"]
+
+
+def test_promote_promotes_what_passed(promoted: dict[str, Any]):
+    assert promoted["PASS"]["returned"] > 0

@@ -1,0 +1,42 @@
+"""The processes' environment: read back it gives the same settings, and Airflow's follow from ours."""
+
+from pathlib import Path
+
+import pytest
+
+from services.errors import DatabaseUnavailable
+from services.operations.environment import environment
+from services.operations.secrets import ensure_secrets
+from services.settings import Settings, read_settings
+
+
+def installation(var_dir: Path, **changes: object) -> Settings:
+    return Settings(_env_file=ensure_secrets(var_dir), var_dir=var_dir, **changes)
+
+
+def test_a_child_reads_the_settings_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    own = installation(
+        tmp_path, database_url="postgresql://a:b@db/own", airflow_port=18080, nightly_cron="5 4 * * *"
+    )
+    for name, value in environment(own).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a:b@db/own")  # a secret: it comes from the caller
+    assert read_settings() == own
+
+
+def test_airflows_database_lies_beside_ours(tmp_path: Path):
+    own = installation(tmp_path, database_url="postgresql://a:p%40ss@db:5433/ours?sslmode=require")
+    url = environment(own)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert url == "postgresql+psycopg2://a:p%40ss@db:5433/airflow?sslmode=require"
+
+
+def test_every_address_of_airflow_follows_its_port(tmp_path: Path):
+    given = environment(installation(tmp_path, database_url="postgresql://a@db/x", airflow_port=18080))
+    assert given["AIRFLOW__API__PORT"] == "18080"
+    for name in ("API__BASE_URL", "CORE__EXECUTION_API_SERVER_URL", "EDGE__API_URL"):
+        assert given[f"AIRFLOW__{name}"].startswith("http://127.0.0.1:18080")
+
+
+def test_there_is_no_environment_without_a_database(tmp_path: Path):
+    with pytest.raises(DatabaseUnavailable):
+        environment(installation(tmp_path))

@@ -1,0 +1,85 @@
+"""Processes of a Procfile: their output is kept, the dead come back, nobody outlives a stop."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.errors import ServiceDied
+from services.operations.processes import Processes
+
+Make = Callable[[str], Processes]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Processes] = []
+
+    def processes(procfile: str) -> Processes:
+        path = tmp_path / "Procfile"
+        path.write_text(procfile)
+        one = Processes(path, env={**os.environ, "WORD": "hello"}, logs=tmp_path / "log")
+        made.append(one)
+        return one
+
+    yield processes
+    for one in made:
+        one.stop()
+
+
+def wait_for(log: Path, text: str) -> str:
+    for _ in range(400):
+        if log.exists() and text in log.read_text():
+            return log.read_text()
+        time.sleep(0.025)
+    raise AssertionError(log.read_text() if log.exists() else f"no {log}")
+
+
+def test_a_process_has_the_environment_and_a_file_for_its_output(make: Make):
+    processes = make("greeter: sh -c 'echo $WORD; sleep 60'\n")
+    processes.start("greeter")
+    assert "hello" in wait_for(processes.log("greeter"), "hello")
+
+
+def test_one_that_ends_is_named_with_its_last_words(make: Make):
+    processes = make("broken: sh -c 'echo the model is missing; exit 3'\n")
+    processes.start("broken")
+    wait_for(processes.log("broken"), "missing")
+    time.sleep(0.2)
+    with pytest.raises(ServiceDied, match=r"broken ended with code 3 \(the model is missing\)"):
+        processes.raise_if_ended()
+
+
+def test_one_that_ends_is_started_again(make: Make):
+    processes = make("worker: sh -c 'echo born $$; sleep 60'\n")
+    processes.start("worker")
+    first = wait_for(processes.log("worker"), "born").split()[1]
+    psutil.Process(int(first)).kill()
+    time.sleep(0.2)
+    processes.revive()
+    for _ in range(100):
+        if processes.log("worker").read_text().count("born") == 2:
+            break
+        time.sleep(0.05)
+    assert processes.log("worker").read_text().count("born") == 2
+
+
+def test_nobody_is_left_after_a_stop_not_even_who_ignores_it(make: Make, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.operations.processes._GRACE", 1.0)
+    stubborn = (
+        "import signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "child = subprocess.Popen(['sleep', '60'], process_group=0); print('child', child.pid, flush=True);"
+        "time.sleep(60)"
+    )
+    processes = make(f'stubborn: {sys.executable} -c "{stubborn}"\nmeek: sleep 60\n')
+    before = psutil.Process().children()
+    processes.start("stubborn")
+    processes.start("meek")
+    child = int(wait_for(processes.log("stubborn"), "child").split()[1])
+    processes.stop(last=("stubborn",))
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert psutil.Process().children() == before
