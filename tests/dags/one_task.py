@@ -1,6 +1,6 @@
 """Run as a script in a process of its own: the bodies of single tasks, called as the functions they are.
 
-Arguments: [dag id, task id, [keyword arguments, ...]]. Prints one {"returned": ...} or {"skipped": reason} for
+Arguments: [dag id, task id, [keyword arguments, ...]]. Prints {"returned": ...} or {"skipped": reason} for
 each set of arguments, as a JSON list.
 """
 
