@@ -116,6 +116,7 @@ def _provenance(
     return {
         "base_model": base.name if base.is_absolute() else recipe.model.name,
         "base_revision": recipe.model.revision,
+        "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
         "quantisation": "nf4, double quantisation, bf16 compute",
         "training_set_digest": training_set.digest,
         "cutoff": training_set.cutoff.isoformat(),

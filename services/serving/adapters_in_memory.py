@@ -1,6 +1,6 @@
 """Keeps many adapters on one base in memory and makes exactly one active at a time (torch).
 
-Not safe for threads: PEFT's active adapter is a state of the whole model, so one thread owns this object.
+PEFT's active adapter is a state of the whole model, so one thread owns this object but for `chat_template`.
 Digests are the adapter store's business; what it hands over is sound.
 """
 
@@ -35,6 +35,15 @@ class AdaptersInMemory:
     def names(self) -> tuple[str, ...]:
         """What is in memory, the least recently used first, the base not counted."""
         return tuple(self._loaded)
+
+    def chat_template(self, name: str) -> str:
+        """The template an adapter learnt with, empty for the base's own; any thread may ask.
+
+        Raises AdapterMissing, AdapterCorrupt.
+        """
+        if name == BASE_NAME:
+            return ""
+        return str(self._store.manifest(AdapterName(name)).provenance.get("chat_template", ""))
 
     @contextmanager
     def active(self, name: str) -> Iterator[PreTrainedModel]:

@@ -60,6 +60,7 @@ class InferenceEngine:
     ) -> None:
         self.base = base
         self._adapters = adapters
+        self._templates: dict[str, str] = {}
         self._tokenizing = threading.Lock()  # fast tokenizers refuse two borrowers at once
         self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
             self._run, batch_size=batch_size, queue_limit=queue_limit
@@ -67,8 +68,9 @@ class InferenceEngine:
 
     def generate(self, request: GenerationRequest) -> Future[_Result]:
         """A future Generated; TextTooLong at once when prompt and answer do not fit the context."""
+        template = self._template(request.model)
         with self._tokenizing:
-            prompt = render_prompt(self.base.tokenizer, request.messages, chat_template="")
+            prompt = render_prompt(self.base.tokenizer, request.messages, chat_template=template)
         self._check_room(len(prompt), request.settings.max_new_tokens)
         row = PromptRow(tuple(prompt), request.settings, request.seed)
         return self._batcher.submit((_Kind.GENERATE, request.model), row)
@@ -84,8 +86,11 @@ class InferenceEngine:
 
     def log_probabilities(self, model: str, messages: Sequence[Message], completion: str) -> Future[_Result]:
         """A future tuple of natural-log probabilities, the end token's last; TextTooLong as above."""
+        template = self._template(model)
         with self._tokenizing:
-            prompt, answer = render_supervised(self.base.tokenizer, messages, completion, chat_template="")
+            prompt, answer = render_supervised(
+                self.base.tokenizer, messages, completion, chat_template=template
+            )
         self._check_room(len(prompt), len(answer))
         return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
 
@@ -105,6 +110,12 @@ class InferenceEngine:
 
     def stop(self) -> None:
         self._batcher.stop()
+
+    def _template(self, model: str) -> str:
+        """The chat template of a model by its name, which never changes: looked up once."""
+        if model not in self._templates:
+            self._templates[model] = self._adapters.chat_template(model)
+        return self._templates[model]
 
     def _check_room(self, prompt_tokens: int, answer_tokens: int) -> None:
         room = self.base.context_length - answer_tokens
@@ -129,10 +140,15 @@ class InferenceEngine:
             if kind is _Kind.SCORE:
                 scored = [row for row in batch if isinstance(row, ScoredRow)]
                 return score_batch(model, scored, pad_id=self.base.pad_id)
-            return self._generate(model, [row for row in batch if isinstance(row, PromptRow)])
+            rows = [row for row in batch if isinstance(row, PromptRow)]
+            return self._generate(model, rows, template=self._template(name))
 
-    def _generate(self, model: PreTrainedModel, rows: Sequence[PromptRow]) -> list[Generated]:
-        answers = generate_batch(model, rows, end_ids=self.base.end_ids, pad_id=self.base.pad_id)
+    def _generate(
+        self, model: PreTrainedModel, rows: Sequence[PromptRow], *, template: str
+    ) -> list[Generated]:
+        with self._tokenizing:
+            end_id = end_token_id(self.base.tokenizer, chat_template=template)
+        answers = generate_batch(model, rows, end_ids=(end_id, *self.base.end_ids), pad_id=self.base.pad_id)
         with self._tokenizing:
             texts = [
                 self.base.tokenizer.decode(answer.tokens, skip_special_tokens=True).strip()

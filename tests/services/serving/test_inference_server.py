@@ -98,6 +98,25 @@ def test_the_model_is_fed_exactly_the_prompt_that_training_shows_it(served, tmp_
     assert fed[0] == masked
 
 
+def test_an_adapter_is_asked_and_stopped_by_the_template_it_learnt_with(served, tmp_path):
+    from services.adapters.file_store import FileAdapterStore  # noqa: PLC0415
+    from tests.services.language_model.forcing import write_forcing_adapter  # noqa: PLC0415 - loads torch
+
+    template = "{% for message in messages %}Q {{ message['content'] }}{{ eos_token }}{% endfor %}"
+    folder = write_forcing_adapter(tmp_path / "adapter", served.base_folder, letter="T")
+    name = (
+        FileAdapterStore(f"file://{served.store_root}")
+        .publish(folder, persona="bard", number=1, provenance={"chat_template": template})
+        .name
+    )
+    fed = []
+    embedding = served.engine.base.model.model.embed_tokens
+    hook = embedding.register_forward_pre_hook(lambda _, inputs: fed.append(inputs[0][0].tolist()))
+    assert ask(served, name, messages=(Message(Role.USER, "Why?"),)).text == "TTTTT"
+    hook.remove()
+    assert served.engine.base.tokenizer.decode(fed[0]) == "Q Why?<|endoftext|>"
+
+
 def test_log_probabilities_cover_the_completion_and_its_end(served):
     scored = served.client.log_probabilities(served.names["A"], MESSAGES, "AAA")
     *letters, end = scored
