@@ -4,7 +4,7 @@ PersonaLoopError
 ├── InvalidInput              what a person sent cannot be used as it is
 │   ├── InvalidSlug
 │   ├── EmptyText · TextTooLong · ForbiddenCharacter
-│   ├── StarsOutOfRange
+│   ├── StarsOutOfRange · CorrectionUnchanged
 │   ├── InvalidTemplate
 │   ├── InvalidRecord         one line of an imported file
 │   ├── InvalidRecipe         an unknown key, a misspelt override
@@ -83,6 +83,13 @@ class StarsOutOfRange(InvalidInput):
     def __init__(self, stars: int) -> None:
         self.stars = stars
         super().__init__(f"A rating of {stars} does not exist: choose 1, 2, 3, 4 or 5 stars.")
+
+
+class CorrectionUnchanged(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__(
+            "The better answer says what the answer says: change it, or give stars instead if it is good."
+        )
 
 
 class InvalidTemplate(InvalidInput):

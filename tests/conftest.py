@@ -1,6 +1,7 @@
-"""Fixtures every test may use: a real PostgreSQL with the migrated schema, and sessions that leave nothing behind."""
+"""Fixtures every test may use: a real PostgreSQL with the migrated schema, sessions that leave no trace."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def var_dir() -> Iterator[Path]:
+    """A folder of this run's own; another run of pytest may close pytest's to PostgreSQL's user."""
+    with tempfile.TemporaryDirectory(prefix="persona-loop-tests-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def settings(var_dir: Path) -> Settings:
     """Settings of a throw-away installation: its own folder, its own generated secrets."""
-    var_dir: Path = tmp_path_factory.mktemp("installation")
     ensure_secrets(var_dir)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("VAR_DIR", str(var_dir))

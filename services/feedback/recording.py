@@ -25,7 +25,7 @@ from services.db.splits import draw_split
 from services.domain.conversation import Question, check_text
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT, STARS, AnswerId, RaterId
 from services.domain.splits import prompt_key, split_key
-from services.errors import NotTheAsker, StarsOutOfRange, UnknownAnswer
+from services.errors import CorrectionUnchanged, NotTheAsker, StarsOutOfRange, UnknownAnswer
 
 
 def new_rater(session: Session, *, at: datetime) -> RaterId:
@@ -93,9 +93,14 @@ def rate(
 def correct(
     session: Session, *, answer_id: AnswerId, rater: RaterId, text: str, submission: UUID, at: datetime
 ) -> None:
-    """Append a better answer; raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker."""
+    """Append a better answer; one that equals the answer is no correction and is refused.
+
+    Raises EmptyText, TextTooLong, CorrectionUnchanged, UnknownAnswer, NotTheAsker.
+    """
     checked = check_text("better answer", text, limit=CORRECTION_LIMIT)
-    _own_answer(session, answer_id, rater)
+    answer = _own_answer(session, answer_id, rater)
+    if checked.split() == answer.split():
+        raise CorrectionUnchanged
     session.execute(
         insert(CorrectionRow)
         .values(answer_id=answer_id, rater_id=rater, text=checked, submission=submission, created_at=at)
@@ -116,14 +121,16 @@ def comment(
     )
 
 
-def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> None:
-    asker = session.scalar(
-        select(ConversationRow.rater_id)
+def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> str:
+    """The text of an answer that this rater asked for."""
+    found = session.execute(
+        select(ConversationRow.rater_id, AnswerRow.text)
         .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
         .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
         .where(AnswerRow.id == answer_id)
-    )
-    if asker is None:
+    ).one_or_none()
+    if found is None:
         raise UnknownAnswer(answer_id)
-    if asker != rater:
+    if found.rater_id != rater:
         raise NotTheAsker
+    return found.text

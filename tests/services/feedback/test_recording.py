@@ -7,7 +7,14 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import CommentRow, CorrectionRow, PromptSplitRow, RatingRow
 from services.domain.feedback import AnswerId
-from services.errors import EmptyText, NotTheAsker, StarsOutOfRange, TextTooLong, UnknownAnswer
+from services.errors import (
+    CorrectionUnchanged,
+    EmptyText,
+    NotTheAsker,
+    StarsOutOfRange,
+    TextTooLong,
+    UnknownAnswer,
+)
 from services.feedback.queries import answer_page, history
 from services.feedback.recording import comment, correct, new_rater, rate
 from tests.builders import AT, add_answer, add_persona, asker_of
@@ -111,3 +118,17 @@ def test_a_prompt_gets_its_split_once(session: Session):
     for _ in range(2):
         add_answer(session, persona)
     assert count(session, PromptSplitRow) == 1
+
+
+def test_an_unchanged_better_answer_is_no_correction(session: Session):
+    answer = add_answer(session, add_persona(session), text="It scatters,\nmostly.")
+    with pytest.raises(CorrectionUnchanged):
+        correct(
+            session,
+            answer_id=AnswerId(answer.id),
+            rater=asker_of(answer),
+            text=" It scatters, mostly. ",
+            submission=uuid4(),
+            at=AT,
+        )
+    assert count(session, CorrectionRow) == 0
