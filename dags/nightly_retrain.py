@@ -1,12 +1,13 @@
 """Every night, each persona learns from what people said up to the run's own instant.
 
 Mapped over the personas: one with too little feedback is skipped, one that fails is red, and the others go
-on. A version serves only after its gate said PASS. NIGHTLY_CRON and NIGHTLY_TIMEZONE set the time.
+on. A version serves only after its gate said PASS. NIGHTLY_CRON and NIGHTLY_TIMEZONE set the time. Triggered
+by hand, a run takes recipe overrides such as lora.r=8 for every persona.
 """
 
 from airflow.sdk import CronTriggerTimetable, conf, dag, task
 
-from dags.retrain_group import retrain
+from dags.retrain_group import OVERRIDES, retrain
 
 
 @dag(
@@ -15,6 +16,7 @@ from dags.retrain_group import retrain
     ),
     catchup=False,
     max_active_runs=1,
+    params={"overrides": OVERRIDES},
     doc_md=__doc__,
     tags=["persona-loop"],
 )

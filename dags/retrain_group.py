@@ -7,7 +7,7 @@ executor aliased `gpu`, one at a time.
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import get_current_context, task, task_group
+from airflow.sdk import Param, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 GPU: dict[str, Any] = {
@@ -17,6 +17,9 @@ GPU: dict[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=20),
 }
+OVERRIDES = Param(
+    [], type="array", items={"type": "string"}, title="Recipe overrides", description="lora.r=8, one a line."
+)
 
 
 @task_group
@@ -35,7 +38,7 @@ def retrain(persona: str) -> None:
     def train(training_set_id: int) -> int:
         from services.jobs import train as job
 
-        return job.train(training_set_id)
+        return job.train(training_set_id, get_current_context()["params"]["overrides"])
 
     @task(**GPU)
     def evaluate(version_id: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from dags.retrain_group import retrain
+from dags.retrain_group import OVERRIDES, retrain
 
 FORM = {
     "slug": Param(
@@ -30,13 +30,7 @@ FORM = {
         title="Seed file",
         description="JSONL of instruction, input and output, at a path the worker can read.",
     ),
-    "overrides": Param(
-        [],
-        type="array",
-        items={"type": "string"},
-        title="Recipe overrides",
-        description="lora.r=8, one a line.",
-    ),
+    "overrides": OVERRIDES,
 }
 
 
