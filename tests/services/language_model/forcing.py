@@ -26,6 +26,17 @@ def write_forcible_base(folder: Path) -> Path:
     return folder
 
 
+def write_attentive_base(folder: Path) -> Path:
+    """A base whose weights are large enough for the order of tokens to change what comes next."""
+    write_base(folder, ["Why is the sky blue? Because light scatters."])
+    weights = load_file(folder / "model.safetensors")
+    for tensor in weights.values():
+        if tensor.dim() == 2:
+            tensor.mul_(8.0)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def write_forcing_adapter(folder: Path, base: Path, *, letter: str) -> Path:
     """A PEFT folder; it also carries an adapter on a 4-bit layer, so that those are on the path too."""
     [token] = AutoTokenizer.from_pretrained(base).encode(letter)
