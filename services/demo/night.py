@@ -42,7 +42,7 @@ def run_night(
     def tell(task: TaskState) -> None:
         step = task.task_id.rsplit(".", 1)[-1]
         persona = personas[task.map_index] if task.map_index in range(len(personas)) else ""
-        if task.state in WORTH_TELLING:
+        if task.state in WORTH_TELLING and persona not in skipped:
             console.print(f"  {step:<13} {persona:<12} {task.state}")
         if (step, task.state) == ("assemble", "skipped"):
             skipped.append(persona)

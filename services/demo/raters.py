@@ -4,9 +4,10 @@ Each has a browser of its own and asks only about the facts of the bank that may
 `opinions`, what they write is `corrections`; this module plans whom to ask what, and does it.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from services.demo.chance import draw, shuffled
@@ -104,17 +105,36 @@ def let_them_rate(
 
     Raises VisitFailed on the first request that is not served.
     """
+    closing = threading.Event()
     with ThreadPoolExecutor(max(1, len(raters))) as pool:
-        visits = [pool.submit(visit, address, persona, rater, seed=seed, told=told) for rater in raters]
-        said = tuple(one for done in visits for one in done.result())
+        try:
+            visits = [
+                pool.submit(visit, address, persona, rater, seed=seed, told=told, closing=closing)
+                for rater in raters
+            ]
+            for done in as_completed(visits):
+                done.result()
+        finally:
+            closing.set()  # after a failure or Ctrl-C nobody asks another question
+    said = tuple(one for done in visits for one in done.result())
     return Feedback(said, Counter(one.stars for one in said))
 
 
-def visit(address: str, persona: str, rater: Rater, *, seed: int, told: Callable[[Said], None]) -> list[Said]:
-    """One rater's visit, question after question."""
+def visit(
+    address: str,
+    persona: str,
+    rater: Rater,
+    *,
+    seed: int,
+    told: Callable[[Said], None],
+    closing: threading.Event,
+) -> list[Said]:
+    """One rater's visit, question after question until all are asked or `closing` is set."""
     said = []
     with Visitor(address) as visitor:
         for inquiry in rater.inquiries:
+            if closing.is_set():
+                break
             page = visitor.ask(
                 persona,
                 inquiry.question,

@@ -66,7 +66,8 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     Raises DemoFailed when the night did not pass, an ask was not served or a DAG run failed, and whatever
     keeps the service from starting.
     """
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # or thousands of lines, one for each request
+    for talkative in ("httpx", "alembic"):  # a line for each of thousands of requests would hide the rest
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     console = Console()
     began = time.monotonic()
     console.rule("[bold]Starting the service: PostgreSQL, Airflow, inference server, web app")
