@@ -97,7 +97,7 @@ def _airflow_pace() -> dict[str, str]:
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "2",
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",  # the worker asks every second
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        # A worker that finds no API, as at every start, asks again soon, and for minutes.
-        "AIRFLOW__EDGE__API_RETRIES": "150",
+        # A worker that finds no API, as at every start, asks again soon, and gives up after a minute.
+        "AIRFLOW__EDGE__API_RETRIES": "40",
         "AIRFLOW__EDGE__API_RETRY_WAIT_MAX": "2",
     }

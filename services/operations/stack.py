@@ -94,7 +94,7 @@ class Stack:
                             self._ready(part)
                 if waiting and time.monotonic() > deadline:
                     raise ServiceTooSlow(_with_reasons(waiting, airflow), str(self._logs))
-                time.sleep(0.25)
+                time.sleep(0.5)
             airflow.ensure_pool(GPU_POOL, 1, "One training or evaluation at a time")
 
     def stay(self) -> NoReturn:
