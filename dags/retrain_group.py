@@ -4,19 +4,12 @@ Wiring only: ids travel between the tasks, `services.jobs` does the work. Traini
 executor aliased `gpu`, one at a time.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
-GPU: dict[str, Any] = {
-    "executor": "gpu",
-    "queue": "gpu",
-    "pool": "gpu",
-    "retries": 2,
-    "retry_delay": timedelta(seconds=20),
-}
+GPU: dict[str, Any] = {"executor": "gpu", "queue": "gpu", "pool": "gpu", "retries": 2}
 OVERRIDES = Param(
     [], type="array", items={"type": "string"}, title="Recipe overrides", description="lora.r=8, one a line."
 )

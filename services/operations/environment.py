@@ -87,6 +87,7 @@ def _airflow_pace() -> dict[str, str]:
     """Sized for one small machine: few processes, short waits, little said."""
     return {
         "AIRFLOW__CORE__PARALLELISM": "4",  # LocalExecutor forks this many workers at once, 32 by default
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "20",  # seconds, 300 by default
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",

@@ -96,9 +96,11 @@ class Processes:
             for popen in processes:
                 with suppress(TimeoutExpired):
                     popen.wait(max(0.0, deadline - time.monotonic()))
-        self._kill_what_is_left()
-        for process in self._running.values():
-            process.popen.wait()
+        deadline = time.monotonic() + _GRACE
+        while self._kill_what_is_left() and time.monotonic() < deadline:
+            for process in self._running.values():
+                process.popen.poll()  # reaps it
+            time.sleep(0.02)
         self._running.clear()
 
     def _spawn(self, name: str, command: str) -> Popen[bytes]:
@@ -111,12 +113,16 @@ class Processes:
         self._sessions.add(popen.pid)
         return popen
 
-    def _kill_what_is_left(self) -> None:
-        """Each process leads a session, which its descendants stay in even when their parents are gone."""
-        for pid in psutil.pids():
+    def _kill_what_is_left(self) -> bool:
+        """Whether anybody was. Each process leads a session that even its orphans stay in."""
+        found = False
+        for process in psutil.process_iter(["status"]):
             with suppress(ProcessLookupError, PermissionError):
-                if os.getsid(pid) in self._sessions:
-                    os.kill(pid, signal.SIGKILL)
+                alive = process.info["status"] != psutil.STATUS_ZOMBIE
+                if alive and os.getsid(process.pid) in self._sessions:
+                    os.kill(process.pid, signal.SIGKILL)
+                    found = True
+        return found
 
     def _last_words(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()

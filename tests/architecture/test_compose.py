@@ -102,6 +102,7 @@ def test_airflow_runs_here_with_no_option_that_compose_forgets():
     pace = {
         "AIRFLOW__API__HOST",
         "AIRFLOW__API__WORKERS",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY",
         "AIRFLOW__CORE__PARALLELISM",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES",
