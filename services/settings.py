@@ -1,7 +1,7 @@
 """Settings, read once from the environment at an edge (CLI, DAG task, web app, inference server).
 
-Secrets are generated on first start into `var/secrets.env` (see `services.operations.secrets`) and read from there
-when the environment does not set them. Nothing else reads environment variables.
+Secrets are generated on first start into `var/secrets.env` (see `services.operations.secrets`) and read from
+there when the environment does not set them. Nothing else reads environment variables.
 """
 
 import os

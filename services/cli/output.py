@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for machines, one sentence and an exit code for every error."""
+"""What commands print: tables for people, JSON for machines; an error is a sentence and an exit code."""
 
 import json
 import logging
@@ -69,7 +69,7 @@ def _exit_code(error: PersonaLoopError) -> int:
 
 def _plain(value: object) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else ""
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -133,4 +133,4 @@ def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> str:
         raise UnknownAnswer(answer_id)
     if found.rater_id != rater:
         raise NotTheAsker
-    return found.text
+    return str(found.text)

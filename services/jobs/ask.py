@@ -80,10 +80,6 @@ def _own_conversation(
     session: Session, conversation_id: ConversationId, *, persona: PersonaRow, rater: RaterId
 ) -> ConversationRow:
     conversation = session.get(ConversationRow, conversation_id)
-    if (
-        conversation is None
-        or conversation.rater_id != rater
-        or conversation.persona_id != persona.id
-    ):
+    if conversation is None or conversation.rater_id != rater or conversation.persona_id != persona.id:
         raise NotTheAsker
     return conversation

@@ -3,18 +3,21 @@
 import logging
 from datetime import datetime
 from functools import lru_cache
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.examples import CountTokens
-from services.domain.training import Recipe
+from services.domain.training import ModelRecipe, Recipe
 from services.jobs.installation import now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
 from services.training_sets import assembly
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 
@@ -64,18 +67,26 @@ def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> 
     )
 
 
-@lru_cache(maxsize=1)
 def token_counter(recipe: Recipe) -> CountTokens:
-    """Counts the tokens of a rendered row with the base's tokenizer, which is loaded once, and only here."""
-    from services.language_model.loading import load_tokenizer  # noqa: PLC0415  (transformers: seconds)
-    from services.language_model.rendering import render_supervised  # noqa: PLC0415
-
-    tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
+    """Counts the tokens of a rendered row; the base's tokenizer is loaded when the first row is counted."""
 
     def count(messages: tuple[Message, ...], completion: str) -> int:
-        prompt, answer = render_supervised(
-            tokenizer, messages, completion, chat_template=recipe.model.chat_template
-        )
-        return len(prompt) + len(answer)
+        return _count(recipe.model, messages, completion)
 
     return count
+
+
+def _count(model: ModelRecipe, messages: tuple[Message, ...], completion: str) -> int:
+    from services.language_model.rendering import render_supervised  # noqa: PLC0415  (transformers: seconds)
+
+    prompt, answer = render_supervised(
+        _tokenizer(model), messages, completion, chat_template=model.chat_template
+    )
+    return len(prompt) + len(answer)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(model: ModelRecipe) -> "PreTrainedTokenizerBase":
+    from services.language_model.loading import load_tokenizer  # noqa: PLC0415
+
+    return load_tokenizer(model.name, revision=model.revision)

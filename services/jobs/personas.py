@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug

@@ -1,4 +1,4 @@
-"""Reading the state of the loop for people and scripts: personas, versions, ledger, decisions. Writes nothing."""
+"""Reading the state of the loop for people and scripts: personas, versions, ledger, decisions, reports."""
 
 from typing import Any
 
@@ -163,7 +163,5 @@ def _overall(session: Session, version_id: int) -> Record:
     if newest is None:
         return {}
     return {
-        metric["name"]: round(metric["value"], 4)
-        for metric in newest.metrics
-        if metric["slice"] == "overall"
+        metric["name"]: round(metric["value"], 4) for metric in newest.metrics if metric["slice"] == "overall"
     }

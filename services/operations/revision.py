@@ -7,7 +7,7 @@ from services.settings import ROOT
 
 
 def code_revision() -> str:
-    """A commit id, with "+changes" where tracked files differ from it; the package version outside a checkout."""
+    """A commit id, with "+changes" where files differ from it; the package version outside a checkout."""
     git = ["git", "-C", str(ROOT)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S603

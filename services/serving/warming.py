@@ -31,7 +31,7 @@ def _follow(engine: Engine, load: Callable[[str], None]) -> None:
     while True:
         try:
             _listen(engine, load)
-        except Exception:  # noqa: BLE001  (a thread that only saves time must not take the process down)
+        except Exception:  # a thread that only saves time must not take the process down
             logger.warning("listening for promotions broke off; trying again", exc_info=True)
         threading.Event().wait(_RETRY_AFTER)
 

@@ -60,9 +60,7 @@ def assemble(
     newest = _newest_learnt(session, persona, before=cutoff)
     new = count_new(session, persona, after=newest, until=cutoff)
     if new < policy.minimum_new:
-        return Skipped(
-            f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
-        )
+        return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
     examples = choose_examples(
         session, persona, cutoff=cutoff, max_tokens=max_tokens, count_tokens=count_tokens
     )
@@ -101,7 +99,7 @@ def _existing(
 
 
 def _newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> datetime | None:
-    """The cutoff of the newest earlier set that was really trained on; a failed night's feedback stays new."""
+    """The cutoff of the newest earlier set that was trained on; a failed night's feedback stays new."""
     return session.scalar(
         select(TrainingSetRow.cutoff)
         .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)

@@ -54,9 +54,7 @@ def count_new(session: Session, persona: PersonaRow, *, after: datetime | None, 
     return sum(session.scalar(statement) or 0 for statement in (*said, imported))
 
 
-def _of_persona(
-    statement: Rows, journal: type[RatingRow | CorrectionRow], persona: PersonaRow
-) -> Rows:
+def _of_persona(statement: Rows, journal: type[RatingRow | CorrectionRow], persona: PersonaRow) -> Rows:
     return (
         statement.join(AnswerRow, journal.answer_id == AnswerRow.id)
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)

@@ -37,7 +37,7 @@ def item(
     )
 
 
-def count_words(messages: tuple[Message, ...], completion: str) -> int:
+def count_words(_: tuple[Message, ...], completion: str) -> int:
     return len(completion.split())
 
 

@@ -107,7 +107,7 @@ def test_a_run_that_another_process_works_on_is_left_to_it(
     installation: Installation, training_set: TrainingSetRow
 ):
     class Intruder(FakeTrainer):
-        def train(self, job, *, progress):  # noqa: ANN001, ANN202
+        def train(self, job, *, progress):
             with pytest.raises(RunBusy):
                 train_with(installation, FakeTrainer(), training_set.id, [])
             return super().train(job, progress=progress)

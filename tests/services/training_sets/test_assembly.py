@@ -32,7 +32,7 @@ def store_url(tmp_path: Path) -> str:
 def assembled(
     session: Session, persona: PersonaRow, store_url: str, *, minutes: int = 60
 ) -> TrainingSetRow | Skipped:
-    def count_words(messages: tuple[Message, ...], completion: str) -> int:
+    def count_words(_: tuple[Message, ...], completion: str) -> int:
         return len(completion.split())
 
     return assemble(
