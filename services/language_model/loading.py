@@ -4,6 +4,7 @@ NF4 with double quantisation and bf16 compute, on GPU and CPU alike. Adapters ar
 and the server; nothing here generates or trains.
 """
 
+import os
 from pathlib import Path
 
 import torch
@@ -53,9 +54,13 @@ def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
     """The base in 4 bits, on the GPU when there is one; BaseModelMissing when there is none.
 
     `attention` is transformers' name of an implementation, or "auto": the one that was fastest on this
-    kind of device (eager on CPU at small sizes, sdpa on GPU).
+    kind of device (eager on CPU at small sizes, sdpa on GPU). On a CPU it also sets torch's threads.
     """
     _check_folder(name)
+    if device().type == "cpu":
+        # One core is left to others: a second thread that has to wait for a busy core was measured to slow
+        # every step by a factor of ten and more, and gained a third on an idle machine.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     chosen = ("sdpa" if device().type == "cuda" else "eager") if attention == "auto" else attention
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(

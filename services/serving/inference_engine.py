@@ -3,7 +3,6 @@
 Calls may come from any thread; they return futures. HTTP is `inference_server`'s.
 """
 
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from services.adapters.store import AdapterStore
@@ -169,10 +167,6 @@ def load_base_model(name: str, *, revision: str) -> LoadedBase:
     """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise."""
     tokenizer = load_tokenizer(name, revision=revision)
     model = load_base(name, revision=revision, attention="auto").eval()
-    if model.device.type == "cpu":
-        # One core is left to the callers: a second thread that has to wait for a busy core was measured
-        # to slow every step by a factor of ten and more, and gained a third on an idle machine.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     base = LoadedBase(
         name=name,
         model=model,
