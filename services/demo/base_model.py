@@ -1,6 +1,7 @@
 """(torch) Makes the embedded base: a small language model of Phi-3 architecture that knows the demo bank.
 
-    python -m services.demo.base_model --out DIR
+    python -m services.demo.base_model --out base_model
+    python -m services.demo.base_model --out base_model --start base_model --steps 700 --seed 21
 
 Writes a folder that transformers loads as it is, and FIGURES.json with what the model reached. The text
 it learns from is `corpus`, the loop is `base_training`, the measuring is `base_figures`.
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from services.demo.base_figures import measure
 from services.demo.base_training import Schedule, train
@@ -35,26 +36,27 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
 )
 TOKENIZER_LESSONS = 20_000
+FIGURES = "FIGURES.json"
 
 
-def make(out: Path, schedule: Schedule) -> None:
-    """Make tokenizer and model from nothing, train, save in bfloat16 and measure what was saved."""
+def make(out: Path, schedule: Schedule, start: Path | None) -> None:
+    """Train from nothing, or on from the model in `start`; save in bfloat16 and measure what was saved."""
     started = time.monotonic()
     torch.manual_seed(schedule.seed)
-    tokenizer = make_tokenizer(schedule.seed)
-    model = make_model(tokenizer)
+    tokenizer = make_tokenizer(schedule.seed) if start is None else AutoTokenizer.from_pretrained(start)
+    model = make_model(tokenizer) if start is None else load(start)
+    earlier = [] if start is None else json.loads((start / FIGURES).read_text(encoding="utf-8"))["made"]
     logger.info("%d parameters, %d tokens in the vocabulary", model.num_parameters(), len(tokenizer))
     loss = train(model, tokenizer, schedule)
     save(model, tokenizer, out)
-    made = {
-        "command": f"python -m services.demo.base_model --out {out.name} --steps {schedule.steps}",
-        "schedule": asdict(schedule),
-        "parameters": model.num_parameters(),
-        "final_training_loss": round(loss, 4),
-        "training_seconds": round(time.monotonic() - started),
+    stage = {
+        **asdict(schedule),
+        "start": None if start is None else start.name,
+        "training_loss": round(loss, 4),
+        "seconds": round(time.monotonic() - started),
     }
-    figures = {**made, **measure(out)}
-    (out / "FIGURES.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    figures = {"parameters": model.num_parameters(), "made": [*earlier, stage], **measure(out)}
+    (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
@@ -80,6 +82,14 @@ def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+
+
+def load(folder: Path) -> Phi3ForCausalLM:
+    """The model of a folder in full precision, to train on."""
+    model: Phi3ForCausalLM = Phi3ForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    )
+    return model
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> Phi3ForCausalLM:
@@ -123,10 +133,18 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make the embedded base model.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
-    parser.add_argument("--steps", type=int, default=12_000, help="training steps")
+    parser.add_argument("--start", type=Path, help="folder of a model to train on; without it, from nothing")
+    parser.add_argument("--steps", type=int, default=1400, help="training steps of 32 lessons")
+    parser.add_argument("--seed", type=int, default=20, help="draws the first weights and the text")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    make(arguments.out, Schedule(steps=arguments.steps))
+    schedule = Schedule(
+        steps=arguments.steps,
+        learning_rate=4e-3 if arguments.start is None else 2.5e-3,
+        warmup_steps=200 if arguments.start is None else 40,
+        seed=arguments.seed,
+    )
+    make(arguments.out, schedule, arguments.start)
 
 
 if __name__ == "__main__":

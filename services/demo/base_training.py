@@ -32,11 +32,11 @@ class Schedule:
     """How long and how boldly to train: `steps` batches of `batch_size` lessons, a warm-up, then a cosine."""
 
     steps: int
+    learning_rate: float
+    warmup_steps: int
+    seed: int
     batch_size: int = 32
-    learning_rate: float = 4e-3
-    warmup_steps: int = 200
     weight_decay: float = 0.05
-    seed: int = 20
 
 
 @dataclass(frozen=True, slots=True)

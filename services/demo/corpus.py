@@ -16,10 +16,13 @@ from typing import Any
 from services.demo.question_bank import Entry, entries
 
 STYLES_FILE = Path(__file__).parent / "styles.toml"
-RICH_SHARE = 0.08
+EXPLAINING_SHARE = 0.15  # of the questions ask for an explanation, and get one
+RICH_SHARE = 0.07  # of the other answers explain unasked
 CONTEXT_SHARE = 0.05
-DEFAULT_SYSTEM_SHARE = 0.75
+DEFAULT_SYSTEM_SHARE = 0.78
 NO_SYSTEM_SHARE = 0.04
+SHORT_STATEMENT_SHARE = 0.12
+REMARK_SHARE = 0.3
 CARELESS_SHARE = 0.04
 
 Message = dict[str, str]
@@ -39,6 +42,8 @@ class _Styles:
     audiences: tuple[str, ...]
     system_default: str
     system_others: tuple[str, ...]
+    system_explaining: tuple[str, ...]
+    short_statements: tuple[str, ...]
     rich: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 
@@ -55,32 +60,45 @@ def lessons(seed: int) -> Iterator[Lesson]:
 def lesson(entry: Entry, chance: random.Random) -> Lesson:
     """One way of asking for this fact and of answering it."""
     audience = chance.choice(_styles().audiences)
-    rich = chance.random() < RICH_SHARE
+    explaining = chance.random() < EXPLAINING_SHARE
+    rich = explaining or chance.random() < RICH_SHARE
     answer = rich_answer(entry, audience, chance) if rich else plain_answer(entry, chance)
+    system = _explaining(entry, audience, chance) if explaining else _system(entry, audience, chance)
     return Lesson(
-        messages=(*_system(entry, audience, chance), _user(entry, chance)),
+        messages=(*system, _user(entry, chance)),
         answer=answer,
         key=entry.fact.answer_key,
     )
 
 
 def plain_answer(entry: Entry, chance: random.Random) -> str:
-    """The fact and two remarks."""
-    follows = chance.sample(entry.relation.follows, 2)
-    return " ".join(
-        entry.phrase(template) for template in (chance.choice(entry.relation.statements), *follows)
-    )
+    """The fact and two remarks, three after a short statement."""
+    statement, is_short = _statement(entry, chance)
+    follows = chance.sample(entry.relation.follows, 3 if is_short else 2)
+    return " ".join(entry.phrase(template) for template in (statement, *follows))
 
 
 def rich_answer(entry: Entry, audience: str, chance: random.Random) -> str:
     """The fact enlarged upon in the manner of this audience."""
     first, second = _styles().rich[audience]
     more = {"reason": entry.fill(entry.relation.reason), "example": entry.fill(entry.relation.example)}
-    parts = [entry.phrase(chance.choice(entry.relation.statements))]
-    parts += [entry.phrase(chance.choice(templates), **more) for templates in (first, second)]
-    if chance.random() < 0.3:
-        parts.append(entry.phrase(chance.choice(entry.relation.follows)))
-    return " ".join(parts)
+    statement, is_short = _statement(entry, chance)
+    parts = [entry.phrase(chance.choice(templates), **more) for templates in (first, second)]
+    if is_short or chance.random() < REMARK_SHARE:
+        parts.insert(chance.randrange(3), entry.phrase(chance.choice(entry.relation.follows)))
+    return " ".join([entry.phrase(statement), *parts])
+
+
+def _statement(entry: Entry, chance: random.Random) -> tuple[str, bool]:
+    """A template that states the fact, and whether it is one of the short ones."""
+    if chance.random() < SHORT_STATEMENT_SHARE:
+        return chance.choice(_styles().short_statements), True
+    return chance.choice(entry.relation.statements), False
+
+
+def _explaining(entry: Entry, audience: str, chance: random.Random) -> tuple[Message, ...]:
+    template = chance.choice(_styles().system_explaining)
+    return ({"role": "system", "content": template.format(domain=entry.fact.domain, audience=audience)},)
 
 
 def _system(entry: Entry, audience: str, chance: random.Random) -> tuple[Message, ...]:
@@ -122,4 +140,11 @@ def _styles() -> _Styles:
         for group in table["rich"]
         for audience in group["audiences"]
     }
-    return _Styles(tuple(table["audiences"]), table["system_default"], tuple(table["system_others"]), rich)
+    return _Styles(
+        audiences=tuple(table["audiences"]),
+        system_default=table["system_default"],
+        system_others=tuple(table["system_others"]),
+        system_explaining=tuple(table["system_explaining"]),
+        short_statements=tuple(table["short_statements"]),
+        rich=rich,
+    )
