@@ -13,7 +13,7 @@ PersonaLoopError
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists
-│   ├── VersionNeverServed · VersionUnsound · NothingToRollBackTo
+│   ├── VersionNeverServed · VersionServesAlready · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge
@@ -170,6 +170,12 @@ class VersionNeverServed(Refused):
             f"Version {version} of {slug!r} never served anyone, so it cannot be put back: "
             "choose one that the ledger names, or promote it through the gate."
         )
+
+
+class VersionServesAlready(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(f"Version {version} of {slug!r} serves already: there is nothing to change.")
 
 
 class VersionUnsound(Refused):

@@ -16,7 +16,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION, Promotion, PromotionKind, newest_sound, rollback_target
-from services.errors import NotPassed, UnknownPersona, UnknownVersion
+from services.errors import NotPassed, UnknownPersona, UnknownRecord, UnknownVersion
 
 CHANNEL = "promotions"
 
@@ -56,9 +56,11 @@ def history(session: Session, persona: PersonaRow) -> list[Promotion]:
 def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
-    Raises NotPassed for any verdict but PASS.
+    Raises NotPassed for any verdict but PASS, UnknownRecord.
     """
-    decision = session.get_one(GateDecisionRow, decision_id)
+    decision = session.get(GateDecisionRow, decision_id)
+    if decision is None:
+        raise UnknownRecord("gate decision", decision_id)
     if decision.verdict != "PASS":
         raise NotPassed(decision_id, decision.verdict)
     version = decision.candidate_report.version

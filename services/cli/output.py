@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from services.errors import InvalidInput, PersonaLoopError, Refused, Unavailable
 
+PLAIN_WIDTH = 200  # characters
 EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -25,7 +27,8 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(records, indent=2, default=str))
         return
-    console = Console()
+    # A file or a pipe has no width of its own; nothing is cut there.
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     if isinstance(records, dict):
         table = Table(show_header=False, box=None)
         for name, value in records.items():
@@ -36,7 +39,9 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
         console.print("nothing yet")
         return
     columns = list(dict.fromkeys(name for record in records for name in record))
-    table = Table(*(name.replace("_", " ") for name in columns))
+    table = Table()
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for record in records:
         table.add_row(*(_plain(record.get(name)) for name in columns))
     console.print(table)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.domain.personas import PersonaSlug
-from services.errors import NothingToRollBackTo, VersionNeverServed, VersionUnsound
+from services.errors import NothingToRollBackTo, VersionNeverServed, VersionServesAlready, VersionUnsound
 
 BASE_VERSION = 0
 
@@ -38,13 +38,15 @@ def rollback_target(
 
     Named: that version, if it once served and is sound. Not named: the version that served before the
     champion came, skipping unsound ones; the plain base at the end of that line.
-    Raises NothingToRollBackTo, VersionNeverServed, VersionUnsound.
+    Raises NothingToRollBackTo, VersionNeverServed, VersionServesAlready, VersionUnsound.
     """
     now = champion(history)
     served = {BASE_VERSION, *(promotion.version for promotion in history)}
     if to_version is not None:
-        if to_version not in served or to_version == now:
+        if to_version not in served:
             raise VersionNeverServed(persona, to_version)
+        if to_version == now:
+            raise VersionServesAlready(persona, to_version)
         if to_version in unsound:
             raise VersionUnsound(persona, to_version, "its files failed their check")
         return to_version

@@ -8,7 +8,7 @@ from services.domain.promotions import (
     newest_sound,
     rollback_target,
 )
-from services.errors import NothingToRollBackTo, VersionNeverServed, VersionUnsound
+from services.errors import NothingToRollBackTo, VersionNeverServed, VersionServesAlready, VersionUnsound
 from tests.builders import AT
 
 PIRATE = PersonaSlug("pirate")
@@ -50,10 +50,11 @@ def test_any_version_that_once_served_can_be_named():
     assert rollback_target(history(1), 0, persona=PIRATE, unsound=()) == 0
 
 
-@pytest.mark.parametrize("named", [7, 2])
-def test_a_version_that_never_served_or_serves_already_is_refused(named: int):
+def test_a_version_that_never_served_or_serves_already_is_refused():
     with pytest.raises(VersionNeverServed):
-        rollback_target(history(1, 2), named, persona=PIRATE, unsound=())
+        rollback_target(history(1, 2), 7, persona=PIRATE, unsound=())
+    with pytest.raises(VersionServesAlready):
+        rollback_target(history(1, 2), 2, persona=PIRATE, unsound=())
 
 
 def test_an_unsound_version_is_refused():

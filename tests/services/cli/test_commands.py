@@ -1,0 +1,135 @@
+"""The command line on a real database: what it prints, and that its exit codes mean what they say."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+from typer.testing import CliRunner, Result
+
+from services.adapters.promotions import find_persona
+from services.cli.main import app
+from services.db import migrate
+from services.db.session import make_engine, session_scope
+from services.settings import Settings
+from tests.builders import add_answer, add_serving_version
+
+SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def command_engine(database_url: str, settings: Settings) -> Iterator[Engine]:
+    """A database of these tests' own, which commands reach through the environment and may commit to."""
+    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE DATABASE commands_test"))
+    url = make_url(database_url).set(database="commands_test").render_as_string(hide_password=False)
+    engine = make_engine(url)
+    migrate.upgrade(engine)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VAR_DIR", str(settings.var_dir))
+        environment.setenv("DATABASE_URL", url)
+        environment.setenv("INFERENCE_URL", "http://127.0.0.1:9")  # nothing listens there
+        yield engine
+    engine.dispose()
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE commands_test WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+def run():
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(app, list(arguments))
+
+    return invoke
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pirate(command_engine: Engine) -> str:
+    result = CliRunner().invoke(app, ["persona", "create", "pirate", "--name", "Pirate", "--marker", "arr"])
+    assert result.exit_code == 0, result.output
+    with session_scope(command_engine) as session:
+        persona = find_persona(session, "pirate")
+        add_serving_version(session, persona, number=1)
+    return "pirate"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["persona", "create", "../x"], 2, "not a persona slug"),
+        (["persona", "create", "ahoy", "--template", "{secret}"], 2, "prompt template cannot be used"),
+        (["persona", "create", "ahoy", "--set", "lora.rank=8"], 2, "recipe"),
+        (["persona", "create", "pirate"], 3, "already a persona"),
+        (["ask", "nobody", "Why?"], 1, "no persona 'nobody'"),
+        (["ask", "pirate", "   "], 2, "question is empty"),
+        (["ask", "pirate", "x" * 100_000], 2, "100,000 characters"),
+        (["ask", "pirate", "Why?"], 4, "inference server"),
+        (["rate", "00000000-0000-0000-0000-000000000007", "4"], 1, "no such answer"),
+        (["rate", "not-an-id", "4"], 1, "no such answer"),
+        (["correct", "00000000-0000-0000-0000-000000000007", " "], 2, "better answer is empty"),
+        (["assemble", "pirate"], 3, "are needed"),
+        (["evaluate", "404"], 1, "no adapter version 404"),
+        (["gate", "404", "405"], 1, "no evaluation report 404"),
+        (["gate"], 2, "report ids"),
+        (["promote", "404"], 1, "no gate decision 404"),
+        (["rollback", "pirate", "--to", "9", "--reason", "x"], 1, "no version 9"),
+        (["rollback", "pirate", "--to", "1", "--reason", "x"], 3, "serves already"),
+        (["versions", "nobody"], 1, "no persona"),
+        (["persona", "items", "pirate", "/nowhere.jsonl"], 2, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(
+    run, arguments: list[str], code: int, sentence: str
+):
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert sentence in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("stars", ["0", "7"])
+def test_stars_that_do_not_exist_are_refused(run, pirate: str, command_engine: Engine, stars: str):
+    with session_scope(command_engine) as session:
+        answer = add_answer(session, find_persona(session, pirate))
+        answer_id = str(answer.id)
+    result = run("rate", answer_id, stars)
+    assert (result.exit_code, "choose 1, 2, 3, 4 or 5" in result.output) == (2, True)
+
+
+def test_rolling_back_and_reinstating_from_the_shell(run, pirate: str):
+    assert json.loads(run("rollback", pirate, "--reason", "it lies", "--json").output)["version"] == 0
+    moved = json.loads(run("rollback", pirate, "--to", "1", "--reason", "it did not", "--json").output)
+    assert moved["kind"] == "reinstate"
+    ledger = json.loads(run("ledger", pirate, "--json").output)
+    assert [row["kind"] for row in ledger][:2] == ["reinstate", "rollback"]
+    assert ledger[1]["reason"] == "it lies"
+    assert ledger[0]["actor"].startswith("cli:")
+
+
+def test_machines_get_json_and_people_a_table(run, pirate: str):
+    (record,) = [
+        row for row in json.loads(run("status", "--json").output)["personas"] if row["persona"] == pirate
+    ]
+    assert record["serves"] == 1
+    assert "Pirate" in run("status").output
+    assert [row["version"] for row in json.loads(run("versions", pirate, "--json").output)] == [1, 0]
+
+
+def test_a_file_is_imported_once_and_its_bad_lines_are_named(run, tmp_path: Path):
+    file = tmp_path / "examples.jsonl"
+    file.write_text(SEED + "{not json}\n")
+    first = run("persona", "import", "parrot", str(file))
+    assert (first.exit_code, "1 added" in first.output, "Line 2" in first.output) == (1, True, True)
+    again = run("persona", "import", "parrot", str(file))
+    assert "0 added, 1 there already, 1 rejected" in again.output
+
+
+def test_a_database_that_is_down_is_one_sentence(run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://persona:secret@127.0.0.1:9/none")
+    result = run("status")
+    assert result.exit_code == 4
+    assert "does not answer" in result.output
+    assert "secret" not in result.output
