@@ -16,7 +16,7 @@ from services.operations.airflow_client import AirflowClient, RunState, TaskStat
 from services.settings import Settings
 
 DAG_ID = "nightly_retrain"
-PATIENCE_S = 900.0
+PATIENCE_S = 1800.0
 WORTH_TELLING = frozenset({"running", "success", "failed", "skipped", "up_for_retry", "upstream_failed"})
 SECONDS_BETWEEN_STEPS = 5.0  # between two lines about a training run
 

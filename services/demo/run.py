@@ -66,7 +66,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     Raises DemoFailed when the night did not pass, an ask was not served or a DAG run failed, and whatever
     keeps the service from starting.
     """
-    for talkative in ("httpx", "alembic"):  # a line for each of thousands of requests would hide the rest
+    for talkative in ("httpx", "alembic", "services.jobs"):  # the demo itself says what happens
         logging.getLogger(talkative).setLevel(logging.WARNING)
     console = Console()
     began = time.monotonic()

@@ -31,8 +31,8 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
 
 
 def show_skipped(console: Console, skipped: dict[str, str]) -> None:
-    for persona, reason in skipped.items():
-        console.print(f"  [yellow]skipped[/] {persona}: {reason}")
+    for reason in skipped.values():
+        console.print(f"  [yellow]skipped[/] {reason}")
 
 
 def show_move(console: Console, move: Move) -> None:

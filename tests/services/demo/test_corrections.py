@@ -60,7 +60,7 @@ def test_corrections_are_whole_sentences_of_a_readable_length():
 
 def test_corrections_are_varied_and_the_same_seed_writes_the_same():
     frames = {re.sub(re.escape(entry.fact.answer_key), "…", better.text) for entry, _, better in written()}
-    assert len(frames) > 0.9 * len(entries())
+    assert len(frames) > 0.8 * len(entries())
     assert [better for _, _, better in islice(written(), 50)] == [
         better for _, _, better in islice(written(), 50)
     ]
