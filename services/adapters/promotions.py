@@ -139,8 +139,11 @@ def find_persona(session: Session, slug: str) -> PersonaRow:
 
 
 def lock_persona(session: Session, slug: str) -> PersonaRow:
-    """The persona's row, locked until the transaction ends: moves of one persona happen one after another."""
-    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == slug).with_for_update())
+    """The persona's row, locked until the transaction ends: moves of one persona happen one after another.
+
+    Asks do not wait for it: they only refer to the persona, and its key is not what is locked.
+    """
+    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == slug).with_for_update(key_share=True))
     if row is None:
         raise UnknownPersona(slug)
     return row

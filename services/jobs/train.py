@@ -1,6 +1,7 @@
 """Training: one frozen set to one adapter version, begun or resumed by key, in three phases."""
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
 from services.domain.training import Progress, Recipe, TrainedAdapter
-from services.errors import PersonaLoopError, RunBusy, UnknownRecord
+from services.errors import RunBusy, UnknownRecord
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
@@ -49,8 +50,13 @@ def train_with(
     if already_trained is not None:
         return already_trained.id
 
+    # What is learnt is in the name too: a restored database counts its runs anew.
+    folder = f"{run_id:06d}-{training_set.digest[:12]}-{recipe.digest()[:12]}"
+    workdir = installation.settings.var_dir.resolve() / "runs" / folder
     with _alone(engine, run_id):
-        trained = _train(installation, trainer, run_id, recipe=recipe, training_set=training_set)
+        trained = _train(
+            installation, trainer, run_id, recipe=recipe, training_set=training_set, workdir=workdir
+        )
         with session_scope(engine) as session:
             version = register(
                 session,
@@ -62,6 +68,7 @@ def train_with(
                 at=now(),
             )
             runs.succeed(session, run_id, trained, at=now())
+        shutil.rmtree(workdir, ignore_errors=True)  # the store has the adapter
         logger.info("%s: version %d is %s", slug, version.number, version.name)
         return version.id
 
@@ -73,10 +80,10 @@ def _train(
     *,
     recipe: Recipe,
     training_set: TrainingSetRow,
+    workdir: Path,
 ) -> TrainedAdapter:
     """The long phase, without a transaction; a failure is written down before it is raised."""
     engine = installation.engine
-    workdir = installation.settings.var_dir.resolve() / "runs" / f"{run_id:06d}"
 
     def follow(progress: Progress) -> None:
         with session_scope(engine) as session:
@@ -87,9 +94,9 @@ def _train(
             installation.settings.store_url, training_set.path, digest=training_set.digest, into=workdir
         )
         return trainer.train(TrainingJob(rows=rows, recipe=recipe, workdir=workdir), progress=follow)
-    except PersonaLoopError as error:
+    except Exception as error:
         with session_scope(engine) as session:
-            runs.fail(session, run_id, error=str(error), at=now())
+            runs.fail(session, run_id, error=str(error) or type(error).__name__, at=now())
         raise
 
 

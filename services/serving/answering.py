@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from services.adapters.promotions import Serving, find_persona, who_serves, withdraw
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
+from services.domain.promotions import BASE_VERSION
 from services.errors import AdapterCorrupt, AdapterMissing
 from services.language_model.asking import Generated, GenerationRequest, Generator
 
@@ -41,13 +42,16 @@ def answer(
 ) -> Answered:
     """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
 
-    `request.model` is filled in here. Raises InferenceBusy, InferenceUnavailable, TextTooLong.
+    `request.model` is filled in here. Raises InferenceBusy, InferenceUnavailable, TextTooLong, and
+    AdapterMissing from a server that does not know even the plain base by its name.
     """
     started = time.monotonic()
     while True:
         try:
             generated = generator.generate(replace(request, model=serving.name))
         except (AdapterCorrupt, AdapterMissing) as problem:
+            if serving.number == BASE_VERSION:
+                raise  # the base has no files that could fail: withdrawing it would never end
             serving = _replacement(engine, persona, unsound=serving, problem=problem, at=at)
         else:
             return Answered(serving, generated, round((time.monotonic() - started) * 1000))
@@ -56,7 +60,7 @@ def answer(
 def _replacement(
     engine: Engine, persona: PersonaSlug, *, unsound: Serving, problem: Exception, at: datetime
 ) -> Serving:
-    """Withdraw the version; ends at the base, which has no files that could fail."""
+    """Withdraw the version; who serves instead is the newest sound one, or the base."""
     logger.error("persona %s: version %s is withdrawn: %s", persona, unsound.number, problem)
     with session_scope(engine) as session:
         withdraw(session, version_id=unsound.version_id, problem=str(problem), actor=ACTOR, at=at)
