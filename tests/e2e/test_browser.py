@@ -17,9 +17,9 @@ from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.settings import ROOT, Settings
 from tests.builders import add_persona, add_serving_version
+from tests.conftest import cut_away
 from tests.e2e.chromium import running_chromium
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import cut_away
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
 QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"

@@ -1,8 +1,7 @@
 """The app under test: real PostgreSQL, a fake Generator, and a browser that follows the forms it is shown."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import unescape
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
@@ -57,24 +56,6 @@ def hidden_fields(page: TestResponse, action: str) -> dict[str, str]:
 
 def answer_id(path: str) -> UUID:
     return UUID(path.rsplit("/", 1)[1])
-
-
-@contextmanager
-def cut_away(engine: Engine) -> Iterator[Engine]:
-    """The app commits, so what it left behind in the block is cut away at its end."""
-    try:
-        yield engine
-    finally:
-        with session_scope(engine) as session:
-            # The ledger refuses to be cut by a trigger; a replica's session runs none.
-            session.execute(text("SET LOCAL session_replication_role = replica"))
-            session.execute(text("TRUNCATE personas, raters CASCADE"))
-
-
-@pytest.fixture
-def clean(engine: Engine) -> Iterator[Engine]:
-    with cut_away(engine):
-        yield engine
 
 
 @pytest.fixture

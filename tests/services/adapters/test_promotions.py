@@ -3,15 +3,23 @@
 import json
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import history, promote, rollback, who_serves, withdraw
+from services.adapters.promotions import (
+    find_persona,
+    history,
+    lock_persona,
+    promote,
+    rollback,
+    who_serves,
+    withdraw,
+)
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors import NotPassed, UnknownPersona, UnknownVersion
-from tests.builders import AT, add_decision, add_persona, add_serving_version, add_version
+from tests.builders import AT, add_answer, add_decision, add_persona, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")
 
@@ -68,6 +76,16 @@ def test_a_damaged_champion_is_withdrawn_for_the_newest_sound_version(session: S
     assert again is None
 
 
+def test_asks_do_not_wait_for_a_move(clean: Engine):
+    """Publishing a big adapter holds the persona's lock for as long as it takes, so this test commits."""
+    with session_scope(clean) as committed:
+        add_persona(committed, slug="locked")
+    with session_scope(clean) as mover, session_scope(clean) as asker:
+        lock_persona(mover, "locked")
+        asker.execute(text("SET LOCAL lock_timeout = '1s'"))
+        add_answer(asker, find_persona(asker, "locked"))
+
+
 def test_unknown_personas_and_versions_are_named(session: Session):
     with pytest.raises(UnknownPersona, match="pirate"):
         put_back(session, None)
@@ -76,17 +94,17 @@ def test_unknown_personas_and_versions_are_named(session: Session):
         put_back(session, 9)
 
 
-def test_a_move_is_announced_when_it_commits(engine: Engine, session: Session):
+def test_a_move_is_announced_when_it_commits(clean: Engine):
     """NOTIFY reaches a listener only at commit, so this test commits, on a persona of its own."""
-    with session_scope(engine) as committed:
+    with session_scope(clean) as committed:
         persona = add_persona(committed, slug="announced")
         add_serving_version(committed, persona, number=1)
-    listener = engine.raw_connection()
+    listener = clean.raw_connection()
     try:
         listener.driver_connection.autocommit = True
         with listener.cursor() as cursor:
             cursor.execute("LISTEN promotions")
-        with session_scope(engine) as committed:
+        with session_scope(clean) as committed:
             rollback(
                 committed,
                 persona=PersonaSlug("announced"),
@@ -100,4 +118,5 @@ def test_a_move_is_announced_when_it_commits(engine: Engine, session: Session):
     finally:
         listener.invalidate()
     assert payloads == [{"persona": "announced", "version": 0, "name": "base"}]
-    assert session.scalars(select(PromotionRow.kind)).all() == ["reinstate", "rollback"]
+    with session_scope(clean) as session:
+        assert session.scalars(select(PromotionRow.kind)).all() == ["reinstate", "rollback"]

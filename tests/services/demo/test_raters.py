@@ -27,8 +27,8 @@ from services.domain.personas import AUDIENCES
 from services.errors import InferenceUnavailable, VisitFailed
 from services.settings import Settings
 from tests.builders import add_persona
+from tests.conftest import cut_away
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import cut_away
 
 SEED = 3
 

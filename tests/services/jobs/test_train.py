@@ -1,6 +1,5 @@
 """Training as a job: idempotent by key, three phases, a failure written down. The trainer is a fake."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,13 @@ from tests.fakes import FakeGenerator, FakeTrainer
 
 
 @pytest.fixture
-def installation(settings: Settings, engine: Engine, tmp_path: Path) -> Installation:
+def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
     own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
-    return Installation(own, engine, FileAdapterStore(own.store_url), FakeGenerator())
+    return Installation(own, clean, FileAdapterStore(own.store_url), FakeGenerator())
 
 
 @pytest.fixture
-def training_set(installation: Installation) -> Iterator[TrainingSetRow]:
+def training_set(installation: Installation) -> TrainingSetRow:
     """A frozen set of one row, committed, for a persona of its own; jobs open their own sessions."""
     item = FeedbackItem(
         source=Source.CORRECTION,
@@ -57,12 +56,7 @@ def training_set(installation: Installation) -> Iterator[TrainingSetRow]:
             created_at=AT,
         )
         session.add(row)
-    yield row
-    with session_scope(installation.engine) as session:
-        session.execute(text("DELETE FROM adapter_versions"))
-        session.execute(text("DELETE FROM training_runs"))
-        session.execute(text("DELETE FROM training_sets"))
-        session.execute(text("DELETE FROM personas WHERE slug = 'trained'"))
+    return row
 
 
 def versions(engine: Engine) -> list[AdapterVersionRow]:
@@ -101,6 +95,25 @@ def test_a_failure_is_written_down_and_can_be_tried_again(
     assert versions(installation.engine) == []
     train_with(installation, FakeTrainer(), training_set.id, [])
     assert len(versions(installation.engine)) == 1
+
+
+def test_what_nobody_foresaw_is_written_down_too(installation: Installation, training_set: TrainingSetRow):
+    with pytest.raises(RuntimeError):
+        train_with(installation, FakeTrainer(problem=RuntimeError("out of memory")), training_set.id, [])
+    with Session(installation.engine) as session:
+        run = session.scalars(select(TrainingRunRow)).one()
+        assert (run.state, run.error) == ("failed", "out of memory")
+
+
+def test_checkpoints_are_kept_until_the_version_is_stored(
+    installation: Installation, training_set: TrainingSetRow
+):
+    runs = installation.settings.var_dir / "runs"
+    with pytest.raises(RuntimeError):
+        train_with(installation, FakeTrainer(problem=RuntimeError("killed")), training_set.id, [])
+    assert len(list(runs.iterdir())) == 1
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    assert list(runs.iterdir()) == []
 
 
 def test_a_run_that_another_process_works_on_is_left_to_it(
