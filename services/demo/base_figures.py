@@ -46,9 +46,12 @@ class Reached:
 
 
 def measure(folder: Path) -> dict[str, dict[str, float]]:
-    """Figures over the whole bank, every phrasing: once greedy, once sampled under the default settings."""
+    """Figures over the whole bank: once greedy, once sampled under the default settings.
+
+    Every fact is asked once in each, the phrasings taking turns.
+    """
     torch.manual_seed(0)
-    questions = [(fact, phrasing) for fact in facts() for phrasing in fact.questions]
+    questions = [(fact, fact.questions[number % 3]) for number, fact in enumerate(facts())]
     found = {}
     for name, sample in (("greedy", False), ("sampled", True)):
         found[name] = asdict(summarise(list(ask(folder, questions, GenerationSettings(do_sample=sample)))))

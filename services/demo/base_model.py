@@ -1,8 +1,10 @@
 """(torch) Makes the embedded base: a small language model of Phi-3 architecture that knows the demo bank.
 
-    python -m services.demo.base_model --out base_model
+    python -m services.demo.base_model --out base_model --steps 1400 --seed 20
     python -m services.demo.base_model --out base_model --start base_model --steps 700 --seed 21
+    python -m services.demo.base_model --out base_model --start base_model --steps 800 --seed 22
 
+With OMP_NUM_THREADS=1 the same machine and packages give the same bytes again.
 Writes a folder that transformers loads as it is, and FIGURES.json with what the model reached. The text
 it learns from is `corpus`, the loop is `base_training`, the measuring is `base_figures`.
 """

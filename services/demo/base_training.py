@@ -59,7 +59,8 @@ def train(model: Phi3ForCausalLM, tokenizer: PreTrainedTokenizerFast, schedule: 
     """Train in place and return the mean loss of the last hundred steps."""
     optimizers = make_optimizers(model, schedule)
     model.train()
-    started, recent = time.monotonic(), [0.0]
+    started = time.monotonic()
+    recent: list[float] = []
     for step, batch in enumerate(itertools.islice(batches(tokenizer, schedule), schedule.steps)):
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = schedule.learning_rate * _rate_at(step, schedule)
