@@ -15,7 +15,7 @@ from services.domain.personas import AUDIENCES
 WRONG_STARS = 1
 RIGHT_STARS = 2  # at least, whatever else is missing
 SATISFIED_STARS = 4
-CORRECTING_SHARE = 0.6  # of the answers that leave a rater unsatisfied
+CORRECTING_SHARE = 0.65  # of the answers that leave a rater unsatisfied
 
 _LONG_SENTENCE_WORDS = 14
 _SENTENCE_END = re.compile(r"(?<=\w\w[.!?])\s+")  # two letters: an initial ends no sentence
@@ -34,7 +34,9 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """One rater's character. `moodiness` is the share of answers that get stars without any reason."""
+    """One rater's character. `moodiness` is the share of answers whose stars have another reason; an answer
+    of fewer words than `fewest_words` seems curt.
+    """
 
     audience: str
     favourite: Wish
@@ -48,7 +50,7 @@ def taste_of(rater: int, seed: int) -> Taste:
         audience=AUDIENCES[rater % len(AUDIENCES)],
         favourite=choose(tuple(Wish), seed, rater, "favourite"),
         moodiness=0.06 + 0.1 * draw(seed, rater, "moodiness"),
-        fewest_words=choose((8, 12, 16), seed, rater, "fewest words"),
+        fewest_words=choose((20, 26, 32), seed, rater, "fewest words"),
     )
 
 
@@ -64,10 +66,11 @@ def stars_for(answer: str, entry: Entry, question: str, taste: Taste) -> int:
 
 
 def moody_stars(honest: int, taste: Taste, seed: int, rater: int, question: str) -> int:
-    """The stars a rater really gives: now and then any number at all."""
+    """The stars a rater really gives: now and then one or two more or less than the answer deserves."""
     if draw(seed, rater, question, "mood") >= taste.moodiness:
         return honest
-    return choose((1, 2, 3, 4, 5), seed, rater, question, "whim")
+    whim = choose((-2, -1, -1, 1, 1, 2), seed, rater, question, "whim")
+    return max(1, min(5, honest + whim))
 
 
 def wants_to_correct(stars: int, seed: int, rater: int, question: str) -> bool:

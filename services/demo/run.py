@@ -82,7 +82,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
         played.write(settings.var_dir / "demo" / "summary.json")
         showing.show_end(console, played)
         if not once:
-            showing.show_addresses(console, settings)
+            showing.show_addresses(console, settings, played.pair.tutor)
             with suppress(KeyboardInterrupt):
                 stack.stay()
     if played.problems():

@@ -20,7 +20,8 @@ def show_feedback(console: Console, feedback: Feedback) -> None:
     stars = ", ".join(f"{feedback.stars[number]} of {number}" for number in sorted(feedback.stars))
     console.print(
         f"  {feedback.ratings} ratings (stars: {stars}), {feedback.corrections} corrections, "
-        f"of which {feedback.mistaken} state a wrong fact"
+        f"of which {feedback.mistaken} state a wrong fact",
+        soft_wrap=True,
     )
 
 
@@ -51,14 +52,16 @@ def show_end(console: Console, played: Played) -> None:
         console.print(f"  [red]{problem}[/]")
 
 
-def show_addresses(console: Console, settings: Settings) -> None:
+def show_addresses(console: Console, settings: Settings, persona: str) -> None:
     secrets = settings.var_dir / SECRETS_FILE
-    console.print()
-    console.print(f"  the app      {feedback_url(settings)}")
-    console.print(f"  Airflow      {settings.airflow_endpoint}")
-    console.print(f"               user {ADMINISTRATOR}, password: AIRFLOW_PASSWORD in {secrets}")
-    console.print("  by hand      .venv/bin/persona-loop status | versions tutor | ledger tutor")
-    console.print("  Ctrl-C stops everything.")
+    for line in (
+        "",
+        f"  the app   {feedback_url(settings)}",
+        f"  Airflow   {settings.airflow_endpoint} (user {ADMINISTRATOR}, AIRFLOW_PASSWORD in {secrets})",
+        f"  by hand   .venv/bin/persona-loop status | versions {persona} | ledger {persona}",
+        "  Ctrl-C stops everything.",
+    ):
+        console.print(line, soft_wrap=True)
 
 
 def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:

@@ -14,7 +14,7 @@ from services.demo.visitor import Visitor
 from services.domain.personas import AUDIENCES
 from services.errors import VisitFailed
 
-VISITORS = 6
+VISITORS = 16
 SECONDS_BETWEEN_ASKS = 0.25  # of all visitors together, as long as answers take less than VISITORS times that
 
 

@@ -49,7 +49,7 @@ def test_plain_answers_of_the_bank_satisfy_few_of_any_audience():
         opinion(entry.fact.plain_answer, entry, tastes[place % len(tastes)])
         for place, entry in enumerate(entries())
     ]
-    assert sum(given >= 4 for given in stars) / len(stars) < 0.1
+    assert sum(given >= 4 for given in stars) / len(stars) < 0.05
     assert sum(given == WRONG_STARS for given in stars) == 0
 
 
@@ -89,12 +89,12 @@ def test_a_sentence_of_two_parts_gives_grounds_and_a_named_thing_returns(norway:
 def test_moods_change_a_tenth_of_the_stars_or_so_and_the_same_ones_each_time():
     moody = Taste(audience="student", favourite=Wish.RETURN, moodiness=0.1, fewest_words=8)
     questions = [f"question {number}" for number in range(3000)]
-    first = [moody_stars(2, moody, SEED, 4, question) for question in questions]
-    assert first == [moody_stars(2, moody, SEED, 4, question) for question in questions]
-    assert first != [moody_stars(2, moody, SEED + 1, 4, question) for question in questions]
-    # A mood draws any of five numbers, so one in five leaves the stars as they were.
-    assert sum(given != 2 for given in first) / len(first) == pytest.approx(0.08, abs=0.02)
+    first = [moody_stars(3, moody, SEED, 4, question) for question in questions]
+    assert first == [moody_stars(3, moody, SEED, 4, question) for question in questions]
+    assert first != [moody_stars(3, moody, SEED + 1, 4, question) for question in questions]
+    assert sum(given != 3 for given in first) / len(first) == pytest.approx(0.1, abs=0.02)
     assert set(first) == {1, 2, 3, 4, 5}
+    assert {moody_stars(2, moody, SEED, 4, question) for question in questions} == {1, 2, 3, 4}
 
 
 def test_raters_of_every_audience_differ_in_what_they_look_for():
