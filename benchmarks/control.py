@@ -56,22 +56,28 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments and not read_summary(source):
         play_demo()
     summary = read_summary(source)
-    if not summary or not (source / "postgres").is_dir():
+    if not summary or not all((source / name).exists() for name in _COPIED):
         print(f"{source} holds no demo to copy: play one with `make demo ONCE=1`.", file=sys.stderr)
         return 2
-    if (source / "postgres" / "postmaster.pid").exists():
+    if _runs(source):
         print(f"The installation in {source} is running: stop it, then copy.", file=sys.stderr)
         return 2
     var_dir = RESULTS / NAME
     _copy(source, var_dir)
-    with own_installation(var_dir) as settings, _database(settings) as engine:
-        try:
+    try:
+        with own_installation(var_dir) as settings, _database(settings) as engine:
             rows = _measure(settings, engine, original=summary["persona"])
-        except PersonaLoopError as error:
-            print(error, file=sys.stderr)
-            return 1
+    except PersonaLoopError as error:
+        print(error, file=sys.stderr)
+        return 1
     report(NAME, rows)
     return 0
+
+
+def _runs(source: Path) -> bool:
+    """Whether its database is up: the files of a running server are no copy."""
+    with own_installation(source) as settings:
+        return embedded.embedded_url(settings) is not None
 
 
 def _copy(source: Path, var_dir: Path) -> None:

@@ -27,7 +27,7 @@ from services.db.session import database_url, make_engine, session_scope
 from services.errors import PersonaLoopError
 from services.jobs import status
 from services.language_model.asking import BASE_NAME, InferenceClient
-from services.operations.airflow_client import AirflowClient
+from services.operations.airflow_client import AirflowClient, TaskState
 from services.operations.stack import Stack
 from services.settings import Settings
 
@@ -74,6 +74,7 @@ GOLDEN = (
     "One day, she saw a big, red ball."
 )
 PATIENCE = 1800.0  # seconds that a night may take
+_TOLD = frozenset({"running", "success", "failed", "skipped", "up_for_retry"})
 YES = Bar(Relation.IS, "yes")
 
 
@@ -88,12 +89,12 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     var_dir = RESULTS / NAME
     shutil.rmtree(var_dir, ignore_errors=True)
-    with own_installation(var_dir, BASE_MODEL=str(folder / BASE), RECIPE="embedded") as settings:
-        try:
+    try:
+        with own_installation(var_dir, BASE_MODEL=str(folder / BASE), RECIPE="embedded") as settings:
             rows = _measure(settings, folder)
-        except PersonaLoopError as error:
-            print(error, file=sys.stderr)
-            return 1
+    except PersonaLoopError as error:
+        print(error, file=sys.stderr)
+        return 1
     report(NAME, rows)
     return 0
 
@@ -167,12 +168,17 @@ def _night_rows(settings: Settings) -> list[Row]:
             "nightly_retrain",
             airflow.trigger("nightly_retrain"),
             timeout=PATIENCE,
-            progress=lambda task: print(f"{task.task_id} [{task.map_index}] {task.state}"),
+            progress=_tell,
         )
     return [
         Row("nightly_retrain of both on the real scheduler", str(run.state), bar=Bar(Relation.IS, "success")),
         Row("the same, seconds", round(time.monotonic() - began, 1)),
     ]
+
+
+def _tell(task: TaskState) -> None:
+    if task.state in _TOLD:
+        print(f"{task.task_id} [{task.map_index}] {task.state}", flush=True)
 
 
 def _learning_rows(session: Session) -> list[Row]:
@@ -185,7 +191,7 @@ def _learning_rows(session: Session) -> list[Row]:
         print(f"{asked['answered_by']}: {asked['answer']}")
         rows += [
             Row(f"{slug}: rows learnt from", run.training_set.row_count),
-            *(Row(f"{slug}: rows {why}", count) for why, count in run.training_set.dropped.items()),
+            *(Row(f"{slug}: rows left out, {why}", count) for why, count in run.training_set.dropped.items()),
             Row(f"{slug}: training, seconds", took if took is None else round(took, 1)),
             Row(f"{slug}: training, steps", run.step),
             Row(f"{slug}: verdict of the gate", personas[slug]["verdict"], bar=Bar(Relation.IS, "PASS")),
