@@ -31,8 +31,8 @@ from services.operations.stack import Stack, feedback_url
 from services.settings import Settings
 
 ACTOR = "demo"
-CURATOR_RATERS = 3
-CURATOR_QUESTIONS = 2
+CURATOR_RATERS = 4  # too few on purpose, corrections included
+CURATOR_QUESTIONS = 1
 RATINGS_BETWEEN_LINES = 50
 
 
@@ -126,7 +126,7 @@ def _play(stage: _Stage) -> Played:
 
 
 def _rate(stage: _Stage, pair: Pair) -> Feedback:
-    """Many rate the tutor, three people put two questions each to the curator."""
+    """Many rate the tutor, a few put one question each to the curator."""
     told: list[Said] = []
 
     def tell(said: Said) -> None:
