@@ -41,7 +41,6 @@ class RealPersona:
     slug: str
     name: str
     files: tuple[str, ...]
-    epochs: int  # chosen for about as many steps for each
 
 
 PERSONAS = (
@@ -49,18 +48,23 @@ PERSONAS = (
         "captain-codebeard",
         "Captain Codebeard",
         ("captain_codebeard.jsonl", "captain_codebeard_generated.jsonl"),
-        epochs=8,
     ),
     RealPersona(
         "professor-snugglesworth",
         "Professor Snugglesworth",
         ("professor_snugglesworth.jsonl", "professor_snugglesworth_generated.jsonl"),
-        epochs=20,
     ),
 )
 # The base reads 512 tokens of a letter or two: a long system prompt would leave no room for the answers.
 TEMPLATE = "Be in character."
-RECIPE = ("lora.r=8", "training.learning_rate=5e-3", "training.max_length=512")
+RECIPE = (
+    "lora.r=32",
+    "lora.alpha=64",
+    "training.epochs=10",
+    "training.batch_size=4",
+    "training.learning_rate=6e-3",
+    "training.max_length=512",
+)
 LEARNT, UNTOUCHED = 2.0, 3.4  # a held-out loss below, and one above
 POLICY = {
     "gate": {
@@ -154,7 +158,7 @@ def _import(settings: Settings, folder: Path, persona: RealPersona) -> None:
     policy = settings.var_dir / "policy.json"
     policy.write_text(json.dumps(POLICY), encoding="utf-8")
     options = ["--name", persona.name, "--template", TEMPLATE, "--policy", str(policy)]
-    for override in (*RECIPE, f"training.epochs={persona.epochs}"):
+    for override in RECIPE:
         options += ["--set", override]
     for name in persona.files:
         said = persona_loop("persona", "import", persona.slug, str(folder / name), *options)
