@@ -15,6 +15,7 @@ PersonaLoopError
 │   ├── PersonaExists
 │   ├── VersionNeverServed · VersionServesAlready · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
+│   ├── DecisionOutdated      a PASS against a champion that serves no more
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
@@ -198,6 +199,15 @@ class NotPassed(Refused):
         super().__init__(
             f"Decision {decision_id} is {verdict}, and only PASS may be promoted: "
             f"`persona-loop gate --show {decision_id}` says what was missing."
+        )
+
+
+class DecisionOutdated(Refused):
+    def __init__(self, decision_id: int, *, judged_against: int, serves: int) -> None:
+        self.decision_id, self.judged_against, self.serves = decision_id, judged_against, serves
+        super().__init__(
+            f"Decision {decision_id} compared with version {judged_against}, and version {serves} serves by "
+            "now: evaluate the candidate again and let the gate decide anew."
         )
 
 

@@ -20,6 +20,7 @@ from services.domain.feedback import RaterId
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import PromotionKind
 from services.domain.training import RunState
+from services.evaluation.reports import find_report
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.recording import new_rater, record_question, start_conversation
@@ -134,11 +135,13 @@ def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -
 
 
 def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) -> GateDecisionRow:
-    """A stored decision on a version against itself, with the verdict a test needs."""
-    report = add_report(session, version)
+    """A stored decision on a version against the one that serves, with the verdict a test needs."""
+    champion = session.get_one(AdapterVersionRow, who_serves(session, version.persona).version_id)
+    suite = freeze_suite(session, version.persona, [], at=AT)
+    known = find_report(session, version_id=champion.id, suite_digest=suite, settings_digest="settings")
     decision = GateDecisionRow(
-        candidate_report_id=report.id,
-        champion_report_id=report.id,
+        candidate_report_id=add_report(session, version).id,
+        champion_report_id=(known or add_report(session, champion)).id,
         policy={},
         policy_digest="policy",
         verdict=verdict,

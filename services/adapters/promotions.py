@@ -14,9 +14,17 @@ from sqlalchemy.orm import Session
 from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
-from services.domain.personas import PersonaSlug
+from services.domain.personas import PersonaSlug, parse_slug
 from services.domain.promotions import BASE_VERSION, Promotion, PromotionKind, newest_sound, rollback_target
-from services.errors import NotPassed, UnknownPersona, UnknownRecord, UnknownVersion
+from services.errors import (
+    DecisionOutdated,
+    InvalidSlug,
+    NotPassed,
+    UnknownPersona,
+    UnknownRecord,
+    UnknownVersion,
+    VersionUnsound,
+)
 
 CHANNEL = "promotions"
 
@@ -56,7 +64,8 @@ def history(session: Session, persona: PersonaRow) -> list[Promotion]:
 def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
-    Raises NotPassed for any verdict but PASS, UnknownRecord.
+    Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
+    VersionUnsound, UnknownRecord.
     """
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
@@ -64,7 +73,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     if decision.verdict != "PASS":
         raise NotPassed(decision_id, decision.verdict)
     version = decision.candidate_report.version
-    lock_persona(session, version.persona.slug)
+    persona = lock_persona(session, version.persona.slug)
     existing = session.scalar(
         select(PromotionRow).where(
             PromotionRow.decision_id == decision_id, PromotionRow.kind == PromotionKind.FULL
@@ -72,6 +81,11 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     )
     if existing is not None:
         return existing
+    judged_against, serves = decision.champion_report.version, who_serves(session, persona)
+    if serves.version_id != judged_against.id:
+        raise DecisionOutdated(decision_id, judged_against=judged_against.number, serves=serves.number)
+    if version.unsound_at is not None:
+        raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     return _append(
         session,
         version=version,
@@ -132,6 +146,11 @@ def withdraw(
 
 
 def find_persona(session: Session, slug: str) -> PersonaRow:
+    """The persona of that slug; UnknownPersona, also for a text that is no slug at all."""
+    try:
+        parse_slug(slug)
+    except InvalidSlug as error:
+        raise UnknownPersona(slug) from error
     row = session.scalar(select(PersonaRow).where(PersonaRow.slug == slug))
     if row is None:
         raise UnknownPersona(slug)

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from services.cli.output import Json, show, speaking
+from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
@@ -87,11 +88,12 @@ def _feedback() -> Iterator[tuple[Session, RaterId]]:
 
 
 def _rater(installation: Installation) -> RaterId:
-    """The rater of this installation's command line, made on first use."""
+    """The rater of this installation's command line, made on first use and where the database is another."""
     file = installation.settings.var_dir / "cli-rater"
-    if file.exists():
-        return RaterId(UUID(file.read_text(encoding="ascii").strip()))
+    known = RaterId(UUID(file.read_text(encoding="ascii").strip())) if file.exists() else None
     with session_scope(installation.engine) as session:
+        if known is not None and session.get(RaterRow, known) is not None:
+            return known
         rater = recording.new_rater(session, at=now())
     file.write_text(str(rater), encoding="ascii")
     return rater

@@ -30,7 +30,7 @@ class TrainingSetRow(Base):
     policy: Mapped[JsonObject]
     policy_digest: Mapped[str]
     digest: Mapped[str]
-    path: Mapped[str]  # relative to VAR_DIR
+    path: Mapped[str]  # below ADAPTER_STORE
     row_count: Mapped[int]
     counts: Mapped[JsonObject]  # rows by source
     dropped: Mapped[JsonObject]  # rows by drop reason

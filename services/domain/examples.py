@@ -34,7 +34,7 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExamplePolicy:
-    """How feedback becomes rows; `minimum_new` counts feedback since the newest earlier set."""
+    """How feedback becomes rows; `minimum_new` counts feedback since the newest set that was learnt."""
 
     min_stars: int = 4
     holdout_percent: int = 15

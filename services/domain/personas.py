@@ -76,10 +76,12 @@ def parse_slug(text: str) -> PersonaSlug:
 def check_template(template: str) -> str:
     """The template unchanged, or InvalidTemplate when it names anything but domain and audience."""
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        fields = [field for field in string.Formatter().parse(template) if field[1] is not None]
     except ValueError as error:
         raise InvalidTemplate(str(error)) from error
-    unknown = sorted(names - _TEMPLATE_FIELDS)
-    if unknown:
-        raise InvalidTemplate(f"it names {{{unknown[0]}}}")
+    for _, name, layout, conversion in fields:
+        if name not in _TEMPLATE_FIELDS:
+            raise InvalidTemplate(f"it names {{{name}}}")
+        if layout or conversion:
+            raise InvalidTemplate(f"it lays out {{{name}}}")
     return template

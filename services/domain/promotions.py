@@ -59,11 +59,11 @@ def rollback_target(
 
 
 def newest_sound(history: Sequence[Promotion], *, unsound: Collection[int]) -> int:
-    """The version to fall back to when the champion's files fail: the newest sound one that once served."""
-    for promotion in reversed(history):
-        if promotion.version not in unsound:
-            return promotion.version
-    return BASE_VERSION
+    """The version to fall back to when the champion's files fail: the newest sound one on the way to it.
+
+    A version that people rolled back is not on that way: damage elsewhere must not bring it back.
+    """
+    return next(version for version in reversed(_line_of(history)) if version not in unsound)
 
 
 def _line_of(history: Sequence[Promotion]) -> list[int]:

@@ -11,6 +11,7 @@ from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.examples import CountTokens
 from services.domain.training import ModelRecipe, Recipe
+from services.errors import InvalidInput
 from services.jobs.installation import now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
@@ -30,14 +31,18 @@ class Assembled(TypedDict, total=False):
 
 
 def assemble(persona: str, cutoff_iso: str) -> Assembled:
-    """The set of (persona, cutoff, policy); the same call again gives the same id."""
+    """The set of (persona, cutoff, policy); the same call again gives the same id.
+
+    InvalidInput for a cutoff that is no ISO 8601 instant with its time zone.
+    """
+    cutoff = _read_cutoff(cutoff_iso)
     with open_installation() as installation, session_scope(installation.engine) as session:
         row = find_persona(session, persona)
         recipe = recipe_of(installation.settings, row, [])
         outcome = assembly.assemble(
             session,
             row,
-            cutoff=datetime.fromisoformat(cutoff_iso),
+            cutoff=cutoff,
             store_url=installation.settings.store_url,
             max_tokens=recipe.training.max_length,
             count_tokens=token_counter(recipe),
@@ -55,6 +60,18 @@ def assemble(persona: str, cutoff_iso: str) -> Assembled:
             outcome.dropped,
         )
         return {"training_set_id": outcome.id}
+
+
+def _read_cutoff(text: str) -> datetime:
+    try:
+        cutoff = datetime.fromisoformat(text)
+    except ValueError:
+        cutoff = None
+    if cutoff is None or cutoff.tzinfo is None:
+        raise InvalidInput(
+            f"The cutoff {text[:60]!r} is no instant: write it with its time zone, as 2026-11-20T02:00:00Z."
+        )
+    return cutoff
 
 
 def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> Recipe:

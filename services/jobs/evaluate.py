@@ -88,7 +88,10 @@ def _report(
     name: str,
 ) -> int:
     """The stored report of an arm, asked now unless it is there already."""
-    conditions = settings_digest(persona, base_model=installation.settings.base_model)
+    settings = installation.settings
+    conditions = settings_digest(
+        persona, base_model=settings.base_model, base_revision=settings.base_revision
+    )
     with session_scope(installation.engine) as session:
         found = find_report(session, version_id=version_id, suite_digest=suite, settings_digest=conditions)
         if found is not None:

@@ -73,6 +73,6 @@ def _import(slug: str, file: Path, importer: Importer) -> Imported:
 
 def _lines(file: Path) -> Iterable[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8").split("\n")  # JSON may hold other separators
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The file {file} cannot be read as UTF-8 text: {error}.") from error

@@ -14,11 +14,10 @@ from peft import PeftConfig, PeftModel, PeftType, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
+from services.adapters.digests import WEIGHTS_FILE
 from services.adapters.store import AdapterName, AdapterStore
 from services.errors import AdapterCorrupt
 from services.language_model.asking import BASE_NAME
-
-WEIGHTS_FILE = "adapter_model.safetensors"
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import fsspec
 
@@ -17,13 +18,16 @@ FOLDER = "_training_sets"  # no persona's slug starts with an underscore
 
 
 def freeze(store_url: str, rows: Iterable[Demonstration]) -> tuple[str, str]:
-    """Write rows as JSONL; returns (digest, path below the store). The same rows give the same bytes."""
+    """Write rows as JSONL; returns (digest, path below the store). The same rows give the same bytes.
+
+    A file of that name with other bytes, the remains of a crash, is written anew.
+    """
     content = "".join(_line(row) for row in rows).encode()
     digest = hashlib.sha256(content).hexdigest()
     path = f"{FOLDER}/{digest}.jsonl"
     filesystem, root = fsspec.core.url_to_fs(store_url)
     target = f"{root.rstrip('/')}/{path}"
-    if not filesystem.exists(target):
+    if _read(filesystem, target) != content:
         filesystem.makedirs(f"{root.rstrip('/')}/{FOLDER}", exist_ok=True)
         with filesystem.transaction, filesystem.open(target, "wb") as file:
             file.write(content)
@@ -34,16 +38,20 @@ def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
     """A local copy of a frozen set; raises TrainingSetCorrupt when it is gone or its bytes changed."""
     filesystem, root = fsspec.core.url_to_fs(store_url)
     source = f"{root.rstrip('/')}/{path}"
-    try:
-        content = filesystem.cat_file(source)
-    except FileNotFoundError as error:
-        raise TrainingSetCorrupt(source) from error
-    if hashlib.sha256(content).hexdigest() != digest:
+    content = _read(filesystem, source)
+    if content is None or hashlib.sha256(content).hexdigest() != digest:
         raise TrainingSetCorrupt(source)
     into.mkdir(parents=True, exist_ok=True)
     local = into / f"{digest}.jsonl"
     local.write_bytes(content)
     return local
+
+
+def _read(filesystem: fsspec.AbstractFileSystem, path: str) -> bytes | None:
+    try:
+        return cast("bytes", filesystem.cat_file(path))
+    except FileNotFoundError:
+        return None
 
 
 def _line(row: Demonstration) -> str:

@@ -14,7 +14,9 @@ def test_a_slug_of_letters_digits_and_hyphens_is_taken():
     assert parse_slug("sea-dog-2") == "sea-dog-2"
 
 
-@pytest.mark.parametrize("template", ["You know {secret}.", "{0}", "{", "{domain.__class__}", "{}"])
+@pytest.mark.parametrize(
+    "template", ["You know {secret}.", "{0}", "{", "{domain.__class__}", "{}", "{domain!r}", "{domain:>99}"]
+)
 def test_a_template_with_other_braces_is_refused(template: str):
     with pytest.raises(InvalidTemplate):
         check_template(template)

@@ -70,3 +70,7 @@ def test_the_base_cannot_be_rolled_back():
 def test_the_newest_sound_version_replaces_a_damaged_one():
     assert newest_sound(history(1, 2, 3), unsound={3}) == 2
     assert newest_sound(history(1), unsound={1}) == 0
+
+
+def test_a_version_that_was_rolled_back_does_not_come_back_by_itself():
+    assert newest_sound(history(1, 2, 1), unsound={1}) == 0

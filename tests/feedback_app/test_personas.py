@@ -115,7 +115,7 @@ def test_a_form_over_the_size_limit_is_refused_with_a_sentence(visitor: Visitor)
     assert "larger than 1,000,000 bytes" in asked.text
 
 
-@pytest.mark.parametrize("slug", ["nobody", "x", "PIRATE", "..%2Fx", "a" * 500])
+@pytest.mark.parametrize("slug", ["nobody", "x", "PIRATE", "..%2Fx", "a" * 500, "a%00b"])
 def test_an_unknown_persona_is_not_found(visitor: Visitor, slug: str):
     assert visitor.get(f"/p/{slug}").status_code == 404
 

@@ -18,7 +18,7 @@ from services.adapters.promotions import (
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from services.errors import NotPassed, UnknownPersona, UnknownVersion
+from services.errors import DecisionOutdated, NotPassed, UnknownPersona, UnknownVersion, VersionUnsound
 from tests.builders import AT, add_answer, add_decision, add_persona, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")
@@ -52,6 +52,25 @@ def test_a_candidate_that_did_not_pass_never_serves(session: Session, verdict: s
     with pytest.raises(NotPassed):
         promote(session, decision_id=decision.id, actor="me", at=AT)
     assert who_serves(session, persona).number == 0
+
+
+def test_a_candidate_judged_against_a_former_champion_never_serves(session: Session):
+    persona = add_persona(session)
+    decision = add_decision(session, add_version(session, persona, number=1), verdict="PASS")
+    add_serving_version(session, persona, number=2, digest="2" * 64)
+    session.flush()
+    with pytest.raises(DecisionOutdated, match="version 0, and version 2 serves"):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert who_serves(session, persona).number == 2
+
+
+def test_an_unsound_candidate_never_serves(session: Session):
+    persona = add_persona(session)
+    candidate = add_version(session, persona, number=1)
+    decision = add_decision(session, candidate, verdict="PASS")
+    withdraw(session, version_id=candidate.id, problem="a flipped byte", actor="server", at=AT)
+    with pytest.raises(VersionUnsound, match="a flipped byte"):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
 
 
 def test_rolling_back_and_reinstating_are_rows_of_their_kinds(session: Session):

@@ -71,6 +71,8 @@ def pirate(command_engine: Engine) -> str:
         (["rate", "not-an-id", "4"], 1, "no such answer"),
         (["correct", "00000000-0000-0000-0000-000000000007", " "], 2, "better answer is empty"),
         (["assemble", "pirate"], 3, "are needed"),
+        (["assemble", "pirate", "--cutoff", "tomorrow"], 2, "no instant"),
+        (["assemble", "pirate", "--cutoff", "2026-11-20T02:00:00"], 2, "time zone"),
         (["evaluate", "404"], 1, "no adapter version 404"),
         (["gate", "404", "405"], 1, "no evaluation report 404"),
         (["gate"], 2, "report ids"),

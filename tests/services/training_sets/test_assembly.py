@@ -159,3 +159,16 @@ def test_a_changed_file_is_noticed(session: Session, persona: PersonaRow, store_
     file.write_text(file.read_text().replace("About", "Above", 1))
     with pytest.raises(TrainingSetCorrupt):
         thaw(store_url, training_set.path, digest=training_set.digest, into=tmp_path)
+
+
+def test_half_a_file_left_by_a_crash_is_written_anew(
+    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
+):
+    for number in range(20):
+        rated(session, persona, f"question {number}?")
+    first = assembled(session, persona, store_url)
+    assert isinstance(first, TrainingSetRow)
+    (tmp_path / "adapters" / first.path).write_bytes(b"")
+    again = assembled(session, persona, store_url, minutes=61)
+    assert isinstance(again, TrainingSetRow)
+    assert len(lines(again, store_url, tmp_path)) == again.row_count
