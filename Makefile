@@ -33,8 +33,8 @@ bench: $(INSTALLED) ## Run benchmarks/NAME.py (NAME=x), or all of them
 browser: $(INSTALLED) # A Chromium for the browser tests: the one that is there, else Playwright's, else Debian's
 	@bash tests/e2e/install_browser.sh $(BIN)
 
-clean: ## Remove what the service and the tests made (not the virtual environment)
-	rm -rf var build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean: ## Remove the caches of checks and tests (the service's data in var/ stays)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

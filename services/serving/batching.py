@@ -69,7 +69,8 @@ class Batcher(Generic[Group, Work, Result]):
             self._waiting.clear()
             self._changed.notify()
         for future in left:
-            future.set_exception(InferenceUnavailable("this address"))
+            if future.set_running_or_notify_cancel():
+                future.set_exception(InferenceUnavailable("this address"))
         self._thread.join()
 
     def _length(self) -> int:

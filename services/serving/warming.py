@@ -46,11 +46,13 @@ def _listen(engine: Engine, load: Callable[[str], None]) -> None:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-        while True:
-            if select.select([connection], [], [], _CHECK_EVERY)[0]:
-                connection.poll()
-            while connection.notifies:
-                _warm(json.loads(connection.notifies.pop(0).payload)["name"], load)
+            while True:
+                if select.select([connection], [], [], _CHECK_EVERY)[0]:
+                    connection.poll()
+                else:
+                    cursor.execute("SELECT 1")  # a quiet connection answers, a dead one raises
+                while connection.notifies:
+                    _warm(json.loads(connection.notifies.pop(0).payload)["name"], load)
     finally:
         connection.close()
 
