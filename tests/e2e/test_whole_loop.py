@@ -84,7 +84,8 @@ def played(own_settings: Settings) -> Iterator[PlayedNight]:
         raters = plan_raters(1, raters=RATERS, own=QUESTIONS_EACH, shared=0)
         let_them_rate(feedback_url(own_settings), pair.tutor, raters, seed=1, told=ignore)
         night = run_night(own_settings, engine, Console(quiet=True), evaluated=ignore)
-        judgement = read_judgement(engine, pair.tutor, seed=1)
+        with session_scope(engine) as session:
+            judgement = read_judgement(session, pair.tutor, seed=1)
         assert judgement is not None, night
         yield PlayedNight(own_settings, engine, pair, night, judgement)
         engine.dispose()
@@ -130,6 +131,9 @@ def test_a_person_in_a_browser_is_answered_by_the_new_version_and_rates_it(playe
     page.get_by_role("button", name="Ask").click()
     page.wait_for_url("**/answers/*")
     expect(page.get_by_text(f"v{played.judgement.version}").first).to_be_visible()
+    page.get_by_role("radio", name="4 stars").check(force=True)
+    page.get_by_role("button", name="Save my rating").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you, your 4 stars are saved.")
     with session_scope(played.engine) as session:
         newest = session.scalars(select(AnswerRow).order_by(AnswerRow.created_at.desc())).first()
         assert newest is not None
