@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Label, Select, and_, case, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from services.db.feedback_tables import (
     AnswerRow,
     ConversationRow,
     CorrectionRow,
+    EvaluationItemRow,
     PersonaRow,
     PromptSplitRow,
     QuestionRow,
@@ -68,7 +69,7 @@ def _newest_of_each_rater(
 ) -> Rows:
     return (
         _of_persona(
-            select(journal, AnswerRow.text.label("answer"), QuestionRow, PromptSplitRow.split),
+            select(journal, AnswerRow.text.label("answer"), QuestionRow, _split(persona, QuestionRow)),
             journal,
             persona,
         )
@@ -85,6 +86,14 @@ def _newest_of_each_rater(
     )
 
 
+def _split(persona: PersonaRow, asked: type[QuestionRow | SeedExampleRow]) -> Label[str]:
+    """The split drawn for the prompt, but held out in any case where an evaluation item asks the same."""
+    judged = exists().where(
+        EvaluationItemRow.persona_id == persona.id, EvaluationItemRow.split_key == asked.split_key
+    )
+    return case((judged, literal(Split.HOLDOUT.value)), else_=PromptSplitRow.split).label("split")
+
+
 def _corrections(persona: PersonaRow, cutoff: datetime) -> Rows:
     return _newest_of_each_rater(CorrectionRow, persona, cutoff)
 
@@ -95,7 +104,7 @@ def _ratings(persona: PersonaRow, cutoff: datetime) -> Rows:
 
 def _seeds(persona: PersonaRow, cutoff: datetime) -> Rows:
     return (
-        select(SeedExampleRow, PromptSplitRow.split)
+        select(SeedExampleRow, _split(persona, SeedExampleRow))
         .join(
             PromptSplitRow,
             and_(

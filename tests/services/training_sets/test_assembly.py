@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,7 @@ from services.errors import TrainingSetCorrupt
 from services.feedback.recording import correct, rate
 from services.training_sets.assembly import Skipped, assemble
 from services.training_sets.freezing import thaw
+from services.training_sets.importing import import_items
 from tests.builders import AT, add_answer, add_persona, add_run, asker_of
 
 POLICY = ExamplePolicy(minimum_rows=2, minimum_new=1)
@@ -83,6 +85,23 @@ def test_no_held_out_prompt_is_ever_in_a_set(
     assert held_out > 0
     assert training_set.row_count + held_out == 60
     assert len(lines(training_set, store_url, tmp_path)) == training_set.row_count
+
+
+def test_a_question_that_is_asked_to_judge_is_never_in_a_set(
+    session: Session, persona: PersonaRow, store_url: str
+):
+    for number in range(20):
+        rated(session, persona, f"question {number}?")
+    before = assembled(session, persona, store_url)
+    items = [
+        json.dumps({"question": f"question {number}?", "reference": "It is.", "answer_key": "is"})
+        for number in range(20)
+        if number != 7
+    ]
+    import_items(session, persona, items, at=AT)
+    after = assembled(session, persona, store_url, minutes=61)
+    assert isinstance(before, TrainingSetRow)
+    assert after == Skipped("pirate: 1 usable rows, and 2 are needed")
 
 
 def test_what_was_said_after_the_cutoff_does_not_count(
