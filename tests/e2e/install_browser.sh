@@ -5,10 +5,12 @@ bin=$1
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
 	if [ -n "$name" ] && command -v "$name" >/dev/null; then exit 0; fi
 done
-own=$("$bin/python" -c 'from playwright.sync_api import sync_playwright as p
-with p() as play: print(play.chromium.executable_path)' 2>/dev/null || true)
-if [ -x "$own" ]; then exit 0; fi
-if "$bin/playwright" install chromium >/dev/null 2>&1; then exit 0; fi
+own() { "$bin/python" -c 'from playwright.sync_api import sync_playwright as p
+with p() as play: print(play.chromium.executable_path)' 2>/dev/null; }
+# Playwright's download may be there while the system libraries it needs are not: only running it tells.
+runs() { "$(own)" --headless --version >/dev/null 2>&1; }
+if runs; then exit 0; fi
+if "$bin/playwright" install chromium >/dev/null 2>&1 && runs; then exit 0; fi
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null && exit 0
 fi
