@@ -59,24 +59,24 @@ def ask(
 
 @commands.command()
 @speaking
-def rate(answer_id: str, stars: int) -> None:
+def rate(answer_id: str, stars: int, as_json: Json = False) -> None:
     """Give an answer 1 to 5 stars; the newest rating counts."""
     with _feedback() as (session, rater):
         recording.rate(
             session, answer_id=_parse(answer_id), rater=rater, stars=stars, submission=uuid4(), at=now()
         )
-    typer.echo(f"{stars} stars saved")
+    show({"answer_id": answer_id, "stars": stars}, as_json=as_json)
 
 
 @commands.command()
 @speaking
-def correct(answer_id: str, text: str) -> None:
+def correct(answer_id: str, text: str, as_json: Json = False) -> None:
     """Write a better answer; the newest counts."""
     with _feedback() as (session, rater):
         recording.correct(
             session, answer_id=_parse(answer_id), rater=rater, text=text, submission=uuid4(), at=now()
         )
-    typer.echo("better answer saved")
+    show({"answer_id": answer_id, "better_answer": text}, as_json=as_json)
 
 
 @contextmanager

@@ -46,15 +46,16 @@ def create(
     marker: Marker = None,
     override: Set = None,
     policy: PolicyFile = None,
+    as_json: Json = False,
 ) -> None:
     """Create a persona; its plain base serves from the first moment."""
     plan = _plan(slug, name, template, marker=marker, override=override, policy=policy)
-    typer.echo(jobs.create_planned(plan))
+    show({"persona": jobs.create_planned(plan)}, as_json=as_json)
 
 
 @commands.command("import")
 @speaking
-def import_persona(
+def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     slug: Slug,
     file: Annotated[Path, typer.Argument(help="JSONL of examples.")],
     name: Name = "",
@@ -62,18 +63,21 @@ def import_persona(
     marker: Marker = None,
     override: Set = None,
     policy: PolicyFile = None,
+    as_json: Json = False,
 ) -> None:
     """Give a persona examples from a file, creating the persona first if it does not exist."""
     if slug not in {record["persona"] for record in status.personas()}:
         jobs.create_planned(_plan(slug, name, template, marker=marker, override=override, policy=policy))
-    _report(jobs.add_examples(slug, file))
+    _report(jobs.add_examples(slug, file), as_json=as_json)
 
 
 @commands.command("items")
 @speaking
-def add_items(slug: Slug, file: Annotated[Path, typer.Argument(help="JSONL of items.")]) -> None:
+def add_items(
+    slug: Slug, file: Annotated[Path, typer.Argument(help="JSONL of items.")], as_json: Json = False
+) -> None:
     """Give a persona questions with known answers, asked only to judge."""
-    _report(jobs.add_items(slug, file))
+    _report(jobs.add_items(slug, file), as_json=as_json)
 
 
 def _plan(
@@ -117,11 +121,14 @@ def _read_policy(file: Path | None) -> dict[str, Any]:
     return stored
 
 
-def _report(imported: Imported) -> None:
+def _report(imported: Imported, *, as_json: bool) -> None:
     for error in imported.rejected:
         typer.echo(str(error), err=True)
-    typer.echo(
-        f"{imported.added} added, {imported.already_there} there already, {len(imported.rejected)} rejected"
-    )
+    rejected = [{"line": error.line, "reason": error.reason} for error in imported.rejected]
+    counts = {"added": imported.added, "there_already": imported.already_there}
+    if as_json:
+        show(counts | {"rejected": rejected}, as_json=True)
+    else:
+        show(counts | {"rejected": len(rejected)}, as_json=False)
     if imported.rejected:
         raise typer.Exit(EXIT_ERROR)

@@ -13,7 +13,7 @@ from services.cli.main import app
 from services.db import migrate
 from services.db.session import make_engine, session_scope
 from services.settings import Settings
-from tests.builders import add_answer, add_serving_version
+from tests.builders import add_answer, add_serving_version, asker_of
 
 SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
 
@@ -124,9 +124,24 @@ def test_a_file_is_imported_once_and_its_bad_lines_are_named(run, tmp_path: Path
     file = tmp_path / "examples.jsonl"
     file.write_text(SEED + "{not json}\n")
     first = run("persona", "import", "parrot", str(file))
-    assert (first.exit_code, "1 added" in first.output, "Line 2" in first.output) == (1, True, True)
-    again = run("persona", "import", "parrot", str(file))
-    assert "0 added, 1 there already, 1 rejected" in again.output
+    assert (first.exit_code, "added" in first.output, "Line 2" in first.output) == (1, True, True)
+    again = CliRunner().invoke(app, ["persona", "import", "parrot", str(file), "--json"])
+    assert json.loads(again.stdout) == {
+        "added": 0,
+        "there_already": 1,
+        "rejected": [{"line": 2, "reason": "not JSON: Expecting property name enclosed in double quotes"}],
+    }
+
+
+def test_ratings_and_corrections_answer_machines_too(run, command_engine: Engine, settings: Settings):
+    with session_scope(command_engine) as session:
+        answer = add_answer(session, find_persona(session, "pirate"))
+        (settings.var_dir / "cli-rater").write_text(str(asker_of(answer)))
+        answer_id = str(answer.id)
+    rated = json.loads(run("rate", answer_id, "4", "--json").output)
+    assert rated == {"answer_id": answer_id, "stars": 4}
+    corrected = json.loads(run("correct", answer_id, "Arr, it scatters!", "--json").output)
+    assert corrected["better_answer"] == "Arr, it scatters!"
 
 
 def test_a_database_that_is_down_is_one_sentence(run, monkeypatch: pytest.MonkeyPatch):
