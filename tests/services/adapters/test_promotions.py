@@ -1,6 +1,7 @@
 """The ledger on a real database: promote, roll back, reinstate, withdraw."""
 
 import json
+from select import select as select_ready
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -132,6 +133,7 @@ def test_a_move_is_announced_when_it_commits(clean: Engine):
                 actor="me",
                 at=AT,
             )
+        select_ready([listener.driver_connection], [], [], 10)  # delivered soon after the commit, not with it
         listener.driver_connection.poll()
         payloads = [json.loads(notice.payload) for notice in listener.driver_connection.notifies]
     finally:
