@@ -28,6 +28,7 @@ PersonaLoopError
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time
 │   ├── VisitFailed           the web app did not serve a simulated person
 │   ├── PortTaken · AdapterStoreUnavailable
+│   ├── AnotherBaseServed     an adapter of one base, a server that holds another
 │   └── SettingsMissing
 ├── ArtifactError
 │   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
@@ -183,7 +184,8 @@ class VersionUnsound(Refused):
     def __init__(self, slug: str, version: int, reason: str) -> None:
         self.slug, self.version, self.reason = slug, version, reason
         super().__init__(
-            f"Version {version} of {slug!r} is marked unsound ({reason}): choose another version."
+            f"Version {version} of {slug!r} is marked unsound ({reason}): choose another version, or "
+            "restore its files and roll back to it by its number."
         )
 
 
@@ -307,6 +309,17 @@ class AdapterStoreUnavailable(Unavailable):
     def __init__(self, url: str, reason: str) -> None:
         self.url, self.reason = url, reason
         super().__init__(f"The adapter store at {url} cannot be opened ({reason}): check ADAPTER_STORE.")
+
+
+class AnotherBaseServed(Unavailable):
+    """Nothing is wrong with the adapter: the server was started with another base than it was trained on."""
+
+    def __init__(self, name: str, *, trained_on: str, served: str) -> None:
+        self.name, self.trained_on, self.served = name, trained_on, served
+        super().__init__(
+            f"Adapter {name} was trained on {trained_on} and the inference server holds {served}: "
+            "set BASE_MODEL back, or roll the persona back to version 0 and train it anew."
+        )
 
 
 class RunTooSlow(Unavailable):

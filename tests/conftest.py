@@ -1,12 +1,18 @@
-"""Fixtures every test may use: a real PostgreSQL with the migrated schema, sessions that leave no trace."""
+"""Fixtures every test may use: a real PostgreSQL with the migrated schema, sessions that leave no trace;
+finished adapter folders.
+"""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -81,3 +87,17 @@ def cut_away(engine: Engine) -> Iterator[Engine]:
 def clean(engine: Engine) -> Iterator[Engine]:
     with cut_away(engine):
         yield engine
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a PEFT folder; equal `weight` gives equal weights, other entries go into the configuration."""
+
+    def make(weight: float = 1.0, **config: object) -> Path:
+        folder = tmp_path / "trained" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        save_file({"lora_A": np.full((2, 3), weight, np.float32)}, folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, **config}))
+        return folder
+
+    return make

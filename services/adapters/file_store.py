@@ -41,6 +41,8 @@ from services.errors import (
     AdapterStoreUnavailable,
 )
 
+STORE_FILE = "store.json"
+
 _VERSION_FOLDER = re.compile(r"v(\d{4,})")
 
 
@@ -52,7 +54,16 @@ class FileAdapterStore:
             self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise AdapterStoreUnavailable(url, str(error)) from error
+        self._url = url
         self._root = PurePosixPath(root)
+
+    def begin(self) -> None:
+        """See AdapterStore."""
+        try:
+            self._files.makedirs(str(self._root), exist_ok=True)
+            self._files.pipe_file(str(self._root / STORE_FILE), b'{"layout": 1}\n')
+        except OSError as error:
+            raise AdapterStoreUnavailable(self._url, str(error)) from error
 
     def publish(
         self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
@@ -63,6 +74,7 @@ class FileAdapterStore:
             raise AdapterRefused(str(folder), "versions are numbered from 1")
         contents = _read_finished(folder)
         digests = {name: sha256_of(content) for name, content in contents.items()}
+        self._check_that_it_is_there()
         offered = make_manifest(digests, persona=persona, number=number, provenance=provenance)
         contents[MANIFEST_FILE] = write_manifest(offered)
         if self._manifest(persona, number) is None:
@@ -84,6 +96,7 @@ class FileAdapterStore:
                 continue
             if found is not None and found.name == name:
                 return found
+        self._check_that_it_is_there()
         if damaged is not None:
             raise AdapterCorrupt(name, f"{damaged.name}: {damaged.reason}")
         raise AdapterMissing(name)
@@ -103,6 +116,7 @@ class FileAdapterStore:
         for file, digest in manifest.files.items():
             content = self._read(folder / file)
             if content is None:
+                self._check_that_it_is_there()
                 raise AdapterCorrupt(manifest.name, f"{file} is missing")
             if sha256_of(content) != digest:
                 raise AdapterCorrupt(manifest.name, f"{file} does not match its digest")
@@ -127,12 +141,18 @@ class FileAdapterStore:
         raw = self._read(self._folder(persona, number) / MANIFEST_FILE)
         return None if raw is None else read_manifest(raw, persona=persona, number=number)
 
+    def _check_that_it_is_there(self) -> None:
+        if self._read(self._root / STORE_FILE) is None:
+            raise AdapterStoreUnavailable(self._url, f"it has no {STORE_FILE}, so it may not be mounted")
+
     def _numbers(self, persona: PersonaSlug) -> list[int]:
         """The numbers of a persona's folders, newest first, whole or not."""
         try:
             entries = cast("list[str]", self._files.ls(str(self._root / persona), detail=False))
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise AdapterStoreUnavailable(self._url, str(error)) from error
         names = (_VERSION_FOLDER.fullmatch(PurePosixPath(entry).name) for entry in entries)
         return sorted((int(name[1]) for name in names if name), reverse=True)
 
@@ -141,6 +161,8 @@ class FileAdapterStore:
             return cast("bytes", self._files.cat_file(str(path)))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise AdapterStoreUnavailable(self._url, str(error)) from error
 
     def _folder(self, persona: PersonaSlug, number: int) -> PurePosixPath:
         return self._root / persona / f"v{number:04d}"

@@ -145,6 +145,12 @@ def withdraw(
     )
 
 
+def clear_unsound(session: Session, *, version_id: int) -> None:
+    """Take the mark off a version whose files were checked anew; the ledger still tells of its withdrawal."""
+    version = session.get_one(AdapterVersionRow, version_id)
+    version.unsound_at = version.unsound_reason = None
+
+
 def find_persona(session: Session, slug: str) -> PersonaRow:
     """The persona of that slug; UnknownPersona, also for a text that is no slug at all."""
     try:

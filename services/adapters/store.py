@@ -1,7 +1,8 @@
 """Where adapters live for ever: immutable, numbered, checksummed PEFT folders behind fsspec.
 
-Layout: {root}/{persona}/v0007/{adapter_config.json, adapter_model.safetensors, manifest.json}. The manifest
-is written last, so its presence means the folder is whole. Nothing here knows the database.
+Layout: {root}/store.json, which says that a store is here, and
+{root}/{persona}/v0007/{adapter_config.json, adapter_model.safetensors, manifest.json}. The manifest is
+written last, so its presence means the folder is whole. Nothing here knows the database.
 """
 
 from collections.abc import Mapping
@@ -33,6 +34,15 @@ class Manifest:
 
 
 class AdapterStore(Protocol):
+    """All raise AdapterStoreUnavailable where no store was ever begun: a disk that is not mounted, say.
+
+    An absent store must not look like an empty one, or its versions would be taken for lost.
+    """
+
+    def begin(self) -> None:
+        """Make this place an adapter store; done once, before the very first version is published."""
+        ...
+
     def publish(
         self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
     ) -> Manifest:

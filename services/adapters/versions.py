@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import lock_persona
@@ -13,7 +13,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION
-from services.errors import AdapterExists
+from services.errors import AdapterCorrupt, AdapterExists
 from services.language_model.asking import BASE_NAME
 
 
@@ -54,6 +54,8 @@ def register(
     existing = version_of_run(session, run_id)
     if existing is not None:
         return existing
+    if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
+        store.begin()  # with any version published, a store that is not there must stay an error
     newest = session.scalar(
         select(func.max(AdapterVersionRow.number)).where(AdapterVersionRow.persona_id == row.id)
     )
@@ -83,5 +85,5 @@ def _publish(
     while True:
         try:
             return store.publish(folder, persona=persona, number=number, provenance=provenance)
-        except AdapterExists:
+        except (AdapterExists, AdapterCorrupt):  # a folder no row names: the remains of a crash
             number += 1

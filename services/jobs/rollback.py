@@ -1,19 +1,36 @@
 """Rolling back, and reinstating: any version that once served serves again from the commit of one row on."""
 
 import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from services.adapters import promotions
+from services.adapters.store import AdapterName
 from services.db.session import session_scope
 from services.domain.personas import parse_slug
-from services.jobs.installation import now, open_installation
+from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved
 
 logger = logging.getLogger(__name__)
 
 
 def rollback(persona: str, version: int | None, reason: str, actor: str) -> Moved:
-    """To a version, or to the one that served before; see promotions.rollback for what it refuses."""
-    with open_installation() as installation, session_scope(installation.engine) as session:
+    """To a version, or to the one that served before; see promotions.rollback for what it refuses.
+
+    A version that is named and marked unsound is looked at again first: its files may have been restored.
+    AdapterCorrupt or AdapterMissing when they were not.
+    """
+    with open_installation() as installation:
+        return rollback_with(installation, persona, version, reason, actor)
+
+
+def rollback_with(
+    installation: Installation, persona: str, version: int | None, reason: str, actor: str
+) -> Moved:
+    """As `rollback`, in a given installation."""
+    if version is not None:
+        _clear_if_restored(installation, persona, version)
+    with session_scope(installation.engine) as session:
         row = promotions.rollback(
             session,
             persona=parse_slug(persona),
@@ -24,3 +41,17 @@ def rollback(persona: str, version: int | None, reason: str, actor: str) -> Move
         )
         logger.info("%s: version %d serves again", persona, row.version.number)
         return {"promotion_id": row.id, "version": row.version.number, "kind": row.kind}
+
+
+def _clear_if_restored(installation: Installation, persona: str, number: int) -> None:
+    with session_scope(installation.engine) as session:
+        row = promotions.find_persona(session, persona)
+        version = promotions.version_by_number(session, row, number)
+        version_id, name, unsound = version.id, AdapterName(version.name), version.unsound_at is not None
+    if not unsound:
+        return
+    with TemporaryDirectory() as nowhere_cached:
+        installation.store.fetch(name, into=Path(nowhere_cached))
+    with session_scope(installation.engine) as session:
+        promotions.clear_unsound(session, version_id=version_id)
+    logger.info("%s: the files of version %d hold again", persona, number)

@@ -24,6 +24,8 @@ from services.domain.personas import GenerationSettings
 from services.errors import (
     AdapterCorrupt,
     AdapterMissing,
+    AdapterStoreUnavailable,
+    AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
     InvalidInput,
@@ -59,7 +61,8 @@ class Generator(Protocol):
     def generate(self, request: GenerationRequest) -> Generated:
         """One answer.
 
-        Raises InferenceBusy, InferenceUnavailable, AdapterMissing, AdapterCorrupt, TextTooLong.
+        Raises InferenceBusy, InferenceUnavailable, AdapterMissing, AdapterCorrupt, AdapterStoreUnavailable,
+        AnotherBaseServed, TextTooLong.
         """
         ...
 
@@ -142,6 +145,11 @@ class InferenceClient:
                 ours = InvalidInput(str(body.get("message", error.message)))
             case APIStatusError(code="queue_full"):
                 ours = InferenceBusy()
+            case APIStatusError(code="adapter_store_unavailable"):
+                ours = AdapterStoreUnavailable(str(details["url"]), str(details["reason"]))
+            case APIStatusError(code="another_base"):
+                trained_on, served = str(details["trained_on"]), str(details["served"])
+                ours = AnotherBaseServed(model, trained_on=trained_on, served=served)
         return ours
 
 

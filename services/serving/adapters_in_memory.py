@@ -5,18 +5,20 @@ Digests are the adapter store's business; what it hands over is sound.
 """
 
 import logging
+import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from peft import PeftConfig, PeftModel, PeftType, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from services.adapters.digests import WEIGHTS_FILE
+from services.adapters.disk import locked
 from services.adapters.store import AdapterName, AdapterStore
-from services.errors import AdapterCorrupt
+from services.errors import AdapterCorrupt, AnotherBaseServed
 from services.language_model.asking import BASE_NAME
 
 logger = logging.getLogger(__name__)
@@ -25,8 +27,10 @@ logger = logging.getLogger(__name__)
 class AdaptersInMemory:
     """Loads adapters by immutable name on first use; the least recently used one makes room for the next."""
 
-    def __init__(self, base: PreTrainedModel, store: AdapterStore, *, cache: Path, capacity: int) -> None:
-        self._base, self._store = base, store
+    def __init__(
+        self, base: PreTrainedModel, store: AdapterStore, *, base_name: str, cache: Path, capacity: int
+    ) -> None:
+        self._base, self._base_name, self._store = base, base_name, store
         self._cache, self._capacity = cache, capacity
         self._peft: PeftModel | None = None
         self._loaded: OrderedDict[str, None] = OrderedDict()
@@ -63,13 +67,18 @@ class AdaptersInMemory:
         yield self._base  # PEFT changes its layers in place
 
     def load(self, name: str) -> None:
-        """Bring an adapter into memory and mark it as just used; AdapterMissing, AdapterCorrupt."""
+        """Bring an adapter into memory and mark it as just used.
+
+        Raises AdapterMissing, AdapterCorrupt, AdapterStoreUnavailable, AnotherBaseServed.
+        """
         if name not in self._loaded:
+            self._check_base(name)
             folder = self._store.fetch(AdapterName(name), into=self._cache)
             while len(self._loaded) >= self._capacity:
                 self.unload(next(iter(self._loaded)))
             self._put_on_base(name, folder)
             self._loaded[name] = None
+            self._tidy_cache()
             logger.info("adapter %s loaded, %d in memory", name, len(self._loaded))
         self._loaded.move_to_end(name)
 
@@ -81,6 +90,20 @@ class AdaptersInMemory:
         if self._peft is not None:
             self._peft.delete_adapter(name)
         return True
+
+    def _check_base(self, name: str) -> None:
+        """By the last part of its name: a hub's model may be served from a local folder."""
+        trained_on = str(self._store.manifest(AdapterName(name)).provenance.get("base_model", ""))
+        if trained_on and PurePosixPath(trained_on).name != PurePosixPath(self._base_name).name:
+            raise AnotherBaseServed(name, trained_on=trained_on, served=self._base_name)
+
+    def _tidy_cache(self) -> None:
+        """Keep the files of as many adapters as memory may hold, the newest and what is loaded."""
+        with locked(self._cache):
+            folders = sorted(self._cache.glob("*@*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+            for folder in folders[self._capacity :]:
+                if folder.name not in self._loaded:
+                    shutil.rmtree(folder)
 
     def _put_on_base(self, name: str, folder: Path) -> None:
         config = PeftConfig.from_pretrained(str(folder))
@@ -97,7 +120,8 @@ class AdaptersInMemory:
             missing = [key for key in result.missing_keys if name in key]
         except (ValueError, RuntimeError, KeyError) as error:
             self._forget(name)
-            raise AdapterCorrupt(name, "it was made for another base model") from error
+            trained_on = "a base of other sizes"  # its files are as they were when it was trained
+            raise AnotherBaseServed(name, trained_on=trained_on, served=self._base_name) from error
         if missing or result.unexpected_keys:
             self._forget(name)
             raise AdapterCorrupt(name, "its weights do not cover the layers it names")

@@ -93,7 +93,7 @@ class InferenceEngine:
         return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
 
     def load(self, name: str) -> Future[_Result]:
-        """A future True; its exception is AdapterMissing or AdapterCorrupt. The base is always loaded."""
+        """A future True; its exception is what `AdaptersInMemory.load` raises. The base is always loaded."""
         return self._batcher.submit((_Kind.LOAD, name), None)
 
     def unload(self, name: str) -> Future[_Result]:
@@ -188,7 +188,7 @@ def load_base_model(name: str, *, revision: str) -> LoadedBase:
 
 
 def load_adapters(base: LoadedBase, store: AdapterStore, *, cache: Path) -> AdaptersInMemory:
-    return AdaptersInMemory(base.model, store, cache=cache, capacity=ADAPTERS_IN_MEMORY)
+    return AdaptersInMemory(base.model, store, base_name=base.name, cache=cache, capacity=ADAPTERS_IN_MEMORY)
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from services.errors import (
     AdapterCorrupt,
     AdapterMissing,
     AdapterStoreUnavailable,
+    AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
     InvalidInput,
@@ -36,6 +37,7 @@ _ERRORS: tuple[tuple[type[PersonaLoopError], HTTPStatus, str], ...] = (
     (InferenceBusy, HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
     (InferenceUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down"),
     (AdapterStoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "adapter_store_unavailable"),
+    (AnotherBaseServed, HTTPStatus.SERVICE_UNAVAILABLE, "another_base"),
 )
 
 
@@ -167,6 +169,10 @@ def details_of(error: PersonaLoopError) -> dict[str, object]:
     """The fields of an error that its code does not say."""
     if isinstance(error, AdapterCorrupt):
         return {"reason": error.reason}
+    if isinstance(error, AnotherBaseServed):
+        return {"trained_on": error.trained_on, "served": error.served}
+    if isinstance(error, AdapterStoreUnavailable):
+        return {"url": error.url, "reason": error.reason}
     if isinstance(error, TextTooLong):
         return {"length": error.length, "limit": error.limit, "unit": error.unit}
     return {}

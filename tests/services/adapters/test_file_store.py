@@ -154,6 +154,7 @@ def test_a_folder_without_manifest_does_not_exist_and_a_retry_overwrites_it(
 
 def test_remains_of_a_killed_publisher_are_ignored_and_cleared(make_folder, tmp_path):
     store = FileAdapterStore(f"file://{tmp_path / 'store'}")
+    store.begin()
     partial = tmp_path / "store" / "pirate" / ".v0001.partial"
     partial.mkdir(parents=True)
     (partial / "adapter_model.bin").write_bytes(b"half")
@@ -215,6 +216,33 @@ def test_a_store_that_fsspec_cannot_open_says_so():
         FileAdapterStore("nosuch://place")
 
 
+def test_a_store_that_is_not_mounted_is_not_taken_for_an_empty_one(store, url, make_folder, tmp_path):
+    manifest = publish(store, make_folder())
+    files, root = fsspec.url_to_fs(url)
+    elsewhere = f"{root}-elsewhere"
+    files.mv(root, elsewhere, recursive=True)
+
+    for use in (store.manifest, lambda name: store.fetch(name, into=tmp_path / "cache")):
+        with pytest.raises(AdapterStoreUnavailable, match="mounted"):
+            use(manifest.name)
+    with pytest.raises(AdapterStoreUnavailable, match="mounted"):
+        publish(store, make_folder(2.0), number=2)
+
+    files.mv(elsewhere, root, recursive=True)
+    assert store.manifest(manifest.name) == manifest
+
+
+def test_a_store_that_cannot_be_read_is_unavailable_and_its_versions_are_not_missing(make_folder, tmp_path):
+    store = FileAdapterStore(f"file://{tmp_path / 'store'}")
+    store.begin()
+    manifest = publish(store, make_folder())
+    (tmp_path / "store" / "pirate" / "v0001" / "manifest.json").unlink()
+    (tmp_path / "store" / "pirate" / "v0001" / "manifest.json").mkdir()
+
+    with pytest.raises(AdapterStoreUnavailable, match="ADAPTER_STORE"):
+        store.manifest(manifest.name)
+
+
 def _offer(url: str, folder: Path, results: "Queue[str]") -> None:
     try:
         results.put(publish(FileAdapterStore(url), folder).digest)
@@ -227,6 +255,7 @@ def test_of_two_processes_that_publish_one_number_one_wins_whole(make_folder, tm
     context = multiprocessing.get_context("fork")
     for number in range(5):
         place = f"{url}{number}"
+        FileAdapterStore(place).begin()
         results: Queue[str] = context.Queue()
         offers = [
             context.Process(target=_offer, args=(place, make_folder(weight), results))

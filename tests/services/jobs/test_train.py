@@ -6,25 +6,17 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from services.adapters.file_store import FileAdapterStore
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import Message, Question
 from services.domain.examples import Demonstration, FeedbackItem, Source
 from services.domain.splits import Split
-from services.errors import NothingToLearn, RunBusy, TrainingSetCorrupt, UnknownRecord
+from services.errors import AdapterStoreUnavailable, NothingToLearn, RunBusy, TrainingSetCorrupt, UnknownRecord
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
-from services.settings import Settings
 from services.training_sets.freezing import freeze
 from tests.builders import AT, add_persona
-from tests.fakes import FakeGenerator, FakeTrainer
-
-
-@pytest.fixture
-def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
-    own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
-    return Installation(own, clean, FileAdapterStore(own.store_url), FakeGenerator())
+from tests.fakes import FakeTrainer
 
 
 @pytest.fixture
@@ -127,6 +119,28 @@ def test_a_run_that_another_process_works_on_is_left_to_it(
 
     train_with(installation, Intruder(), training_set.id, [])
     assert len(versions(installation.engine)) == 1
+
+
+def test_damaged_remains_of_a_crash_leave_the_next_number(
+    installation: Installation, training_set: TrainingSetRow
+):
+    installation.store.begin()
+    remains = Path(installation.settings.store_url.removeprefix("file://")) / "trained" / "v0001"
+    remains.mkdir(parents=True)
+    (remains / "manifest.json").write_text("{")
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    assert [version.number for version in versions(installation.engine)] == [2]
+
+
+def test_with_a_version_published_a_store_that_is_gone_is_not_begun_anew(
+    installation: Installation, training_set: TrainingSetRow
+):
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    root = Path(installation.settings.store_url.removeprefix("file://"))
+    (root / "store.json").unlink()
+    with pytest.raises(AdapterStoreUnavailable, match="mounted"):
+        train_with(installation, FakeTrainer(), training_set.id, ["lora.r=8"])
+    assert [version.number for version in versions(installation.engine)] == [1]
 
 
 def test_files_published_by_a_crashed_attempt_are_taken_up(

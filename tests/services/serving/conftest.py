@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from services.serving.inference_engine import InferenceEngine
 
 TOKEN = "a token for tests"
+PROVENANCE = {"base_model": "somewhere/base"}  # as the folder that is served is called
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("served")
     base_folder = write_forcible_base(root / "base")
     store = FileAdapterStore(f"file://{root / 'store'}")
+    store.begin()
 
     def publish(letter: str) -> str:
         folder = write_forcing_adapter(root / "trained" / letter, base_folder, letter=letter)
         number = ord(letter)
-        return store.publish(folder, persona=PersonaSlug("pirate"), number=number, provenance={}).name
+        return store.publish(folder, persona=PersonaSlug("pirate"), number=number, provenance=PROVENANCE).name
 
     base = load_base_model(str(base_folder), revision="main")
     adapters = load_adapters(base, store, cache=root / "cache")

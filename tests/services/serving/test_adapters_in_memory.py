@@ -10,7 +10,7 @@ def test_the_least_recently_used_adapter_makes_room_for_the_next(served, tmp_pat
 
     base = load_base(str(served.base_folder), revision="main", attention="auto")
     store = FileAdapterStore(f"file://{served.store_root}")
-    adapters = AdaptersInMemory(base, store, cache=tmp_path, capacity=2)
+    adapters = AdaptersInMemory(base, store, base_name="base", cache=tmp_path, capacity=2)
     first, second, third = served.names["A"], served.names["B"], served.publish("C")
     for name in (first, second, first, third):
         with adapters.active(name):
@@ -20,3 +20,4 @@ def test_the_least_recently_used_adapter_makes_room_for_the_next(served, tmp_pat
     with adapters.active(second):
         pass
     assert adapters.names() == (third, second)
+    assert {folder.name for folder in tmp_path.glob("*@*")} == {third, second}

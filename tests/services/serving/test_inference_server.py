@@ -12,6 +12,8 @@ from services.domain.personas import GenerationSettings
 from services.errors import (
     AdapterCorrupt,
     AdapterMissing,
+    AdapterStoreUnavailable,
+    AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
     InvalidInput,
@@ -171,8 +173,34 @@ def test_an_adapter_made_for_another_base_is_not_served(served, tmp_path):
     save_file(halved, folder / "adapter_model.safetensors")
     store = FileAdapterStore(f"file://{served.store_root}")
     name = store.publish(folder, persona="pirate", number=ord("Z"), provenance={}).name
-    with pytest.raises(AdapterCorrupt, match="another base"):
+    with pytest.raises(AnotherBaseServed, match="BASE_MODEL"):
         ask(served, name)
+    assert name not in served.engine.loaded()
+
+
+def test_an_adapter_whose_provenance_names_another_base_is_not_served(served, tmp_path):
+    from services.adapters.file_store import FileAdapterStore  # noqa: PLC0415
+    from tests.services.language_model.forcing import write_forcing_adapter  # noqa: PLC0415 - loads torch
+
+    folder = write_forcing_adapter(tmp_path / "adapter", served.base_folder, letter="Y")
+    store = FileAdapterStore(f"file://{served.store_root}")
+    provenance = {"base_model": "maker/other"}
+    name = store.publish(folder, persona="bard", number=ord("Y"), provenance=provenance).name
+    with pytest.raises(AnotherBaseServed, match="maker/other"):
+        ask(served, name)
+
+
+def test_a_store_that_is_gone_is_unavailable_and_what_is_in_memory_is_served(served):
+    loaded, never_loaded = served.names["A"], served.publish("N")
+    ask(served, loaded)
+    elsewhere = served.store_root.rename(served.store_root.with_name("elsewhere"))
+    try:
+        with pytest.raises(AdapterStoreUnavailable, match="mounted"):
+            ask(served, never_loaded)
+        assert ask(served, loaded).text == "AAAAA"
+    finally:
+        elsewhere.rename(served.store_root)
+    assert ask(served, never_loaded).text == "NNNNN"
     assert ask(served, served.names["B"]).text == "BBBBB"
 
 

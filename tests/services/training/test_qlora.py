@@ -56,6 +56,7 @@ def test_the_folder_holds_an_adapter_and_nothing_else(run, tmp_path):
         "adapter_model.safetensors",
     }
     store = FileAdapterStore(f"file://{tmp_path}")
+    store.begin()
     assert store.publish(run.adapter.folder, persona="pirate", number=1, provenance={}).files
 
 

@@ -1,0 +1,17 @@
+"""An installation of one test's own: a real database, a store in a temporary folder, a fake generator."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from services.adapters.file_store import FileAdapterStore
+from services.jobs.installation import Installation
+from services.settings import Settings
+from tests.fakes import FakeGenerator
+
+
+@pytest.fixture
+def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
+    own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
+    return Installation(own, clean, FileAdapterStore(own.store_url), FakeGenerator())

@@ -1,0 +1,57 @@
+"""Rolling back as a job: a version whose files were restored serves again, one still damaged does not."""
+
+from pathlib import Path
+
+import pytest
+
+from services.adapters.promotions import find_persona, version_by_number, who_serves, withdraw
+from services.db.lineage_tables import AdapterVersionRow
+from services.db.session import session_scope
+from services.domain.personas import PersonaSlug
+from services.errors import AdapterCorrupt
+from services.jobs.installation import Installation
+from services.jobs.rollback import rollback_with
+from tests.builders import AT, add_persona, add_serving_version
+
+PIRATE = PersonaSlug("pirate")
+
+
+@pytest.fixture
+def weights(installation: Installation, make_folder) -> Path:
+    """The stored weights of version 1, which served and was then withdrawn as unsound."""
+    installation.store.begin()
+    manifest = installation.store.publish(make_folder(), persona=PIRATE, number=1, provenance={})
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, slug=PIRATE)
+        version = add_serving_version(session, persona, number=1, digest=manifest.digest)
+        session.flush()
+        withdraw(session, version_id=version.id, problem="a flipped byte", actor="server", at=AT)
+    root = Path(installation.settings.store_url.removeprefix("file://"))
+    return root / PIRATE / "v0001" / "adapter_model.safetensors"
+
+
+def version_one(installation: Installation) -> AdapterVersionRow:
+    with session_scope(installation.engine) as session:
+        return version_by_number(session, find_persona(session, PIRATE), 1)
+
+
+@pytest.mark.usefixtures("weights")
+def test_a_version_whose_files_were_restored_serves_again(installation):
+    moved = rollback_with(installation, PIRATE, 1, "restored from the backup", actor="me")
+
+    assert (moved["version"], moved["kind"]) == (1, "reinstate")
+    assert version_one(installation).unsound_at is None
+    with session_scope(installation.engine) as session:
+        assert who_serves(session, find_persona(session, PIRATE)).number == 1
+
+
+def test_a_version_whose_files_are_still_damaged_stays_unsound(installation, weights):
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    with pytest.raises(AdapterCorrupt, match="adapter_model"):
+        rollback_with(installation, PIRATE, 1, "surely it is fine", actor="me")
+    assert version_one(installation).unsound_at is not None
+    with session_scope(installation.engine) as session:
+        assert who_serves(session, find_persona(session, PIRATE)).number == 0
