@@ -11,7 +11,13 @@ from services.db.session import session_scope
 from services.domain.conversation import Message, Question
 from services.domain.examples import Demonstration, FeedbackItem, Source
 from services.domain.splits import Split
-from services.errors import AdapterStoreUnavailable, NothingToLearn, RunBusy, TrainingSetCorrupt, UnknownRecord
+from services.errors import (
+    AdapterStoreUnavailable,
+    NothingToLearn,
+    RunBusy,
+    TrainingSetCorrupt,
+    UnknownRecord,
+)
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from services.training_sets.freezing import freeze
