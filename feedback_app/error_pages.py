@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from feedback_app.forms import typed_text
-from feedback_app.request_log import note
+from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services import errors
 
@@ -84,7 +84,7 @@ def show_unexpected(error: Exception) -> Response:
     """A plain page with a number that the log knows; the log has the traceback."""
     error_id = secrets.token_hex(4)
     note(error=error_id)
-    logger.error("error %s while answering %s %s", error_id, request.method, request.path, exc_info=error)
+    logger.error("error %s while answering %s %s", error_id, request.method, wire_path(), exc_info=error)
     return _error_page(f"{UNEXPECTED}: {error_id}.", HTTPStatus.INTERNAL_SERVER_ERROR, retry=True)
 
 

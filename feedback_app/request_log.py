@@ -1,7 +1,11 @@
-"""One log line per request, naming answer, persona and version where known; never what people typed."""
+"""One log line per request, naming answer, persona and version where known; never what people typed.
+
+Paths are written as they came over the wire, percent-encoded: a decoded %0A would begin a line of its own.
+"""
 
 import logging
 import time
+from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 
@@ -18,6 +22,11 @@ def start_clock() -> None:
     g.about = {}
 
 
+def wire_path() -> str:
+    """This request's path for a log: one printable word, whatever was sent."""
+    return quote(request.path, safe="/:@")
+
+
 def note(**about: object) -> None:
     """Adds to this request's line: answer, persona, version, error."""
     g.about.update(about)
@@ -25,9 +34,9 @@ def note(**about: object) -> None:
 
 def write_line(response: Response) -> Response:
     if request.endpoint not in {"static", "bootstrap.static"}:
-        about = "".join(f" {name}={value}" for name, value in g.about.items())
+        about = "".join(f" {name}={quote(str(value))}" for name, value in g.about.items())
         milliseconds = (time.perf_counter() - g.started) * 1000
         logger.info(
-            "%s %s %d %.0fms%s", request.method, request.path, response.status_code, milliseconds, about
+            "%s %s %d %.0fms%s", request.method, wire_path(), response.status_code, milliseconds, about
         )
     return response
