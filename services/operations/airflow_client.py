@@ -136,12 +136,6 @@ class AirflowClient:
             for task in answer["task_instances"]
         ]
 
-    def log(self, dag_id: str, run_id: RunId, task: TaskState) -> str:
-        """What a task's last try wrote, one event a line."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        answer = self._request("GET", path, params={"map_index": task.map_index, "full_content": "true"})
-        return "\n".join(str(line["event"]) for line in answer["content"])
-
     def wait(
         self,
         dag_id: str,
