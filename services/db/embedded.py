@@ -70,6 +70,12 @@ def start(settings: Settings) -> None:
             _create_databases(server)
 
 
+def is_running(settings: Settings) -> bool:
+    """Whether the server's process is there; the server itself is not asked."""
+    child = _children.get(_data(settings))
+    return child.poll() is None if child is not None else _running(settings) is not None
+
+
 def stop(settings: Settings) -> None:
     """Roll back what is open, write everything to disk and stop; fine when it is not running."""
     with _one_at_a_time(settings):

@@ -61,6 +61,7 @@ class Processes:
     def finish(self, name: str, popen: Popen[bytes]) -> None:
         if popen.wait() != 0:
             raise ServiceDied(name, popen.returncode, self._last_words(name), str(self.log(name)))
+        self._forget_empty_sessions()
 
     def raise_if_ended(self, *, except_for: Collection[str] = ()) -> None:
         """ServiceDied for the first that has ended by itself; what is excepted is started again instead."""
@@ -84,6 +85,7 @@ class Processes:
             logger.warning("%s ended by itself (code %d) and is started again", name, returncode)
             time.sleep(1.0)  # what it needs may be gone for a moment
             process.popen = self._spawn(name, process.command)
+        self._forget_empty_sessions()
 
     def stop(self, *, last: Collection[str] = ()) -> None:
         """Ask all to stop, those named `last` after the others; then kill what any of them left behind."""
@@ -123,6 +125,17 @@ class Processes:
                     os.kill(process.pid, signal.SIGKILL)
                     found = True
         return found
+
+    def _forget_empty_sessions(self) -> None:
+        """Nobody of an ended process is left: the system may give its id to another program, ours no more."""
+        led = {process.popen.pid for process in self._running.values()}
+        if self._sessions <= led:
+            return
+        inhabited = set()
+        for pid in psutil.pids():
+            with suppress(ProcessLookupError, PermissionError):
+                inhabited.add(os.getsid(pid))
+        self._sessions &= led | inhabited
 
     def _last_words(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -22,7 +22,7 @@ import httpx
 from services.db import embedded
 from services.db.migrate import upgrade
 from services.db.session import database_url, make_engine
-from services.errors import AirflowUnavailable, PortTaken, ServiceTooSlow
+from services.errors import AirflowUnavailable, EmbeddedDatabaseFailed, PortTaken, ServiceTooSlow
 from services.operations.airflow_client import AirflowClient
 from services.operations.environment import ADMINISTRATOR, airflow_passwords_file, environment
 from services.operations.processes import Processes
@@ -55,6 +55,7 @@ class Stack:
         self._began = 0.0
         self._way_out = ExitStack()
         self._processes: Processes | None = None
+        self._database_url = ""
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -98,8 +99,12 @@ class Stack:
             airflow.ensure_pool(GPU_POOL, 1, "One training or evaluation at a time")
 
     def stay(self) -> NoReturn:
-        """Keep watch until a signal; a process that ends is started again. Raises ServiceDied."""
+        """Keep watch until a signal; what ends by itself is started again, PostgreSQL first.
+
+        Raises ServiceDied, EmbeddedDatabaseFailed.
+        """
         while True:
+            self._revive_database()
             self._started().revive()
             time.sleep(1.0)
 
@@ -122,7 +127,8 @@ class Stack:
         local = [name for name in processes.names() if name != "inference" or not settings.inference_url]
         if "inference" in local:
             processes.start("inference")  # slow to load, and it needs no database to
-        engine = make_engine(database_url(settings))
+        self._database_url = database_url(settings)
+        engine = make_engine(self._database_url)
         upgrade(engine)
         engine.dispose()
         self._ready("schema")
@@ -132,6 +138,17 @@ class Stack:
         for name in local:
             if name != "inference":
                 processes.start(name)
+
+    def _revive_database(self) -> None:
+        settings = self._settings
+        if settings.database_url is not None or embedded.is_running(settings):
+            return
+        logger.warning("the embedded PostgreSQL ended by itself and is started again")
+        embedded.start(settings)
+        if database_url(settings) != self._database_url:
+            raise EmbeddedDatabaseFailed(
+                "its port was taken while it was away, and the processes know no other"
+            )
 
     def _started(self) -> Processes:
         if self._processes is None:

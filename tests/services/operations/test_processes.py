@@ -1,6 +1,7 @@
 """Processes of a Procfile: their output is kept, the dead come back, nobody outlives a stop."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,28 @@ def test_one_that_ends_is_started_again(make: Make):
             break
         time.sleep(0.05)
     assert processes.log("worker").read_text().count("born") == 2
+
+
+def test_a_session_that_is_empty_is_no_longer_ours(make: Make):
+    """Its id may be another program's by the time everything is stopped."""
+    processes = make("worker: sh -c 'echo born $$; exec sleep 60'\n")
+    processes.start("worker")
+    first = int(wait_for(processes.log("worker"), "born").split()[1])
+    os.killpg(first, signal.SIGKILL)
+    time.sleep(0.2)
+    processes.revive()
+    assert first not in processes._sessions
+
+
+def test_a_session_is_ours_while_an_orphan_lives_in_it(make: Make):
+    processes = make("worker: sh -c 'sleep 61 & echo born $$ $!; wait'\n")
+    processes.start("worker")
+    first, orphan = map(int, wait_for(processes.log("worker"), "born").split()[1:3])
+    os.kill(first, signal.SIGKILL)
+    time.sleep(0.2)
+    processes.revive()
+    processes.stop()
+    assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
 
 
 def test_nobody_is_left_after_a_stop_not_even_who_ignores_it(make: Make, monkeypatch: pytest.MonkeyPatch):
