@@ -9,8 +9,9 @@ nothing is deleted.
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from rich.console import Console
 from sqlalchemy import Engine
@@ -71,7 +72,8 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     console = Console()
     began = time.monotonic()
     console.rule("[bold]Starting the service: PostgreSQL, Airflow, inference server, web app")
-    with Stack(settings, progress=lambda part, after: console.print(f"  {after:5.1f} s  {part}")) as stack:
+    with ExitStack() as service:
+        stack = service.enter_context(Stack(settings, progress=partial(_tell_ready, console)))
         stack.wait_until_healthy()
         stage = _Stage(settings, make_engine(database_url(settings)), console)
         stage.seconds["start"] = time.monotonic() - began
@@ -79,7 +81,12 @@ def run_demo(settings: Settings, *, once: bool) -> None:
             played = _play(stage)
         finally:
             stage.engine.dispose()
-        played.write(settings.var_dir / "demo" / "summary.json")
+        summary = settings.var_dir / "demo" / "summary.json"
+        played.write(summary)
+        if once:
+            with stage.phase("stop", "Stopping everything"):
+                service.close()
+            played.write(summary)  # now with the seconds that stopping took
         showing.show_end(console, played)
         if not once:
             showing.show_addresses(console, settings, played.pair.tutor)
@@ -89,8 +96,13 @@ def run_demo(settings: Settings, *, once: bool) -> None:
         raise DemoFailed(played.problems())
 
 
+def _tell_ready(console: Console, part: str, after: float) -> None:
+    console.print(f"  {after:5.1f} s  {part}")
+
+
 def _play(stage: _Stage) -> Played:
-    pair = create_pair(stage.settings.var_dir / "demo" / "items.jsonl")
+    with stage.phase("personas", "Two personas are created"):
+        pair = create_pair(stage.settings.var_dir / "demo" / "items.jsonl")
     raters = plan_raters(pair.number)
     with stage.phase("rating", f"{len(raters)} people ask, rate and correct in the web app"):
         feedback = _rate(stage, pair)

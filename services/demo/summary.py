@@ -15,7 +15,10 @@ from services.operations.airflow_client import RunState
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One demo: `asked` and `failed` count the asks of the steady load, `seconds` are by phase."""
+    """One demo: `asked` and `failed` count the asks of the steady load.
+
+    `seconds` are by phase and may grow after the play: with `--once` the last phase stops the service.
+    """
 
     pair: Pair
     raters: int
