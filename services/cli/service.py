@@ -1,4 +1,4 @@
-"""Running the service on this machine: up, demo; its schema and its database's address: migrate, database-url."""
+"""Running the service on this machine: up, demo, migrate, database-url."""
 
 import os
 from pathlib import Path

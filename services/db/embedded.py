@@ -80,7 +80,7 @@ def stop(settings: Settings) -> None:
     """Roll back what is open, write everything to disk and stop; fine when it is not running."""
     with _one_at_a_time(settings):
         running = _running(settings)
-        if running is not None:
+        if running is not None and is_running(settings):
             os.kill(running.pid, signal.SIGINT)  # the fast shutdown
             _wait_for_its_end(settings)
         child = _children.pop(_data(settings), None)

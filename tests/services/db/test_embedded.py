@@ -91,6 +91,16 @@ def test_committed_rows_survive_a_kill(settings: Settings):
     assert rows(settings, "SELECT word FROM kept") == [("still here",)]
 
 
+def test_stopping_one_that_was_killed_is_no_error(settings: Settings):
+    assert embedded.is_running(settings)
+    os.kill(server_pid(settings), signal.SIGKILL)
+    before = time.monotonic()
+    embedded.stop(settings)
+    assert time.monotonic() - before < 5
+    assert not embedded.is_running(settings)
+    embedded.start(settings)
+
+
 def test_it_comes_back_on_its_old_port_with_its_rows(settings: Settings):
     rows(settings, "CREATE TABLE also_kept (number int)")
     before = embedded.embedded_url(settings)
