@@ -23,6 +23,10 @@ Reply = TypeVar("Reply")
 
 # Enough requests under way to fill the server's batches, few enough to leave room in its queue for people.
 REQUESTS_AT_ONCE = 64
+SECONDS_BETWEEN_TRIES = 0.5
+# A full queue is worked off in a few minutes even on two CPU cores; one that has no room for ten minutes
+# belongs to a server that answers nobody, and who started the evaluation should hear of it.
+PATIENCE_SECONDS = 600.0
 
 
 def ask_all(
@@ -31,15 +35,15 @@ def ask_all(
     model: str,
     persona: Persona,
     items: Sequence[Item],
-    wait: Callable[[], None],
+    sleep: Callable[[float], object],
 ) -> list[ItemScore]:
-    """Scores of every item in the order given; `wait` is called before a refused request is sent again.
+    """Scores of every item in the order given; `sleep` gets the seconds before a refused request goes again.
 
-    Every arm gets the same seed for the same item. Raises InferenceUnavailable, AdapterCorrupt,
-    AdapterMissing.
+    Every arm gets the same seed for the same item. Raises InferenceUnavailable at once,
+    InferenceBusy when one request was refused for PATIENCE_SECONDS, AdapterCorrupt, AdapterMissing.
     """
     scores: list[ItemScore] = []
-    ask_one = partial(_ask_one, generator, model, persona, wait)
+    ask_one = partial(_ask_one, generator, model, persona, sleep)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         for done, scored in enumerate(pool.map(ask_one, items), start=1):
             scores.append(scored)
@@ -54,16 +58,16 @@ def item_seed(item: Item) -> int:
 
 
 def _ask_one(
-    generator: Generator, model: str, persona: Persona, wait: Callable[[], None], item: Item
+    generator: Generator, model: str, persona: Persona, sleep: Callable[[float], object], item: Item
 ) -> ItemScore:
     seed = item_seed(item)
     messages = build_messages(persona.system_template, item.question)
     request = GenerationRequest(model=model, messages=messages, settings=persona.generation, seed=seed)
-    generated = _patiently(lambda: generator.generate(request), wait)
+    generated = _patiently(lambda: generator.generate(request), sleep)
     log_probabilities: tuple[float, ...] = ()
     if item.source is ItemSource.HOLDOUT:
         log_probabilities = _patiently(
-            lambda: generator.log_probabilities(model, messages, item.reference), wait
+            lambda: generator.log_probabilities(model, messages, item.reference), sleep
         )
     return score(
         item,
@@ -74,9 +78,11 @@ def _ask_one(
     )
 
 
-def _patiently(request: Callable[[], Reply], wait: Callable[[], None]) -> Reply:
-    while True:
+def _patiently(request: Callable[[], Reply], sleep: Callable[[float], object]) -> Reply:
+    """A refusal is told at once, so the sleeps are the time that was waited."""
+    for _ in range(int(PATIENCE_SECONDS / SECONDS_BETWEEN_TRIES)):
         try:
             return request()
         except InferenceBusy:
-            wait()
+            sleep(SECONDS_BETWEEN_TRIES)
+    return request()

@@ -8,8 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    EvaluationReportRow,
+    GateDecisionRow,
+    PromotionRow,
+)
 from services.domain.gate import GatePolicy, Requirement, decide
+from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors import InvalidPolicy, UnknownRecord
 from services.evaluation.reports import summary_of
@@ -53,6 +59,18 @@ def decide_and_store(
             GateDecisionRow.policy_digest == digest_of(record),
         )
     ).one()
+
+
+def promoted_over(session: Session, version: AdapterVersionRow) -> AdapterVersionRow | None:
+    """The version that the gate judged this one against when it was promoted; None if it never was."""
+    decision = session.scalar(
+        select(GateDecisionRow)
+        .join(PromotionRow, PromotionRow.decision_id == GateDecisionRow.id)
+        .where(PromotionRow.adapter_version_id == version.id, PromotionRow.kind == PromotionKind.FULL)
+        .order_by(PromotionRow.id)
+        .limit(1)
+    )
+    return decision.champion_report.version if decision else None
 
 
 def _report(session: Session, report_id: int) -> EvaluationReportRow:

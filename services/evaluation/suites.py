@@ -21,9 +21,12 @@ from services.domain.training import digest_of
 
 
 def compose_items(
-    session: Session, persona: PersonaRow, *, held_out: Iterable[Demonstration]
+    session: Session, persona: PersonaRow, *, held_out: Iterable[Demonstration], cutoff: datetime
 ) -> tuple[Item, ...]:
-    """Held-out references first, then the persona's stored items, each kind in a fixed order."""
+    """Held-out references as of the cutoff, then the items stored by then, each kind in a fixed order.
+
+    What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
+    """
     references = tuple(
         Item(
             key=row.item.prompt_key,
@@ -36,7 +39,7 @@ def compose_items(
     )
     stored = session.scalars(
         select(EvaluationItemRow)
-        .where(EvaluationItemRow.persona_id == persona.id)
+        .where(EvaluationItemRow.persona_id == persona.id, EvaluationItemRow.imported_at <= cutoff)
         .order_by(EvaluationItemRow.prompt_key)
     )
     return references + tuple(

@@ -15,6 +15,7 @@ from services.domain.personas import Persona
 from services.domain.promotions import BASE_VERSION
 from services.errors import NothingToJudge, UnknownRecord
 from services.evaluation.asking import ask_all
+from services.evaluation.decisions import promoted_over
 from services.evaluation.reports import find_report, settings_digest, store_report
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.assemble import recipe_of, token_counter
@@ -23,8 +24,6 @@ from services.settings import Settings
 from services.training_sets.assembly import choose_examples
 
 logger = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_TRIES = 0.5
 
 
 class Reports(TypedDict):
@@ -36,43 +35,64 @@ class Reports(TypedDict):
 
 
 def evaluate(version_id: int) -> Reports:
-    """Reports of a version, of who serves now and of the base, on a suite frozen at the version's cutoff."""
+    """Reports of a version, of whom it is compared with and of the base, on one suite."""
     with open_installation() as installation:
-        with session_scope(installation.engine) as session:
-            candidate = session.get(AdapterVersionRow, version_id)
-            if candidate is None:
-                raise UnknownRecord("adapter version", version_id)
-            row = candidate.persona
-            persona = row.as_persona()
-            champion = who_serves(session, row)
-            base = version_by_number(session, row, BASE_VERSION)
-            suite = _freeze(session, installation.settings, row, candidate)
-            items = suite_items(session, suite)
-        arms = {candidate.id: candidate.name, champion.version_id: champion.name, base.id: base.name}
-        reports = {
-            arm: _report(installation, persona, suite, items, version_id=arm, name=name)
-            for arm, name in arms.items()
-        }
-        return {
-            "candidate": reports[candidate.id],
-            "champion": reports[champion.version_id],
-            "base": reports[base.id],
-        }
+        return evaluate_with(installation, version_id)
+
+
+def evaluate_with(installation: Installation, version_id: int) -> Reports:
+    """As `evaluate`; the suite is frozen at the version's cutoff, and no report is made a second time.
+
+    Raises UnknownRecord, NothingToJudge, and what `ask_all` raises.
+    """
+    with session_scope(installation.engine) as session:
+        candidate = session.get(AdapterVersionRow, version_id)
+        if candidate is None:
+            raise UnknownRecord("adapter version", version_id)
+        row = candidate.persona
+        persona = row.as_persona()
+        champion = opponent(session, row, candidate)
+        base = version_by_number(session, row, BASE_VERSION)
+        suite = _freeze(session, installation.settings, row, candidate)
+        items = suite_items(session, suite)
+    arms = {candidate.id: candidate.name, champion.id: champion.name, base.id: base.name}
+    reports = {
+        arm: _report(installation, persona, suite, items, version_id=arm, name=name)
+        for arm, name in arms.items()
+    }
+    return {
+        "candidate": reports[candidate.id],
+        "champion": reports[champion.id],
+        "base": reports[base.id],
+    }
+
+
+def opponent(session: Session, persona: PersonaRow, candidate: AdapterVersionRow) -> AdapterVersionRow:
+    """Whom the gate compares the candidate with: who serves now, but never the candidate itself.
+
+    When it serves already, that is the version it was promoted over: a task that is retried after the
+    promotion finds the reports, the decision and the promotion of its first run.
+    """
+    serving = who_serves(session, persona)
+    if serving.version_id != candidate.id:
+        return session.get_one(AdapterVersionRow, serving.version_id)
+    return promoted_over(session, candidate) or version_by_number(session, persona, BASE_VERSION)
 
 
 def _freeze(session: Session, settings: Settings, persona: PersonaRow, version: AdapterVersionRow) -> str:
-    run = session.get(TrainingRunRow, version.training_run_id)
+    run = session.get(TrainingRunRow, version.training_run_id) if version.training_run_id else None
     if run is None:
         raise UnknownRecord("training run of version", version.number)
     recipe = recipe_of(settings, persona, [])
+    cutoff = run.training_set.cutoff
     examples = choose_examples(
         session,
         persona,
-        cutoff=run.training_set.cutoff,
+        cutoff=cutoff,
         max_tokens=recipe.training.max_length,
         count_tokens=token_counter(recipe),
     )
-    items = compose_items(session, persona, held_out=examples.held_out)
+    items = compose_items(session, persona, held_out=examples.held_out, cutoff=cutoff)
     if not items:
         raise NothingToJudge(persona.slug)
     return freeze_suite(session, persona, items, at=now())
@@ -102,7 +122,7 @@ def _report(
         model=name,
         persona=persona,
         items=items,
-        wait=lambda: time.sleep(SECONDS_BETWEEN_TRIES),
+        sleep=time.sleep,
     )
     with session_scope(installation.engine) as session:
         return store_report(

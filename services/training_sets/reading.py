@@ -69,7 +69,9 @@ def _newest_of_each_rater(
 ) -> Rows:
     return (
         _of_persona(
-            select(journal, AnswerRow.text.label("answer"), QuestionRow, _split(persona, QuestionRow)),
+            select(
+                journal, AnswerRow.text.label("answer"), QuestionRow, _split(persona, QuestionRow, cutoff)
+            ),
             journal,
             persona,
         )
@@ -86,10 +88,12 @@ def _newest_of_each_rater(
     )
 
 
-def _split(persona: PersonaRow, asked: type[QuestionRow | SeedExampleRow]) -> Label[str]:
+def _split(persona: PersonaRow, asked: type[QuestionRow | SeedExampleRow], cutoff: datetime) -> Label[str]:
     """The split drawn for the prompt, but held out in any case where an evaluation item asks the same."""
     judged = exists().where(
-        EvaluationItemRow.persona_id == persona.id, EvaluationItemRow.split_key == asked.split_key
+        EvaluationItemRow.persona_id == persona.id,
+        EvaluationItemRow.split_key == asked.split_key,
+        EvaluationItemRow.imported_at <= cutoff,
     )
     return case((judged, literal(Split.HOLDOUT.value)), else_=PromptSplitRow.split).label("split")
 
@@ -104,7 +108,7 @@ def _ratings(persona: PersonaRow, cutoff: datetime) -> Rows:
 
 def _seeds(persona: PersonaRow, cutoff: datetime) -> Rows:
     return (
-        select(SeedExampleRow, _split(persona, SeedExampleRow))
+        select(SeedExampleRow, _split(persona, SeedExampleRow, cutoff))
         .join(
             PromptSplitRow,
             and_(

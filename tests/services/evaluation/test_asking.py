@@ -1,14 +1,20 @@
 from dataclasses import dataclass, field
 
+import pytest
+
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona, PersonaSlug
-from services.errors import InferenceBusy
-from services.evaluation.asking import ask_all, item_seed
+from services.errors import InferenceBusy, InferenceUnavailable
+from services.evaluation.asking import PATIENCE_SECONDS, SECONDS_BETWEEN_TRIES, ask_all, item_seed
 from services.language_model.asking import Generated, GenerationRequest
 from tests.fakes import FakeGenerator
 
 PIRATE = Persona(PersonaSlug("pirate"), "Pirate")
+
+
+def no_sleep(_: float) -> None:
+    pass
 
 
 def items(number: int) -> list[Item]:
@@ -40,7 +46,7 @@ class BusyGenerator(FakeGenerator):
 def test_every_item_is_asked_with_the_personas_settings_and_its_own_seed():
     generator = FakeGenerator(text="Because.")
     asked = items(9)
-    scores = ask_all(generator, model="pirate@0123", persona=PIRATE, items=asked, wait=lambda: None)
+    scores = ask_all(generator, model="pirate@0123", persona=PIRATE, items=asked, sleep=no_sleep)
     assert [scored.item for scored in scores] == asked
     assert {request.model for request in generator.requests} == {"pirate@0123"}
     assert {request.settings for request in generator.requests} == {PIRATE.generation}
@@ -48,15 +54,28 @@ def test_every_item_is_asked_with_the_personas_settings_and_its_own_seed():
 
 
 def test_the_loss_of_references_is_asked_for_held_out_items_only():
-    scores = ask_all(FakeGenerator(), model="base", persona=PIRATE, items=items(4), wait=lambda: None)
+    scores = ask_all(FakeGenerator(), model="base", persona=PIRATE, items=items(4), sleep=no_sleep)
     assert [scored.loss for scored in scores] == [None, 1.0, None, 1.0]
     assert [scored.loss_tokens for scored in scores] == [0, 3, 0, 3]
 
 
 def test_a_full_queue_is_waited_for():
-    waits: list[None] = []
-    scores = ask_all(
-        BusyGenerator(), model="base", persona=PIRATE, items=items(5), wait=lambda: waits.append(None)
-    )
+    slept: list[float] = []
+    scores = ask_all(BusyGenerator(), model="base", persona=PIRATE, items=items(5), sleep=slept.append)
     assert len(scores) == 5
-    assert len(waits) == 5
+    assert slept == [SECONDS_BETWEEN_TRIES] * 5
+
+
+def test_a_queue_that_stays_full_is_not_waited_for_for_ever():
+    slept: list[float] = []
+    generator = FakeGenerator(problem=InferenceBusy())
+    with pytest.raises(InferenceBusy):
+        ask_all(generator, model="base", persona=PIRATE, items=items(1), sleep=slept.append)
+    assert sum(slept) == PATIENCE_SECONDS
+
+
+def test_a_server_that_does_not_answer_is_told_at_once():
+    generator = FakeGenerator(problem=InferenceUnavailable("http://127.0.0.1:1"))
+    with pytest.raises(InferenceUnavailable):
+        ask_all(generator, model="base", persona=PIRATE, items=items(1), sleep=no_sleep)
+    assert len(generator.requests) == 1

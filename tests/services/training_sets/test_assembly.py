@@ -104,6 +104,23 @@ def test_a_question_that_is_asked_to_judge_is_never_in_a_set(
     assert after == Skipped("pirate: 1 usable rows, and 2 are needed")
 
 
+def test_items_that_come_in_after_the_cutoff_take_nothing_out_of_its_set(
+    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
+):
+    for number in range(20):
+        rated(session, persona, f"question {number}?")
+    before = assembled(session, persona, store_url)
+    items = [
+        json.dumps({"question": f"question {number}?", "reference": "It is.", "answer_key": "is"})
+        for number in range(20)
+    ]
+    import_items(session, persona, items, at=AT + timedelta(minutes=30))
+    earlier = assembled(session, persona, store_url, minutes=29)
+    assert isinstance(before, TrainingSetRow)
+    assert isinstance(earlier, TrainingSetRow)
+    assert lines(earlier, store_url, tmp_path) == lines(before, store_url, tmp_path)
+
+
 def test_what_was_said_after_the_cutoff_does_not_count(
     session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
 ):

@@ -1,0 +1,110 @@
+"""Evaluating as a job: the suite of a cutoff, and a retry before and after the promotion."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from services.adapters.promotions import promote, version_by_number
+from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.db.session import session_scope
+from services.domain.gate import GatePolicy, Requirement
+from services.domain.training import RunState
+from services.errors import UnknownRecord
+from services.evaluation.decisions import decide_and_store
+from services.jobs.evaluate import Reports, evaluate_with
+from services.jobs.installation import Installation
+from services.training_sets.importing import import_items
+from tests.builders import AT, add_persona, add_run, add_version
+from tests.fakes import FakeGenerator
+
+POLICY = GatePolicy((Requirement("fact_hit", margin=0.0),))
+
+
+def item(question: str) -> str:
+    return json.dumps({"question": question, "reference": "Salt.", "answer_key": "salt"})
+
+
+@pytest.fixture
+def version_id(installation: Installation) -> int:
+    """A version trained on a set whose cutoff is AT, of a persona with one item known by then."""
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session)
+        import_items(session, persona, [item("Why is the sea salty?")], at=AT)
+        training_set = TrainingSetRow(
+            persona=persona,
+            cutoff=AT,
+            policy={},
+            policy_digest="policy",
+            digest="digest",
+            path="path",
+            row_count=1,
+            counts={},
+            dropped={},
+            created_at=AT,
+        )
+        session.add(training_set)
+        session.flush()
+        version = add_version(session, persona)
+        version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
+        return version.id
+
+
+@pytest.fixture
+def generator(installation: Installation) -> FakeGenerator:
+    assert isinstance(installation.generator, FakeGenerator)
+    return installation.generator
+
+
+def gate(engine: Engine, reports: Reports) -> int:
+    with session_scope(engine) as session:
+        return decide_and_store(
+            session,
+            candidate_report=reports["candidate"],
+            champion_report=reports["champion"],
+            policy=POLICY,
+            at=AT,
+        ).id
+
+
+def test_a_second_evaluation_asks_nothing_again(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    first = evaluate_with(installation, version_id)
+    asked = len(generator.requests)
+    assert evaluate_with(installation, version_id) == first
+    assert len(generator.requests) == asked == 2
+    assert first["champion"] == first["base"] != first["candidate"]
+
+
+def test_items_that_come_in_later_leave_the_suite_as_it_was(installation: Installation, version_id: int):
+    first = evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(AdapterVersionRow, version_id).persona
+        import_items(session, persona, [item("Why is the sky blue?")], at=AT + timedelta(seconds=1))
+    assert evaluate_with(installation, version_id) == first
+
+
+def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    generator.text = "Salt."
+    first = evaluate_with(installation, version_id)
+    decision = gate(installation.engine, first)
+    with session_scope(installation.engine) as session:
+        promotion = promote(session, decision_id=decision, actor="test", at=AT).id
+
+    again = evaluate_with(installation, version_id)
+    assert again == first
+    assert gate(installation.engine, again) == decision
+    with session_scope(installation.engine) as session:
+        assert promote(session, decision_id=decision, actor="test", at=AT).id == promotion
+
+
+def test_the_base_was_not_trained_and_is_no_candidate(installation: Installation, version_id: int):
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(AdapterVersionRow, version_id).persona
+        base = version_by_number(session, persona, 0).id
+    with pytest.raises(UnknownRecord, match="training run of version 0"):
+        evaluate_with(installation, base)
