@@ -51,6 +51,7 @@ class FakeTrainer:
     """Makes a whole PEFT folder, its weights drawn from rows and recipe; raises `problem` if there is one."""
 
     problem: Exception | None = None
+    final_loss: float = 1.0
     jobs: list[TrainingJob] = field(default_factory=list)
 
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
@@ -71,7 +72,7 @@ class FakeTrainer:
             steps=1,
             resumed_from_step=0,
             supervised_tokens=len(rows.split()),
-            final_loss=1.0,
+            final_loss=self.final_loss,
             optimizer=job.recipe.training.optimizer,
             packages={"python": "3.11"},
         )

@@ -57,11 +57,14 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """A mean over the items of one slice: "overall", "audience:student", "domain:music", "source:bank"."""
+    """A mean over the items of one slice: "overall", "audience:student", "domain:music", "source:bank".
+
+    `value` is None where the mean is infinite or not a number, which the loss of a diverged model can be.
+    """
 
     name: str
     slice: str
-    value: float
+    value: float | None
     items: int
 
 

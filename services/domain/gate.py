@@ -3,6 +3,7 @@
 It judges stored reports, never models, and refuses reports that were not made under the same conditions.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,8 @@ class Requirement:
             raise InvalidPolicy(f"{self.metric!r} is not a metric; choose among {', '.join(METRICS)}.")
         if self.limit is None and self.margin is None:
             raise InvalidPolicy(f"{self.metric} needs a limit, a margin or both.")
+        if not all(math.isfinite(bound) for bound in (self.limit, self.margin) if bound is not None):
+            raise InvalidPolicy(f"{self.metric} needs a limit and a margin that are finite numbers.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,10 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One requirement as measured; `required` is the bound that counted, None when none could be."""
+    """One requirement as measured; `required` is the bound that counted, None when none could be.
+
+    Every number here is finite: what was measured as infinite or as no number at all is None.
+    """
 
     metric: str
     slice: str
@@ -74,7 +80,8 @@ class Decision:
 def decide(candidate: ReportSummary, champion: ReportSummary, policy: GatePolicy) -> Decision:
     """FAIL when any check fails, else INSUFFICIENT when any cannot tell, else PASS.
 
-    Raises ReportsNotComparable for reports of different suites, prompt versions or serving settings.
+    Raises ReportsNotComparable for reports of different suites, prompt versions or serving settings, and
+    for one report given twice.
     """
     _refuse_other_conditions(candidate, champion)
     checks = tuple(_check(requirement, candidate, champion) for requirement in policy.requirements)
@@ -87,6 +94,10 @@ def decide(candidate: ReportSummary, champion: ReportSummary, policy: GatePolicy
 
 
 def _refuse_other_conditions(candidate: ReportSummary, champion: ReportSummary) -> None:
+    # A report is never worse than itself, so it would pass whatever allows a margin. A version has one
+    # report under equal conditions: two reports of one version are refused by the checks below.
+    if candidate.report_id == champion.report_id:
+        raise ReportsNotComparable(f"both are report {candidate.report_id}")
     if candidate.suite_digest != champion.suite_digest:
         raise ReportsNotComparable("their suites differ")
     if candidate.prompt_version != champion.prompt_version:
@@ -98,41 +109,54 @@ def _refuse_other_conditions(candidate: ReportSummary, champion: ReportSummary) 
 def _check(requirement: Requirement, candidate: ReportSummary, champion: ReportSummary) -> Check:
     measured = candidate.find(requirement.metric, requirement.slice)
     reference = champion.find(requirement.metric, requirement.slice)
+    value, reference_value = _finite(measured), _finite(reference)
+    required = _bound(requirement, reference_value)
     items = measured.items if measured else 0
     if measured is None or reference is None or items < requirement.minimum_items:
-        return Check(
-            metric=requirement.metric,
-            slice=requirement.slice,
-            measured=measured.value if measured else None,
-            champion=reference.value if reference else None,
-            required=None,
-            items=items,
-            verdict=Verdict.INSUFFICIENT,
-            reason=f"{items} items, and {requirement.minimum_items} are needed",
-        )
-    required = _bound(requirement, reference)
-    higher = METRICS[requirement.metric].higher_is_better
-    good = measured.value >= required if higher else measured.value <= required
+        required = None
+        verdict, reason = Verdict.INSUFFICIENT, f"{items} items, and {requirement.minimum_items} are needed"
+    elif value is None:
+        # Enough was asked, and the model gave no usable number: a diverged training, not a lack of evidence.
+        verdict, reason = Verdict.FAIL, "it is infinite or not a number"
+    elif required is None:
+        verdict, reason = Verdict.INSUFFICIENT, "the champion's is infinite or not a number"
+    else:
+        verdict, reason = _compare(requirement, value, required)
     return Check(
         metric=requirement.metric,
         slice=requirement.slice,
-        measured=measured.value,
-        champion=reference.value,
+        measured=value,
+        champion=reference_value,
         required=required,
         items=items,
-        verdict=Verdict.PASS if good else Verdict.FAIL,
-        reason=(
-            f"{measured.value:.3f} is {'at least' if higher else 'at most'} {required:.3f}"
-            if good
-            else f"{measured.value:.3f} is {'below' if higher else 'above'} {required:.3f}"
-        ),
+        verdict=verdict,
+        reason=reason,
     )
 
 
-def _bound(requirement: Requirement, champion: MetricValue) -> float:
-    """The stricter of the limit and the champion's value with its margin."""
+def _finite(metric: MetricValue | None) -> float | None:
+    return metric.value if metric and metric.value is not None and math.isfinite(metric.value) else None
+
+
+def _compare(requirement: Requirement, value: float, required: float) -> tuple[Verdict, str]:
+    if METRICS[requirement.metric].higher_is_better:
+        good, words = value >= required, ("at least", "below")
+    else:
+        good, words = value <= required, ("at most", "above")
+    return (
+        Verdict.PASS if good else Verdict.FAIL,
+        f"{value:.3f} is {words[0] if good else words[1]} {required:.3f}",
+    )
+
+
+def _bound(requirement: Requirement, champion: float | None) -> float | None:
+    """The stricter of the limit and the champion's value with its margin; None where that value is needed
+    and missing.
+    """
     higher = METRICS[requirement.metric].higher_is_better
     bounds = [] if requirement.limit is None else [requirement.limit]
     if requirement.margin is not None:
-        bounds.append(champion.value - requirement.margin if higher else champion.value + requirement.margin)
+        if champion is None:
+            return None
+        bounds.append(champion - requirement.margin if higher else champion + requirement.margin)
     return max(bounds) if higher else min(bounds)

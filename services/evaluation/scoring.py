@@ -4,6 +4,7 @@ The persona-style hit rate, the marker groups and the character overlap are the 
 question-answering project measured (14 % before its change of generation settings, 67 % after).
 """
 
+import math
 import re
 import unicodedata
 from collections import defaultdict
@@ -44,7 +45,8 @@ _AUDIENCE_GROUPS = (
 class ItemScore:
     """Scores of one answer; None where the item lacks what the metric needs.
 
-    `loss` is the mean negative natural-log probability per token of the reference, of `loss_tokens` tokens.
+    `loss` is the mean negative natural-log probability per token of the reference, of `loss_tokens` tokens;
+    None beside a number of tokens says that it was infinite or not a number, which JSON cannot say.
     """
 
     item: Item
@@ -72,7 +74,7 @@ def score(
         character_jaccard=character_jaccard(answer, item.reference) if item.reference else None,
         style_hit=style_hit(answer, item.question.audience, markers=markers),
         words=len(answer.split()),
-        loss=-sum(log_probabilities) / len(log_probabilities) if log_probabilities else None,
+        loss=_mean([(-value, 1) for value in log_probabilities]) if log_probabilities else None,
         loss_tokens=len(log_probabilities),
     )
 
@@ -109,7 +111,7 @@ def marker_groups(audience: str) -> tuple[str, ...]:
 
 def summarise(scores: Iterable[ItemScore]) -> tuple[MetricValue, ...]:
     """Means overall and per audience, domain and item source; losses are weighted by their tokens."""
-    sums: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
+    sums: dict[tuple[str, str], list[tuple[float | None, int]]] = defaultdict(list)
     for scored in scores:
         question = scored.item.question
         slices = (
@@ -125,24 +127,33 @@ def summarise(scores: Iterable[ItemScore]) -> tuple[MetricValue, ...]:
         MetricValue(
             name=name,
             slice=slice_name,
-            value=sum(value * weight for value, weight in values) / sum(weight for _, weight in values),
+            value=_mean(values),
             items=len(values),
         )
         for (name, slice_name), values in sorted(sums.items())
     )
 
 
-def _measured(scored: ItemScore) -> list[tuple[str, float, int]]:
-    values = [
+def _measured(scored: ItemScore) -> list[tuple[str, float | None, int]]:
+    values: list[tuple[str, float | None, int]] = [
         (EXACT_MATCH.name, scored.exact_match, 1),
         (FACT_HIT.name, scored.fact_hit, 1),
         (CHARACTER_JACCARD.name, scored.character_jaccard, 1),
         (STYLE_HIT.name, scored.style_hit, 1),
         (ANSWER_WORDS.name, float(scored.words), 1),
         (SHORT_SHARE.name, float(scored.words < SHORT_ANSWER_WORDS), 1),
-        (HELD_OUT_LOSS.name, scored.loss, scored.loss_tokens),
     ]
-    return [(name, value, weight) for name, value, weight in values if value is not None]
+    measured = [value for value in values if value[1] is not None]
+    if scored.loss_tokens:
+        measured.append((HELD_OUT_LOSS.name, scored.loss, scored.loss_tokens))
+    return measured
+
+
+def _mean(values: Sequence[tuple[float | None, int]]) -> float | None:
+    """The mean by weight; None when that is no finite number, as it is when one of the values is none."""
+    total = sum(math.nan if value is None else value * weight for value, weight in values)
+    mean = total / sum(weight for _, weight in values)
+    return mean if math.isfinite(mean) else None
 
 
 def _contains(answer: str, marker: str) -> bool:

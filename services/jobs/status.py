@@ -163,5 +163,7 @@ def _overall(session: Session, version_id: int) -> Record:
     if newest is None:
         return {}
     return {
-        metric["name"]: round(metric["value"], 4) for metric in newest.metrics if metric["slice"] == "overall"
+        metric["name"]: None if metric["value"] is None else round(metric["value"], 4)
+        for metric in newest.metrics
+        if metric["slice"] == "overall"
     }

@@ -1,6 +1,7 @@
 """Training: one frozen set to one adapter version, begun or resumed by key, in three phases."""
 
 import logging
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,6 +136,7 @@ def _provenance(
         "steps": trained.steps,
         "resumed_from_step": trained.resumed_from_step,
         "supervised_tokens": trained.supervised_tokens,
-        "final_loss": trained.final_loss,
+        # A diverged training is judged like any other and fails; JSON has no word for its loss.
+        "final_loss": trained.final_loss if math.isfinite(trained.final_loss) else None,
         "packages": dict(trained.packages),
     }

@@ -3,6 +3,7 @@
 Loads no model and no torch: the web app, evaluation and the CLI ask through this one client.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +70,10 @@ class Generator(Protocol):
     def log_probabilities(
         self, model: str, messages: tuple[Message, ...], completion: str
     ) -> tuple[float, ...]:
-        """Natural-log probability of each token of `completion` (its end token included) after the prompt."""
+        """Natural-log probability of each token of `completion` (its end token included) after the prompt.
+
+        Not a number where the model gives none, as a diverged one does.
+        """
         ...
 
 
@@ -115,9 +119,12 @@ class InferenceClient:
         body = {"model": model, "messages": _wire(messages), "completion": completion}
         with self._our_errors(model):
             scored = self._client.post(
-                "/chat/log_probabilities", body=body, cast_to=cast("type[dict[str, list[float]]]", object)
+                "/chat/log_probabilities",
+                body=body,
+                cast_to=cast("type[dict[str, list[float | None]]]", object),
             )
-        return tuple(scored["token_log_probabilities"])
+        # JSON has no word for infinity or for no number: the server sends null for both.
+        return tuple(math.nan if value is None else value for value in scored["token_log_probabilities"])
 
     @contextmanager
     def _our_errors(self, model: str) -> Iterator[None]:

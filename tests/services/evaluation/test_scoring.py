@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.evaluation.scoring import (
+    ItemScore,
     character_jaccard,
     exact_match,
     fact_hit,
@@ -100,3 +103,19 @@ def test_means_are_taken_overall_and_by_audience_domain_and_source():
     assert means["held_out_loss", "overall"].value == pytest.approx(4.0)  # weighted by tokens
     assert means["short_share", "audience:student"].value == 1
     assert ("held_out_loss", "source:bank") not in means
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_loss_that_is_no_finite_number_leaves_none_in_its_slices_only(value: float):
+    def scored(domain: str, log_probability: float) -> ItemScore:
+        item = Item(domain, ItemSource.HOLDOUT, Question("Why?", domain, "student"), "ref", "")
+        return score(item, "Light.", seed=1, markers=(), log_probabilities=(-1.0, log_probability))
+
+    means = {
+        metric.slice: metric
+        for metric in summarise([scored("music", value), scored("physics", -3.0)])
+        if metric.name == "held_out_loss"
+    }
+    assert means["overall"].value is means["domain:music"].value is None
+    assert means["overall"].items == 2
+    assert means["domain:physics"].value == 2.0

@@ -1,5 +1,6 @@
 """Training as a job: idempotent by key, three phases, a failure written down. The trainer is a fake."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def test_a_set_becomes_one_version_however_often_it_is_trained(
     assert version.number == 1
     assert version.name == f"trained@{(version.digest or '')[:12]}"
     assert version.provenance["training_set_digest"] == training_set.digest
+
+
+def test_a_diverged_training_becomes_a_version_that_the_gate_can_fail(
+    installation: Installation, training_set: TrainingSetRow
+):
+    train_with(installation, FakeTrainer(final_loss=math.nan), training_set.id, [])
+    (version,) = versions(installation.engine)
+    assert version.provenance["final_loss"] is None
 
 
 def test_another_recipe_is_another_version(installation: Installation, training_set: TrainingSetRow):
