@@ -76,9 +76,9 @@ class TextTooLong(InvalidInput):
 
 
 class ForbiddenCharacter(InvalidInput):
-    def __init__(self, field: str) -> None:
-        self.field = field
-        super().__init__(f"The {field} contains a NUL character, which cannot be stored: remove it.")
+    def __init__(self, field: str, character: str) -> None:
+        self.field, self.character = field, character
+        super().__init__(f"The {field} contains {character}, which cannot be stored: remove it.")
 
 
 class StarsOutOfRange(InvalidInput):

@@ -25,6 +25,9 @@ _CONTROL = re.compile(
     re.IGNORECASE,
 )
 _ZERO_WIDTH_SPACE = "\u200b"
+# Not tabs and newlines. PostgreSQL refuses the first of them, and no page or file gains by the others.
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a pair: no UTF-8 can say it
 
 
 class Role(StrEnum):
@@ -54,10 +57,20 @@ def neutralise(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0][0] + _ZERO_WIDTH_SPACE + found[0][1:], text)
 
 
+def clean_generated(text: str) -> str:
+    """What a model wrote, as it can be stored: without control characters, a replacement for broken ones.
+
+    Nobody can be asked to write it again, so nothing of it is refused.
+    """
+    return _LONE_SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
+
+
 def check_text(field: str, text: str, *, limit: int, required: bool = True) -> str:
     """The text stripped of outer white space, or EmptyText, TextTooLong, ForbiddenCharacter."""
     if "\x00" in text:
-        raise ForbiddenCharacter(field)
+        raise ForbiddenCharacter(field, "a NUL character")
+    if _LONE_SURROGATE.search(text):
+        raise ForbiddenCharacter(field, "a broken character (half of a surrogate pair)")
     if len(text) > limit:
         raise TextTooLong(field, length=len(text), limit=limit)
     stripped = text.strip()

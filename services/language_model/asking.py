@@ -20,7 +20,7 @@ from openai import (
 )
 from openai.types.chat import ChatCompletionMessageParam
 
-from services.domain.conversation import Message
+from services.domain.conversation import Message, clean_generated
 from services.domain.personas import GenerationSettings
 from services.errors import (
     AdapterCorrupt,
@@ -50,12 +50,18 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """Newly generated text only, without the prompt and without control tokens."""
+    """Newly generated text only, without the prompt and without control tokens.
+
+    The one way by which a model's words come into the system: here they become what can be stored.
+    """
 
     text: str
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean_generated(self.text))
 
 
 class Generator(Protocol):

@@ -7,6 +7,7 @@ from services.domain.conversation import (
     Role,
     build_messages,
     check_question,
+    clean_generated,
     neutralise,
 )
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE
@@ -61,8 +62,21 @@ def test_braces_in_a_question_are_not_template_fields():
         (Question("Why?", "physics", "student", "x" * (CONTEXT_LIMIT + 1)), TextTooLong),
         (Question("Why?", "", "student"), EmptyText),
         (Question("Wh\x00y?", "physics", "student"), ForbiddenCharacter),
+        (Question("Wh\ud83dy?", "physics", "student"), ForbiddenCharacter),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(question: Question, error: type[Exception]):
     with pytest.raises(error):
         check_question(question)
+
+
+@pytest.mark.parametrize(
+    ("generated", "stored"),
+    [
+        ("a\x00b\x1b[31mc\x7f\x85d\r\n\te", "ab[31mcd\n\te"),
+        ("half \ud83d of a pair \udc00", "half \ufffd of a pair \ufffd"),
+        ("café 😀 “quoted” \u200b", "café 😀 “quoted” \u200b"),
+    ],
+)
+def test_what_a_model_wrote_is_made_storable_and_nothing_else_is_changed(generated: str, stored: str):
+    assert clean_generated(generated) == stored

@@ -40,6 +40,8 @@ def test_importing_a_file_again_adds_nothing(session: Session):
         '{"output": "Because."}',
         '{"instruction": 7, "output": "x"}',
         '{"instruction": "a\\u0000b", "output": "x"}',
+        '{"instruction": "a\\ud800b", "output": "x"}',
+        '{"instruction": "a", "output": "\\ud800"}',
     ],
 )
 def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_kept(session: Session, bad: str):
