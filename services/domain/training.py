@@ -46,7 +46,10 @@ class OptimisationRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecipe:
-    """`chat_template` is the Jinja template for bases that ship none; empty otherwise."""
+    """`chat_template` is a Jinja template in the place of the base's own; empty: the base's own.
+
+    An adapter is served with the template it learnt with, the plain base always with its own.
+    """
 
     name: str
     revision: str

@@ -5,7 +5,7 @@ and the server; nothing here generates or trains.
 """
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from huggingface_hub.errors import HFValidationError
@@ -20,6 +20,7 @@ from transformers import (
 
 from services.errors import BaseModelMissing
 
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 # What from_pretrained raises for a folder or name that holds no usable model.
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
 
@@ -39,7 +40,11 @@ def device() -> torch.device:
 
 
 def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
-    """The tokenizer, with a pad token (unk or eos where it has none); BaseModelMissing when there is none."""
+    """The tokenizer, with a pad token (unk or eos where it has none); BaseModelMissing when there is none.
+
+    A base that ships no chat template gets the one of `templates/` that bears its name, so that trainer and
+    server, plain base and adapters, all render alike.
+    """
     _check_folder(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
@@ -47,6 +52,8 @@ def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
         raise BaseModelMissing(name, _first_line(error)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = _known_template(name)
     return tokenizer
 
 
@@ -80,6 +87,12 @@ def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
 def context_length(model: PreTrainedModel) -> int:
     """Tokens of prompt and answer together that the model was made for."""
     return int(model.config.get_text_config().max_position_embeddings)
+
+
+def _known_template(name: str) -> str | None:
+    """The template of a base by the last part of its name, a hub name or a folder; None for others."""
+    file = _TEMPLATES / f"{PurePath(name).name.casefold()}.jinja"
+    return file.read_text(encoding="utf-8").removesuffix("\n") if file.is_file() else None
 
 
 def _check_folder(name: str) -> None:

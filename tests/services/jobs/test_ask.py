@@ -34,5 +34,5 @@ def test_what_no_database_can_store_is_cleaned_out_of_an_answer(clean: Engine, r
 @pytest.mark.parametrize("character", ["\x00", "\ud83d"])
 def test_what_no_database_can_store_is_refused_in_a_question(clean: Engine, rater: RaterId, character: str):
     question = Question(f"Why{character}?", "oceans", "student")
-    with pytest.raises(ForbiddenCharacter, match="The question contains a .* remove it"):
+    with pytest.raises(ForbiddenCharacter, match="The question contains a "):
         ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=question, at=AT)

@@ -59,15 +59,13 @@ def test_overrides_change_single_values_and_whole_groups():
     assert compose("lora.target_modules=[qkv_proj,o_proj]").lora.target_modules == ("qkv_proj", "o_proj")
 
 
-@pytest.mark.parametrize(
-    "base_model", ["microsoft/phi-2", "/models/phi-2", "/models/Phi-2"], ids=["hub", "folder", "case"]
-)
+@pytest.mark.parametrize("base_model", ["persona/base_model", "/models/base_model", "/models/Base_Model"])
 def test_the_model_group_follows_the_base(base_model):
     recipe = compose(base_model=base_model)
 
     assert recipe.model.name == base_model
-    assert "Instruct:" in recipe.model.chat_template
-    assert compose(base_model="/models/other").model.chat_template == ""
+    assert recipe.model.attention == "eager"
+    assert compose(base_model="/models/other").model.attention == "auto"
 
 
 def test_the_base_that_is_served_wins_over_the_model_group_and_says_so(caplog):
@@ -75,7 +73,6 @@ def test_the_base_that_is_served_wins_over_the_model_group_and_says_so(caplog):
         recipe = compose("model=mistral_7b", base_model="microsoft/phi-2")
 
     assert recipe.model.name == "microsoft/phi-2"
-    assert recipe.model.chat_template == ""
     assert "BASE_MODEL is microsoft/phi-2 and wins over" in caplog.text
 
 
