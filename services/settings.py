@@ -33,8 +33,9 @@ class Settings(BaseSettings):
     feedback_host: str = "127.0.0.1"
     feedback_port: int = 8000
     feedback_threads: int = 32
+    inference_host: str = "127.0.0.1"
     inference_port: int = 8001
-    inference_url: str = ""  # unset: this machine's inference_port
+    inference_url: str = ""  # unset: this machine's inference_host and inference_port
     inference_queue_limit: int = 256
     inference_batch_size: int = 32
     airflow_port: int = 8080
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def inference_endpoint(self) -> str:
-        return self.inference_url or f"http://127.0.0.1:{self.inference_port}"
+        return self.inference_url or f"http://{seen_from_here(self.inference_host)}:{self.inference_port}"
 
     @cached_property
     def airflow_endpoint(self) -> str:
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     def recipe_name(self) -> str:
         embedded = Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
         return self.recipe or ("embedded" if embedded else "default")
+
+
+def seen_from_here(host: str) -> str:
+    """Where this machine finds what listens on `host`: one that listens everywhere, on loopback."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
 
 
 def read_settings() -> Settings:

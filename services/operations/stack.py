@@ -4,6 +4,7 @@
 must exist before settings can be read (`secrets.ensure_secrets`).
 """
 
+import errno
 import json
 import logging
 import os
@@ -22,11 +23,17 @@ import httpx
 from services.db import embedded
 from services.db.migrate import upgrade
 from services.db.session import database_url, make_engine
-from services.errors import AirflowUnavailable, EmbeddedDatabaseFailed, PortTaken, ServiceTooSlow
+from services.errors import (
+    AirflowUnavailable,
+    EmbeddedDatabaseFailed,
+    PortTaken,
+    ServiceTooSlow,
+    SettingsMissing,
+)
 from services.operations.airflow_client import AirflowClient
 from services.operations.environment import ADMINISTRATOR, airflow_passwords_file, environment
 from services.operations.processes import Processes
-from services.settings import ROOT, Settings
+from services.settings import ROOT, Settings, seen_from_here
 
 logger = logging.getLogger(__name__)
 
@@ -161,8 +168,7 @@ class Stack:
 
 def feedback_url(settings: Settings) -> str:
     """Where a browser on this machine finds the app."""
-    host = "127.0.0.1" if settings.feedback_host in {"0.0.0.0", "::"} else settings.feedback_host  # noqa: S104
-    return f"http://{host}:{settings.feedback_port}"
+    return f"http://{seen_from_here(settings.feedback_host)}:{settings.feedback_port}"
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -170,13 +176,16 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _check_ports(settings: Settings) -> None:
-    """PortTaken for the first that another program, or another setting, has taken."""
+    """PortTaken for the first that another program, or another setting, has taken.
+
+    SettingsMissing for a host that is no address of this machine.
+    """
     ports = [
         ("FEEDBACK_PORT", settings.feedback_host, settings.feedback_port),
         ("AIRFLOW_PORT", "127.0.0.1", settings.airflow_port),
     ]
     if not settings.inference_url:
-        ports.append(("INFERENCE_PORT", "127.0.0.1", settings.inference_port))
+        ports.append(("INFERENCE_PORT", settings.inference_host, settings.inference_port))
     with ExitStack() as probes:
         for name, host, port in ports:
             probe = probes.enter_context(socket.socket())
@@ -184,7 +193,9 @@ def _check_ports(settings: Settings) -> None:
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise PortTaken(name, port) from error
+                if error.errno == errno.EADDRINUSE:
+                    raise PortTaken(name, port) from error
+                raise SettingsMissing((name.replace("PORT", "HOST"),)) from error
             probe.listen(1)  # a second bind to it, by another setting, fails only while it listens
 
 

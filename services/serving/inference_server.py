@@ -2,25 +2,21 @@
 
     python -m services.serving.inference_server
 
-Binds loopback only; every /v1 route wants the bearer token. The port answers once the base has loaded.
+Binds INFERENCE_HOST, loopback unless it is set; every /v1 route wants the bearer token, /healthz none. The
+port answers once the base has loaded.
 """
 
-import asyncio
-import hmac
+import errno
 import logging
-import secrets
 import socket
 import sys
-import time
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Annotated, cast
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -29,31 +25,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import database_url, make_engine
-from services.errors import DatabaseUnavailable, PersonaLoopError, PortTaken
-from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.errors import DatabaseUnavailable, PersonaLoopError, PortTaken, SettingsMissing
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
-from services.serving.protocol import (
-    RETRY_AFTER_SECONDS,
-    AdapterRequest,
-    AnswerMessage,
-    ChatRequest,
-    ChatResponse,
-    Choice,
-    CompletionRequest,
-    CompletionResponse,
-    LogProbabilitiesRequest,
-    LogProbabilitiesResponse,
-    TextChoice,
-    Usage,
-    details_of,
-    error_body,
-    status_and_code,
-    to_messages,
-)
+from services.serving.inference_routes import inference_routes
+from services.serving.protocol import RETRY_AFTER_SECONDS, details_of, error_body, status_and_code
 from services.serving.warming import start_warming
 from services.settings import Settings, read_settings
-
-HOST = "127.0.0.1"
 
 logger = logging.getLogger(__name__)
 
@@ -78,105 +55,8 @@ def create_server(engine: InferenceEngine, *, token: str) -> FastAPI:
             "waiting": engine.waiting(),
         }
 
-    app.include_router(_routes(engine, token))
+    app.include_router(inference_routes(engine, token=token))
     return app
-
-
-def _routes(engine: InferenceEngine, token: str) -> APIRouter:
-    expected = f"Bearer {token}".encode()
-
-    def check_token(authorization: Annotated[str, Header()] = "") -> None:
-        if not hmac.compare_digest(authorization.encode(), expected):
-            raise HTTPException(
-                HTTPStatus.UNAUTHORIZED, "The bearer token is missing or wrong: send INFERENCE_TOKEN."
-            )
-
-    routes = APIRouter(prefix="/v1", dependencies=[Depends(check_token)])
-
-    @routes.get("/models")
-    def models() -> dict[str, object]:
-        names = (BASE_NAME, *engine.loaded())
-        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
-
-    @routes.post("/chat/completions")
-    async def chat(body: ChatRequest) -> ChatResponse:
-        request = GenerationRequest(
-            model=body.model,
-            messages=to_messages(body.messages),
-            settings=body.settings(),
-            seed=_seed(body.seed),
-        )
-        future = await run_in_threadpool(engine.generate, request)
-        return _chat_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
-
-    @routes.post("/completions")
-    async def complete(body: CompletionRequest) -> CompletionResponse:
-        future = await run_in_threadpool(
-            engine.complete, body.model, body.prompt, body.settings(), seed=_seed(body.seed)
-        )
-        return _completion_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
-
-    @routes.post("/chat/log_probabilities")
-    async def log_probabilities(body: LogProbabilitiesRequest) -> LogProbabilitiesResponse:
-        future = await run_in_threadpool(
-            engine.log_probabilities, body.model, to_messages(body.messages), body.completion
-        )
-        values = cast("tuple[float, ...]", await asyncio.wrap_future(future))
-        return LogProbabilitiesResponse(token_log_probabilities=list(values))
-
-    @routes.post("/load_lora_adapter")
-    async def load(body: AdapterRequest) -> dict[str, object]:
-        await asyncio.wrap_future(engine.load(body.lora_name))
-        return {"lora_name": body.lora_name, "loaded": True}
-
-    @routes.post("/unload_lora_adapter")
-    async def unload(body: AdapterRequest) -> dict[str, object]:
-        was_there = await asyncio.wrap_future(engine.unload(body.lora_name))
-        return {"lora_name": body.lora_name, "unloaded": was_there}
-
-    return routes
-
-
-def _chat_response(model: str, generated: Generated) -> ChatResponse:
-    return ChatResponse(
-        id=f"chatcmpl-{uuid.uuid4().hex}",
-        created=int(time.time()),
-        model=model,
-        choices=[
-            Choice(
-                message=AnswerMessage(content=generated.text),
-                finish_reason="stop" if generated.finish_reason == "stop" else "length",
-            )
-        ],
-        usage=_usage(generated),
-    )
-
-
-def _completion_response(model: str, generated: Generated) -> CompletionResponse:
-    return CompletionResponse(
-        id=f"cmpl-{uuid.uuid4().hex}",
-        created=int(time.time()),
-        model=model,
-        choices=[
-            TextChoice(
-                text=generated.text,
-                finish_reason="stop" if generated.finish_reason == "stop" else "length",
-            )
-        ],
-        usage=_usage(generated),
-    )
-
-
-def _usage(generated: Generated) -> Usage:
-    return Usage(
-        prompt_tokens=generated.prompt_tokens,
-        completion_tokens=generated.completion_tokens,
-        total_tokens=generated.prompt_tokens + generated.completion_tokens,
-    )
-
-
-def _seed(given: int | None) -> int:
-    return secrets.randbits(63) if given is None else given
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -211,15 +91,20 @@ def _error(
     return JSONResponse(error_body(sentence, status, code, details), status_code=status, headers=headers)
 
 
-def bind(port: int) -> socket.socket:
-    """A bound socket, taken before the base loads so that a busy port is told at once; PortTaken."""
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket, taken before the base loads so that a busy port is told at once.
+
+    Raises PortTaken, SettingsMissing when `host` is no address of this machine.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken("INFERENCE_PORT", port) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken("INFERENCE_PORT", port) from error
+        raise SettingsMissing(("INFERENCE_HOST",)) from error
     return listener
 
 
@@ -255,13 +140,13 @@ def main() -> None:
     disable_progress_bar()
     try:
         settings = read_settings()
-        listener = bind(settings.inference_port)
+        listener = bind(settings.inference_host, settings.inference_port)
         engine = build_engine(settings)
     except PersonaLoopError as error:
         sys.exit(str(error))
     _warm_on_promotions(settings, engine)
     app = create_server(engine, token=settings.inference_token.get_secret_value())
-    logger.info("serving %s on port %d", settings.base_model, settings.inference_port)
+    logger.info("serving %s on %s:%d", settings.base_model, settings.inference_host, settings.inference_port)
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.errors import PortTaken
+from services.errors import PortTaken, SettingsMissing
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
 from services.settings import Settings
@@ -44,6 +44,41 @@ def test_two_settings_may_not_name_one_port(tmp_path: Path):
     )
     with pytest.raises(PortTaken), Stack(settings, progress=lambda *_: None):
         pass
+
+
+@pytest.mark.parametrize("name", ["FEEDBACK_HOST", "INFERENCE_HOST"])
+def test_an_address_of_another_machine_is_named_by_its_setting(tmp_path: Path, name: str):
+    ports = {field: free_port() for field in ("feedback_port", "inference_port", "airflow_port")}
+    settings = Settings(
+        _env_file=ensure_secrets(tmp_path), var_dir=tmp_path, **ports, **{name.lower(): "192.0.2.1"}
+    )
+    with pytest.raises(SettingsMissing, match=name), Stack(settings, progress=lambda *_: None):
+        pass
+
+
+def test_the_port_of_inference_is_looked_for_where_it_will_listen(tmp_path: Path):
+    ports = {field: free_port() for field in ("feedback_port", "airflow_port")}
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.2", 0))
+        other.listen()
+        settings = Settings(
+            _env_file=ensure_secrets(tmp_path),
+            var_dir=tmp_path,
+            inference_host="127.0.0.2",
+            inference_port=int(other.getsockname()[1]),
+            **ports,
+        )
+        with pytest.raises(PortTaken, match="INFERENCE_PORT"), Stack(settings, progress=lambda *_: None):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("host", "seen"),
+    [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("10.0.0.5", "10.0.0.5")],  # noqa: S104
+)
+def test_the_inference_server_is_found_where_it_listens(tmp_path: Path, host: str, seen: str):
+    settings = Settings(_env_file=ensure_secrets(tmp_path), var_dir=tmp_path, inference_host=host)
+    assert settings.inference_endpoint == f"http://{seen}:8001"
 
 
 def test_an_app_that_listens_everywhere_is_found_on_loopback(tmp_path: Path):

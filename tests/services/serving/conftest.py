@@ -78,7 +78,7 @@ def listening(engine: "InferenceEngine") -> Iterator[str]:
 
     from services.serving.inference_server import bind, create_server  # noqa: PLC0415 - loads torch
 
-    listener = bind(0)
+    listener = bind("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(create_server(engine, token=TOKEN), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

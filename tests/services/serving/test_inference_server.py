@@ -280,7 +280,21 @@ def test_a_taken_port_is_told_before_anything_is_loaded():
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(PortTaken, match="INFERENCE_PORT"):
-            bind(other.getsockname()[1])
+            bind("127.0.0.1", other.getsockname()[1])
+
+
+def test_the_server_binds_the_address_it_is_given_and_no_other():
+    from services.serving.inference_server import bind  # noqa: PLC0415 - loads torch
+
+    with bind("127.0.0.2", 0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.2"
+
+
+def test_an_address_of_another_machine_is_named_by_its_setting():
+    from services.serving.inference_server import bind  # noqa: PLC0415 - loads torch
+
+    with pytest.raises(SettingsMissing, match="INFERENCE_HOST"):
+        bind("192.0.2.1", 0)
 
 
 def test_asking_loads_neither_torch_nor_transformers():
