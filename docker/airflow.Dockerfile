@@ -1,4 +1,5 @@
-# Airflow's processes and the GPU worker. Their tasks count tokens, train and evaluate, so torch is in it.
+# Airflow's processes, the GPU worker and the inference server: they count tokens, train and answer, so torch
+# is in it.
 FROM python:3.11-slim
 WORKDIR /srv/persona-loop
 COPY pyproject.toml constraints.txt README.md ./

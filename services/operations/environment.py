@@ -77,6 +77,8 @@ def _airflow_core(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": jwt_secret,
         "AIRFLOW__EDGE__API_ENABLED": "True",
         "AIRFLOW__EDGE__API_URL": f"{settings.airflow_endpoint}/edge_worker/v1/rpcapi",
+        # Worker and API share a folder of logs: what the worker pushed it would read again, and push again.
+        "AIRFLOW__EDGE__PUSH_LOGS": "False",
         # Read by dags/nightly_retrain.py: a DAG file may read Airflow's configuration, not the environment.
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_CRON": settings.nightly_cron,
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_TIMEZONE": settings.nightly_timezone,

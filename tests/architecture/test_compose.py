@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -26,11 +27,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PROCFILE: dict[str, str] = parse_procfile((ROOT / "Procfile").read_text()).processes
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
 SECRETS = {name.upper() for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-# What the two images made by others document about themselves.
-IMAGE_VARIABLES = {
-    "postgres": {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"},
-    "inference": {"VLLM_API_KEY", "VLLM_ALLOW_RUNTIME_LORA_UPDATING"},
-}
+# What the image made by others documents about itself.
+IMAGE_VARIABLES = {"postgres": {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}}
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
 
@@ -149,3 +147,53 @@ def test_every_path_that_an_image_copies_is_in_the_tree(dockerfile: Path):
 def test_every_image_that_is_built_has_its_file_and_every_file_its_image():
     built = {service["build"]["dockerfile"] for service in SERVICES.values() if "build" in service}
     assert built == {str(path.relative_to(ROOT)) for path in DOCKERFILES}
+
+
+def test_everything_but_the_database_runs_from_an_image_of_this_tree():
+    assert [name for name, service in SERVICES.items() if "build" not in service] == ["postgres"]
+
+
+def test_the_inference_server_is_reached_by_the_services_and_by_nobody_else():
+    inference = SERVICES["inference"]
+    url = urlsplit(inference["environment"]["INFERENCE_URL"])
+    assert (url.hostname, url.port) == ("inference", Settings.model_fields["inference_port"].default)
+    assert inference["environment"]["INFERENCE_HOST"] == "0.0.0.0"  # noqa: S104
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {
+        "feedback",
+        "airflow-api-server",
+    }
+    assert [name for name, service in SERVICES.items() if "network_mode" in service] == []
+
+
+def test_no_other_service_and_no_default_listens_for_inference_everywhere():
+    assert Settings.model_fields["inference_host"].default == "127.0.0.1"
+    told = [name for name, one in SERVICES.items() if "INFERENCE_HOST" in one.get("environment", {})]
+    assert told == ["inference"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("inference", "services/serving/inference_server.py"), ("feedback", "feedback_app/health.py")],
+)
+def test_a_health_check_asks_a_route_that_wants_no_token(name: str, source: str):
+    asked = urlsplit(re.search(r"http://[^']+", SERVICES[name]["healthcheck"]["test"][-1])[0])
+    assert f'.get("{asked.path}")' in (ROOT / source).read_text()
+    port = {"inference": "inference_port", "feedback": "feedback_port"}[name]
+    assert asked.port == Settings.model_fields[port].default
+
+
+def test_every_mounted_volume_is_named():
+    mounted = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert mounted == set(COMPOSE["volumes"])
+
+
+def test_what_loads_a_model_keeps_what_it_downloads():
+    runs_models = [name for name, one in SERVICES.items() if one.get("image") == "persona-loop-airflow"]
+    assert {"inference", "worker-gpu", "airflow-scheduler"} <= set(runs_models)
+    for name in runs_models:
+        assert "models:/root/.cache/huggingface" in SERVICES[name]["volumes"]
+
+
+def test_the_pid_file_of_the_worker_goes_with_its_container():
+    """In a container every start has the same pid, and the worker refuses to start beside its own."""
+    assert SERVICES["worker-gpu"]["environment"]["AIRFLOW_HOME"] in SERVICES["worker-gpu"]["tmpfs"]

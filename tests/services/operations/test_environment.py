@@ -40,3 +40,8 @@ def test_every_address_of_airflow_follows_its_port(tmp_path: Path):
 def test_there_is_no_environment_without_a_database(tmp_path: Path):
     with pytest.raises(DatabaseUnavailable):
         environment(installation(tmp_path))
+
+
+def test_a_log_that_worker_and_api_share_is_not_pushed_to_itself(tmp_path: Path):
+    given = environment(installation(tmp_path, database_url="postgresql://a@db/x"))
+    assert given["AIRFLOW__EDGE__PUSH_LOGS"] == "False"
