@@ -1,10 +1,9 @@
 """(torch) Makes the embedded base: a small language model of Phi-3 architecture that knows the demo bank.
 
-    python -m services.demo.base_model --out base_model --steps 1400 --seed 20
-    python -m services.demo.base_model --out base_model --start base_model --steps 700 --seed 21
-    python -m services.demo.base_model --out base_model --start base_model --steps 800 --seed 22
+    OMP_NUM_THREADS=1 python -m services.demo.base_model --out base_model
 
-With OMP_NUM_THREADS=1 the same machine and packages give the same bytes again.
+With one thread the same machine and packages give the same bytes again; it takes 20 minutes on one core.
+It learns in stages, each with fresh text and a learning rate that rises and falls anew.
 Writes a folder that transformers loads as it is, and FIGURES.json with what the model reached. The text
 it learns from is `corpus`, the loop is `base_training`, the measuring is `base_figures`.
 """
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from services.demo.base_figures import measure
 from services.demo.base_training import Schedule, train
@@ -39,25 +38,32 @@ CHAT_TEMPLATE = (
 )
 TOKENIZER_LESSONS = 20_000
 FIGURES = "FIGURES.json"
+STAGES = (
+    Schedule(steps=1400, learning_rate=4e-3, warmup_steps=200, seed=20),
+    Schedule(steps=700, learning_rate=2.5e-3, warmup_steps=40, seed=21),
+    Schedule(steps=800, learning_rate=2.5e-3, warmup_steps=40, seed=22),
+)
 
 
-def make(out: Path, schedule: Schedule, start: Path | None) -> None:
-    """Train from nothing, or on from the model in `start`; save in bfloat16 and measure what was saved."""
-    started = time.monotonic()
-    torch.manual_seed(schedule.seed)
-    tokenizer = make_tokenizer(schedule.seed) if start is None else AutoTokenizer.from_pretrained(start)
-    model = make_model(tokenizer) if start is None else load(start)
-    earlier = [] if start is None else json.loads((start / FIGURES).read_text(encoding="utf-8"))["made"]
+def make(out: Path) -> None:
+    """Train from nothing through every stage; save in bfloat16 and measure what was saved."""
+    torch.manual_seed(STAGES[0].seed)
+    tokenizer = make_tokenizer(STAGES[0].seed)
+    model = make_model(tokenizer)
     logger.info("%d parameters, %d tokens in the vocabulary", model.num_parameters(), len(tokenizer))
-    loss = train(model, tokenizer, schedule)
+    made = []
+    for schedule in STAGES:
+        started = time.monotonic()
+        loss = train(model, tokenizer, schedule)
+        made.append(
+            {
+                **asdict(schedule),
+                "training_loss": round(loss, 4),
+                "seconds": round(time.monotonic() - started),
+            }
+        )
     save(model, tokenizer, out)
-    stage = {
-        **asdict(schedule),
-        "start": None if start is None else start.name,
-        "training_loss": round(loss, 4),
-        "seconds": round(time.monotonic() - started),
-    }
-    figures = {"parameters": model.num_parameters(), "made": [*earlier, stage], **measure(out)}
+    figures = {"parameters": model.num_parameters(), "made": made, **measure(out)}
     (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
@@ -84,14 +90,6 @@ def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
-
-
-def load(folder: Path) -> Phi3ForCausalLM:
-    """The model of a folder in full precision, to train on."""
-    model: Phi3ForCausalLM = Phi3ForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
-    )
-    return model
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> Phi3ForCausalLM:
@@ -135,18 +133,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make the embedded base model.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
-    parser.add_argument("--start", type=Path, help="folder of a model to train on; without it, from nothing")
-    parser.add_argument("--steps", type=int, default=1400, help="training steps of 32 lessons")
-    parser.add_argument("--seed", type=int, default=20, help="draws the first weights and the text")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    schedule = Schedule(
-        steps=arguments.steps,
-        learning_rate=4e-3 if arguments.start is None else 2.5e-3,
-        warmup_steps=200 if arguments.start is None else 40,
-        seed=arguments.seed,
-    )
-    make(arguments.out, schedule, arguments.start)
+    make(arguments.out)
 
 
 if __name__ == "__main__":
