@@ -4,7 +4,7 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
 
     GET  /                          the personas
     GET  /p/<slug>                  one persona, with the form to ask it
-    POST /p/<slug>/ask              question [context, domain, audience]          -> 303 /answers/<uuid>
+    POST /p/<slug>/ask              question, submission [context, domain, audience] -> 303 /answers/<uuid>
     GET  /answers/<uuid>            question, answer and the three feedback forms
     POST /answers/<uuid>/rate       stars, submission                             -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
@@ -13,9 +13,10 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
 
-Every form carries `csrf_token`; feedback forms also carry `submission`, an id the server made when it
-rendered the form, under which the same feedback sent twice counts once. What an answer came from is stamped
-by services and never read from a form. No module here imports torch; only `wsgi` reads the environment.
+Every form carries `csrf_token` and `submission`, an id the server made when it rendered the form, under
+which the same question sent twice has one answer and the same feedback sent twice counts once. What an
+answer came from is stamped by services and never read from a form. No module here imports torch; only
+`wsgi` reads the environment.
 """
 
 from flask import Flask

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import status_of, with_status
-from feedback_app.forms import AskForm
+from feedback_app.forms import AskForm, read_submission
 from feedback_app.raters import rater_for_asking
 from feedback_app.request_log import note
 from services.adapters.promotions import find_persona, who_serves
@@ -44,7 +44,7 @@ def ask(slug: str) -> Response:
     form = AskForm.read(request.form)
     note(persona=slug)
     try:
-        question = check_question(form.as_question())
+        question, submission = check_question(form.as_question()), read_submission(request.form)
         with session_scope(backend().engine) as session:
             find_persona(session, slug)
             rater = rater_for_asking(session)
@@ -54,6 +54,7 @@ def ask(slug: str) -> Response:
             persona_slug=slug,
             rater=rater,
             question=question,
+            submission=submission,
             at=now(),
         )
     except (InvalidInput, InferenceBusy, InferenceUnavailable) as problem:

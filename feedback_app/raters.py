@@ -3,10 +3,12 @@
 A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie.
 """
 
+import hmac
 from datetime import timedelta
 from uuid import UUID
 
 from flask import Response, after_this_request, current_app, request
+from flask import session as visit
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
@@ -14,7 +16,7 @@ from feedback_app.backend import now
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.errors import NotTheAsker
-from services.feedback.recording import new_rater
+from services.feedback.recording import ensure_rater
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)
@@ -42,9 +44,19 @@ def rater_for_asking(session: Session) -> RaterId:
     known = current_rater()
     if known is not None and session.get(RaterRow, known) is not None:
         return known
-    rater = new_rater(session, at=now())
+    rater = _rater_of_visit()
+    ensure_rater(session, rater, at=now())
     after_this_request(lambda response: _with_cookie(response, rater))
     return rater
+
+
+def _rater_of_visit() -> RaterId:
+    """A rater's id made from the visit's own secret, which the form's CSRF token has just matched.
+
+    Who sends a first form twice, before any cookie of ours came back, is one rater.
+    """
+    secret = f"rater of visit {visit['csrf_token']}".encode()
+    return RaterId(UUID(bytes=hmac.digest(str(current_app.secret_key).encode(), secret, "sha256")[:16]))
 
 
 def _with_cookie(response: Response, rater: RaterId) -> Response:

@@ -81,9 +81,11 @@ class QuestionRow(Base):
     audience: Mapped[str]
     prompt_key: Mapped[str]
     split_key: Mapped[str]
+    submission: Mapped[UUID | None]  # the form it came with; a form that was changed meanwhile asks anew
     asked_at: Mapped[datetime]
 
     conversation: Mapped[ConversationRow] = relationship()
+    __table_args__ = (UniqueConstraint("submission", "prompt_key"),)
 
 
 class AnswerRow(Base):

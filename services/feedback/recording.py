@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import (
@@ -35,6 +36,11 @@ def new_rater(session: Session, *, at: datetime) -> RaterId:
     return RaterId(rater.id)
 
 
+def ensure_rater(session: Session, rater: RaterId, *, at: datetime) -> None:
+    """Store a rater whose id was chosen before; one that is there already stays as it is."""
+    session.execute(insert(RaterRow).values(id=rater, created_at=at).on_conflict_do_nothing())
+
+
 def start_conversation(
     session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime
 ) -> ConversationRow:
@@ -44,7 +50,13 @@ def start_conversation(
 
 
 def record_question(
-    session: Session, *, persona: PersonaRow, conversation: ConversationRow, question: Question, at: datetime
+    session: Session,
+    *,
+    persona: PersonaRow,
+    conversation: ConversationRow,
+    question: Question,
+    submission: UUID | None = None,
+    at: datetime,
 ) -> QuestionRow:
     """Store a checked question, and draw its prompt's split if it was never seen before."""
     row = QuestionRow(
@@ -55,11 +67,61 @@ def record_question(
         audience=question.audience,
         prompt_key=prompt_key(question),
         split_key=split_key(question),
+        submission=submission,
         asked_at=at,
     )
     session.add(row)
     draw_split(session, persona=persona, key=row.split_key, at=at)
     return row
+
+
+def record_ask(
+    session: Session,
+    *,
+    persona: PersonaRow,
+    rater: RaterId,
+    question: Question,
+    submission: UUID | None,
+    at: datetime,
+) -> UUID:
+    """The id of a question in a conversation of its own; the same form again gives the same id.
+
+    Waits for a twin that is just being stored. Raises NotTheAsker for the form of someone else.
+    """
+    try:
+        with session.begin_nested():
+            conversation = start_conversation(session, persona=persona, rater=rater, at=at)
+            asked = record_question(
+                session,
+                persona=persona,
+                conversation=conversation,
+                question=question,
+                submission=submission,
+                at=at,
+            )
+            session.flush()  # here a twin is met, on the unique key of the submission
+            return asked.id
+    except IntegrityError:
+        twin = session.scalar(
+            select(QuestionRow).where(
+                QuestionRow.submission == submission, QuestionRow.prompt_key == prompt_key(question)
+            )
+        )
+        if twin is None:
+            raise
+        if (twin.conversation.rater_id, twin.conversation.persona_id) != (rater, persona.id):
+            raise NotTheAsker from None
+        return twin.id
+
+
+def answer_to(session: Session, question_id: UUID, *, lock: bool = False) -> AnswerId | None:
+    """The answer that a question has by now; `lock`: nobody else stores one before this transaction ends."""
+    if lock:
+        session.execute(
+            select(QuestionRow.id).where(QuestionRow.id == question_id).with_for_update(key_share=True)
+        )
+    found = session.scalar(select(AnswerRow.id).where(AnswerRow.question_id == question_id))
+    return AnswerId(found) if found else None
 
 
 def rate(

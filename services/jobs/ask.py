@@ -5,19 +5,19 @@ The web app and the CLI call this with the engine and generator they already hol
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, who_serves
-from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow
+from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION, Question, build_messages, check_question
-from services.domain.feedback import AnswerId, ConversationId, RaterId
-from services.errors import NotTheAsker
-from services.feedback.recording import record_question, start_conversation
+from services.domain.feedback import AnswerId, RaterId
+from services.feedback.recording import answer_to, record_ask
 from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
-from services.serving.answering import answer
+from services.serving.answering import Answered, answer
 
 
 def ask(
@@ -27,26 +27,25 @@ def ask(
     persona_slug: str,
     rater: RaterId,
     question: Question,
-    conversation_id: ConversationId | None = None,
+    submission: UUID | None = None,
     at: datetime,
 ) -> AnswerId:
     """The id of the stored answer. The question stays stored even when no answer could be made.
 
-    Raises UnknownPersona, NotTheAsker, EmptyText, TextTooLong, InferenceBusy, InferenceUnavailable,
-    DatabaseUnavailable.
+    The same question from the same form (`submission`) again has the answer of the first time, whether that
+    is there already or is just being made. Raises UnknownPersona, NotTheAsker, EmptyText, TextTooLong,
+    ForbiddenCharacter, InferenceBusy, InferenceUnavailable, DatabaseUnavailable.
     """
     question = check_question(question)
     with session_scope(engine) as session:
         row = find_persona(session, persona_slug)
         persona, serving = row.as_persona(), who_serves(session, row)
-        conversation = (
-            start_conversation(session, persona=row, rater=rater, at=at)
-            if conversation_id is None
-            else _own_conversation(session, conversation_id, persona=row, rater=rater)
+        question_id = record_ask(
+            session, persona=row, rater=rater, question=question, submission=submission, at=at
         )
-        asked = record_question(session, persona=row, conversation=conversation, question=question, at=at)
-        session.flush()  # the question's id is the source of the seed
-        question_id = asked.id
+        known = answer_to(session, question_id)
+    if known is not None:
+        return known
 
     seed = int.from_bytes(question_id.bytes[:4], "big") >> 1
     request = GenerationRequest(
@@ -58,28 +57,29 @@ def ask(
     answered = answer(engine, generator, request, persona=persona.slug, serving=serving, at=at)
 
     with session_scope(engine) as session:
-        stored = AnswerRow(
-            question_id=question_id,
-            adapter_version_id=answered.serving.version_id,
-            served_name=answered.serving.name,
-            text=answered.generated.text,
-            prompt_version=PROMPT_VERSION,
-            generation=asdict(persona.generation),
-            seed=seed,
-            finish_reason=answered.generated.finish_reason,
-            latency_ms=answered.latency_ms,
-            accepted_at=at,
-            created_at=at + timedelta(milliseconds=answered.latency_ms),
-        )
-        session.add(stored)
-        session.flush()  # the id is what the caller gets
-        return AnswerId(stored.id)
+        # Nothing may be held while the model writes, so it may have written twice: the first text counts.
+        known = answer_to(session, question_id, lock=True)
+        if known is not None:
+            return known
+        return _store(session, request, answered, question_id=question_id, at=at)
 
 
-def _own_conversation(
-    session: Session, conversation_id: ConversationId, *, persona: PersonaRow, rater: RaterId
-) -> ConversationRow:
-    conversation = session.get(ConversationRow, conversation_id)
-    if conversation is None or conversation.rater_id != rater or conversation.persona_id != persona.id:
-        raise NotTheAsker
-    return conversation
+def _store(
+    session: Session, request: GenerationRequest, answered: Answered, *, question_id: UUID, at: datetime
+) -> AnswerId:
+    stored = AnswerRow(
+        question_id=question_id,
+        adapter_version_id=answered.serving.version_id,
+        served_name=answered.serving.name,
+        text=answered.generated.text,
+        prompt_version=PROMPT_VERSION,
+        generation=asdict(request.settings),
+        seed=request.seed,
+        finish_reason=answered.generated.finish_reason,
+        latency_ms=answered.latency_ms,
+        accepted_at=at,
+        created_at=at + timedelta(milliseconds=answered.latency_ms),
+    )
+    session.add(stored)
+    session.flush()  # the id is what the caller gets
+    return AnswerId(stored.id)

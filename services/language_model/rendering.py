@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase
 from services.domain.conversation import Message, Role
 from services.errors import BaseModelMissing, InvalidInput
 
-# For bases that ship no template and of which `templates/` knows none. It opens with the token the base starts
-# texts with and closes an answer with the token the base ends them with, whatever those are.
+# For bases that ship no template and of which `templates/` knows none. It opens with the token the base
+# starts texts with and closes an answer with the token the base ends them with, whatever those are.
 MINIMAL_TEMPLATE = (
     "{{ bos_token or '' }}{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}Answer:\n{{ message['content'] }}{{ eos_token }}\n\n"

@@ -1,5 +1,6 @@
 """Choosing a persona and asking it: what is stored, what is refused, and that no typed word is lost."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from services.db.session import make_engine, session_scope
 from services.domain.conversation import CONTEXT_LIMIT, PROMPT_VERSION, QUESTION_LIMIT
 from services.errors import InferenceBusy, InferenceUnavailable
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import Visitor, answer_id
+from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 
 
 def stored(engine: Engine, answer_path: str) -> tuple[AnswerRow, QuestionRow]:
@@ -50,6 +51,57 @@ def test_context_domain_and_audience_are_fields_of_the_question(visitor: Visitor
 def test_domain_and_audience_left_empty_take_their_defaults(visitor: Visitor, engine: Engine):
     _, question = stored(engine, visitor.answer_of(visitor.ask(domain=" ", audience="")))
     assert (question.domain, question.audience) == ("general knowledge", "general reader")
+
+
+def test_a_question_sent_twice_has_one_answer(visitor: Visitor, engine: Engine, generator: FakeGenerator):
+    page = visitor.get("/p/pirate")
+    sent = [visitor.submit(page, "/p/pirate/ask", question="Why is the sea salty?") for _ in range(2)]
+    assert visitor.answer_of(sent[0]) == visitor.answer_of(sent[1])
+    assert count(engine, AnswerRow) == count(engine, QuestionRow) == len(generator.requests) == 1
+
+
+def test_a_first_question_sent_twice_before_the_cookie_came_back_has_one_answer_and_one_rater(
+    visitor: Visitor, engine: Engine
+):
+    page = visitor.get("/p/pirate")
+    first = visitor.answer_of(visitor.submit(page, "/p/pirate/ask", question="Why is the sea salty?"))
+    visitor.client.delete_cookie("rater")
+    second = visitor.answer_of(visitor.submit(page, "/p/pirate/ask", question="Why is the sea salty?"))
+    assert first == second
+    assert visitor.get(second).status_code == 200
+    assert count(engine, AnswerRow) == count(engine, RaterRow) == 1
+
+
+def test_a_form_that_was_gone_back_to_and_changed_asks_anew(visitor: Visitor):
+    page = visitor.get("/p/pirate")
+    first, second = (
+        visitor.answer_of(visitor.submit(page, "/p/pirate/ask", question=question))
+        for question in ("Why is the sea salty?", "Why is the sea blue?")
+    )
+    assert first != second
+    assert "Why is the sea blue?" in visitor.get(second).text
+
+
+def test_another_raters_form_leads_to_nobodys_answer(new_visitor: Callable[[], Visitor], engine: Engine):
+    owner, stranger = new_visitor(), new_visitor()
+    form = owner.get("/p/pirate")
+    owner.answer_of(owner.submit(form, "/p/pirate/ask", question="Why?"))
+    submission = hidden_fields(form, "/p/pirate/ask")["submission"]
+    assert stranger.ask(question="Why?", submission=submission).status_code == 403
+    assert count(engine, AnswerRow) == 1
+
+
+@pytest.mark.parametrize("submission", ["", "1", "not-a-uuid"])
+def test_a_question_without_a_sound_submission_id_is_kept_and_can_be_sent_again(
+    visitor: Visitor, engine: Engine, submission: str
+):
+    asked = visitor.ask(question="Why is <salt> white?", submission=submission)
+    assert asked.status_code == 400
+    assert "submission id" in asked.text
+    assert "Why is &lt;salt&gt; white?" in asked.text
+    assert count(engine, QuestionRow) == 0
+    again = visitor.submit(asked, "/p/pirate/ask", question="Why is <salt> white?")
+    assert visitor.get(visitor.answer_of(again)).status_code == 200
 
 
 def test_what_made_an_answer_is_stamped_by_the_server_whatever_the_client_sends(

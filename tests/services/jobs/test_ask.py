@@ -1,13 +1,17 @@
 """Asking as a job: what is stored, whatever the model writes."""
 
-import pytest
-from sqlalchemy import Engine
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
-from services.db.feedback_tables import AnswerRow
+import pytest
+from sqlalchemy import Engine, func, select
+
+from services.db.feedback_tables import AnswerRow, ConversationRow, QuestionRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
-from services.domain.feedback import RaterId
-from services.errors import ForbiddenCharacter
+from services.domain.feedback import AnswerId, RaterId
+from services.errors import ForbiddenCharacter, InferenceBusy
 from services.feedback.recording import new_rater
 from services.jobs.ask import ask
 from tests.builders import AT, add_persona
@@ -36,3 +40,47 @@ def test_what_no_database_can_store_is_refused_in_a_question(clean: Engine, rate
     question = Question(f"Why{character}?", "oceans", "student")
     with pytest.raises(ForbiddenCharacter, match="The question contains a "):
         ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=question, at=AT)
+
+
+def count(engine: Engine, table: type[AnswerRow | ConversationRow | QuestionRow]) -> int:
+    with session_scope(engine) as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_one_form_sent_twice_at_once_has_one_answer(clean: Engine, rater: RaterId):
+    both_are_writing = threading.Barrier(2, timeout=30)
+    generator = FakeGenerator(meanwhile=both_are_writing.wait)
+    submission = uuid4()
+
+    def send(_: int) -> AnswerId:
+        return ask(
+            clean,
+            generator,
+            persona_slug="pirate",
+            rater=rater,
+            question=WHY,
+            submission=submission,
+            at=AT,
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(send, range(2))
+    assert first == second
+    assert count(clean, AnswerRow) == count(clean, QuestionRow) == count(clean, ConversationRow) == 1
+    assert generator.requests[0] == generator.requests[1]
+
+
+def test_a_form_sent_again_after_a_failure_goes_on_with_its_question(clean: Engine, rater: RaterId):
+    form = {"persona_slug": "pirate", "rater": rater, "question": WHY, "submission": uuid4(), "at": AT}
+    with pytest.raises(InferenceBusy):
+        ask(clean, FakeGenerator(problem=InferenceBusy()), **form)
+    answer_id = ask(clean, FakeGenerator(text="Salt."), **form)
+    with session_scope(clean) as session:
+        assert session.get_one(AnswerRow, answer_id).text == "Salt."
+    assert count(clean, QuestionRow) == 1
+
+
+def test_without_a_form_every_ask_is_one(clean: Engine, rater: RaterId):
+    for _ in range(2):
+        ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=WHY, at=AT)
+    assert count(clean, AnswerRow) == 2
