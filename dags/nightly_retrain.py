@@ -7,6 +7,7 @@ by hand, a run takes recipe overrides such as lora.r=8 for every persona.
 
 from airflow.sdk import CronTriggerTimetable, conf, dag, task
 
+from dags.limits import LIGHT
 from dags.retrain_group import OVERRIDES, retrain
 
 
@@ -21,7 +22,7 @@ from dags.retrain_group import OVERRIDES, retrain
     tags=["persona-loop"],
 )
 def nightly_retrain() -> None:
-    @task
+    @task(**LIGHT)
     def due_personas() -> list[str]:
         from services.jobs import due
 

@@ -4,12 +4,11 @@ Wiring only: ids travel between the tasks, `services.jobs` does the work. Traini
 executor aliased `gpu`, one at a time.
 """
 
-from typing import Any
-
 from airflow.sdk import Param, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
-GPU: dict[str, Any] = {"executor": "gpu", "queue": "gpu", "pool": "gpu", "retries": 2}
+from dags.limits import GPU, LIGHT, refusals_are_final
+
 OVERRIDES = Param(
     [], type="array", items={"type": "string"}, title="Recipe overrides", description="lora.r=8, one a line."
 )
@@ -17,12 +16,13 @@ OVERRIDES = Param(
 
 @task_group
 def retrain(persona: str) -> None:
-    @task
+    @task(**LIGHT)
     def assemble(persona: str) -> int:
         from services.jobs import assemble as job
 
         # The run's own instant: the same on every retry, and right for runs started by hand.
-        assembled = job.assemble(persona, get_current_context()["dag_run"].run_after.isoformat())
+        with refusals_are_final():
+            assembled = job.assemble(persona, get_current_context()["dag_run"].run_after.isoformat())
         if "skipped" in assembled:
             raise AirflowSkipException(assembled["skipped"])
         return assembled["training_set_id"]
@@ -40,21 +40,23 @@ def retrain(persona: str) -> None:
         reports = job.evaluate(version_id)
         return {"candidate": reports["candidate"], "champion": reports["champion"]}
 
-    @task
+    @task(**LIGHT)
     def gate(reports: dict[str, int]) -> int:
         from services.jobs import gate as job
 
-        return job.gate(reports["candidate"], reports["champion"])["decision_id"]
+        with refusals_are_final():
+            return job.gate(reports["candidate"], reports["champion"])["decision_id"]
 
-    @task
+    @task(**LIGHT)
     def promote(decision_id: int) -> int:
         from services.errors import NotPassed
         from services.jobs import promote as job
 
         run = get_current_context()["dag_run"]
-        try:
-            return job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}")["promotion_id"]
-        except NotPassed as refusal:
-            raise AirflowSkipException(str(refusal)) from refusal
+        with refusals_are_final():
+            try:
+                return job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}")["promotion_id"]
+            except NotPassed as refusal:
+                raise AirflowSkipException(str(refusal)) from refusal
 
     promote(gate(evaluate(train(assemble(persona)))))

@@ -5,6 +5,8 @@ Version 0 is the plain base; no version at all means the one that served before 
 
 from airflow.sdk import Param, dag, get_current_context, task
 
+from dags.limits import LIGHT, refusals_are_final
+
 FORM = {
     "persona": Param(type="string", pattern="^[a-z][a-z0-9-]{1,39}$", title="Persona"),
     "version": Param(None, type=["null", "integer"], minimum=0, title="Version"),
@@ -14,15 +16,20 @@ FORM = {
 
 @dag(schedule=None, params=FORM, doc_md=__doc__, tags=["persona-loop"])
 def rollback_adapter() -> None:
-    @task
+    @task(**LIGHT)
     def rollback() -> int:
         from services.jobs import rollback as job
 
         context = get_current_context()
         form, run = context["params"], context["dag_run"]
-        moved = job.rollback(
-            form["persona"], form["version"], form["reason"], actor=f"{run.dag_id} {run.run_id}"
-        )
+        with refusals_are_final():
+            moved = job.rollback(
+                form["persona"],
+                form["version"],
+                form["reason"],
+                actor=f"{run.dag_id} {run.run_id}",
+                once=True,  # a second try of this run must not go back a second step
+            )
         return moved["promotion_id"]
 
     rollback()

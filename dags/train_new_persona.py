@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
+from dags.limits import LIGHT, refusals_are_final
 from dags.retrain_group import OVERRIDES, retrain
 
 FORM = {
@@ -36,17 +37,18 @@ FORM = {
 
 @dag(schedule=None, params=FORM, doc_md=__doc__, tags=["persona-loop"])
 def train_new_persona() -> None:
-    @task
+    @task(**LIGHT)
     def create(params: dict[str, Any]) -> str:
         from services.jobs import personas
 
-        return personas.create(
-            params["slug"],
-            params["display_name"],
-            params["prompt_template"],
-            seed_file=params["seed_file"],
-            overrides=params["overrides"],
-        )
+        with refusals_are_final():
+            return personas.create(
+                params["slug"],
+                params["display_name"],
+                params["prompt_template"],
+                seed_file=params["seed_file"],
+                overrides=params["overrides"],
+            )
 
     retrain(create())
 

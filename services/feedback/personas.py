@@ -32,29 +32,37 @@ class PersonaPlan:
 
 def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> PersonaRow:
     """Raises InvalidSlug, InvalidTemplate, EmptyText, TextTooLong, PersonaExists."""
-    persona = plan.persona
-    slug = parse_slug(persona.slug)
+    slug = parse_slug(plan.persona.slug)
     if session.scalar(select(PersonaRow.id).where(PersonaRow.slug == slug)) is not None:
         raise PersonaExists(slug)
-    row = PersonaRow(
-        slug=slug,
-        display_name=check_text("display name", persona.display_name, limit=NAME_LIMIT),
-        system_template=check_template(
-            check_text("prompt template", persona.system_template, limit=TEMPLATE_LIMIT)
-        ),
-        answer_format=persona.answer_format,
-        markers=[check_text("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
-        generation=asdict(persona.generation),
-        example_policy=asdict(plan.example_policy),
-        gate_policy=_plain(asdict(plan.gate_policy)),
-        recipe=plan.recipe,
-        recipe_overrides=list(plan.recipe_overrides),
-        created_at=at,
-    )
+    row = PersonaRow(**_columns(plan), created_at=at)
     session.add(row)
     session.flush()  # version 0 refers to the persona's id
     register_base(session, row, at=at)
     return row
+
+
+def is_as_planned(row: PersonaRow, plan: PersonaPlan) -> bool:
+    """Whether creating the plan gave, or would have given, this row."""
+    return all(getattr(row, name) == value for name, value in _columns(plan).items())
+
+
+def _columns(plan: PersonaPlan) -> dict[str, Any]:
+    persona = plan.persona
+    return {
+        "slug": persona.slug,
+        "display_name": check_text("display name", persona.display_name, limit=NAME_LIMIT),
+        "system_template": check_template(
+            check_text("prompt template", persona.system_template, limit=TEMPLATE_LIMIT)
+        ),
+        "answer_format": persona.answer_format,
+        "markers": [check_text("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
+        "generation": asdict(persona.generation),
+        "example_policy": asdict(plan.example_policy),
+        "gate_policy": _plain(asdict(plan.gate_policy)),
+        "recipe": plan.recipe,
+        "recipe_overrides": list(plan.recipe_overrides),
+    }
 
 
 def _plain(policy: dict[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,15 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from services.adapters.promotions import find_persona
+from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug
-from services.errors import InvalidInput
-from services.feedback.personas import PersonaPlan, create_persona
+from services.errors import InvalidInput, PersonaExists
+from services.feedback.personas import PersonaPlan, create_persona, is_as_planned
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
 from services.training_sets.importing import Imported, import_examples, import_items
@@ -25,17 +29,19 @@ def create(
     seed_file: str | None = None,
     overrides: list[str] | None = None,
 ) -> str:
-    """A persona with defaults for everything the form does not ask; returns its slug."""
+    """A persona with defaults for everything the form does not ask; returns its slug, the second time too."""
     persona = Persona(slug=parse_slug(slug), display_name=display_name, system_template=system_template)
     return create_planned(
         PersonaPlan(persona, recipe_overrides=tuple(overrides or [])),
         seed_file=Path(seed_file) if seed_file else None,
+        again=True,
     )
 
 
-def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None) -> str:
+def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: bool = False) -> str:
     """Create a persona with its seed examples, or nothing at all when a line of the file cannot be used.
 
+    `again`: one that is there already is no error if it is as planned and has every example of the file.
     Raises what `create_persona` raises, InvalidRecipe for overrides that do not compose, InvalidRecord.
     """
     with open_installation() as installation:
@@ -47,13 +53,21 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None) -> str:
             base_revision=settings.base_revision,
         )
         with session_scope(installation.engine) as session:
-            row = create_persona(session, plan, at=now())
+            known = _find_as_planned(session, plan) if again else None
+            row = known or create_persona(session, plan, at=now())
             if seed_file is not None:
                 imported = import_examples(session, row, _lines(seed_file), at=now())
                 if imported.rejected:
                     raise imported.rejected[0]
+                if known and imported.added:
+                    raise PersonaExists(row.slug)
                 logger.info("%s: %d seed examples", row.slug, imported.added)
             return row.slug
+
+
+def _find_as_planned(session: Session, plan: PersonaPlan) -> PersonaRow | None:
+    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == plan.persona.slug))
+    return row if row is not None and is_as_planned(row, plan) else None
 
 
 def add_examples(slug: str, file: Path) -> Imported:

@@ -4,43 +4,60 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from services.adapters import promotions
 from services.adapters.store import AdapterName
+from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
-from services.domain.personas import parse_slug
+from services.domain.personas import PersonaSlug, parse_slug
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved
 
 logger = logging.getLogger(__name__)
 
 
-def rollback(persona: str, version: int | None, reason: str, actor: str) -> Moved:
+def rollback(persona: str, version: int | None, reason: str, actor: str, *, once: bool = False) -> Moved:
     """To a version, or to the one that served before; see promotions.rollback for what it refuses.
+
+    `once`: the actor stands for one request, as a run of a DAG does. Asked again in its name, this changes
+    nothing and returns the row that was written then.
 
     A version that is named and marked unsound is looked at again first: its files may have been restored.
     AdapterCorrupt or AdapterMissing when they were not.
     """
     with open_installation() as installation:
-        return rollback_with(installation, persona, version, reason, actor)
+        return rollback_with(installation, persona, version, reason, actor, once=once)
 
 
 def rollback_with(
-    installation: Installation, persona: str, version: int | None, reason: str, actor: str
+    installation: Installation,
+    persona: str,
+    version: int | None,
+    reason: str,
+    actor: str,
+    *,
+    once: bool = False,
 ) -> Moved:
     """As `rollback`, in a given installation."""
     if version is not None:
         _clear_if_restored(installation, persona, version)
     with session_scope(installation.engine) as session:
-        row = promotions.rollback(
-            session,
-            persona=parse_slug(persona),
-            to_version=version,
-            reason=reason,
-            actor=actor,
-            at=now(),
+        slug = parse_slug(persona)
+        row = (_moved_by(session, slug, actor) if once else None) or promotions.rollback(
+            session, persona=slug, to_version=version, reason=reason, actor=actor, at=now()
         )
         logger.info("%s: version %d serves again", persona, row.version.number)
         return {"promotion_id": row.id, "version": row.version.number, "kind": row.kind}
+
+
+def _moved_by(session: Session, persona: PersonaSlug, actor: str) -> PromotionRow | None:
+    """What the actor did to this persona; the lock lets a try that still runs finish first."""
+    row = promotions.lock_persona(session, persona)
+    return session.scalar(
+        select(PromotionRow).where(PromotionRow.persona_id == row.id, PromotionRow.actor == actor)
+    )
 
 
 def _clear_if_restored(installation: Installation, persona: str, number: int) -> None:

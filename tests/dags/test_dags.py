@@ -1,16 +1,19 @@
 """The DAG files: what they import, what Airflow reads in them, which forms they take, when they skip."""
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from services.adapters.promotions import find_persona, who_serves
 from services.db import migrate
 from services.db.session import make_engine, session_scope
 from services.settings import Settings
-from tests.builders import add_decision, add_persona, add_version
+from tests.builders import add_decision, add_persona, add_serving_version, add_version
 from tests.dags.conftest import RunScript
 
 NEW = "train_new_persona"
@@ -45,7 +48,11 @@ def dag_database(database_url: str) -> Iterator[str]:
     server = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text("CREATE DATABASE dag_tests"))
-    yield make_url(database_url).set(database="dag_tests").render_as_string(hide_password=False)
+    url = make_url(database_url).set(database="dag_tests").render_as_string(hide_password=False)
+    engine = make_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    yield url
     with server.connect() as connection:
         connection.execute(text("DROP DATABASE dag_tests WITH (FORCE)"))
     server.dispose()
@@ -55,7 +62,6 @@ def dag_database(database_url: str) -> Iterator[str]:
 def decisions(dag_database: str) -> dict[str, int]:
     """The ids of one stored decision of each verdict."""
     engine = make_engine(dag_database)
-    migrate.upgrade(engine)
     with session_scope(engine) as session:
         persona = add_persona(session, slug="judged")
         ids = {}
@@ -116,6 +122,19 @@ def test_only_training_and_evaluation_wait_for_the_gpu(facts: dict[str, Any], da
     assert {task["pool"] for name, task in tasks.items() if name not in gpu} == {"default_pool"}
 
 
+def test_every_task_ends_in_time_and_is_tried_again(facts: dict[str, Any]):
+    tasks = {
+        f"{dag_id}.{name}": task
+        for dag_id, dag in facts["dags"].items()
+        for name, task in dag["tasks"].items()
+    }
+    assert {task["retries"] for task in tasks.values()} == {2}
+    longest = {name: task["timeout"] for name, task in tasks.items()}
+    assert all(longest.values()), longest
+    assert {limit < 3600 for name, limit in longest.items() if tasks[name]["executor"] != "gpu"} == {True}
+    assert {limit < 24 * 3600 for limit in longest.values()} == {True}  # a night is over before the next
+
+
 @pytest.mark.parametrize("number", range(len(FORMS)), ids=[f"{dag}-{form}" for dag, form, _ in FORMS])
 def test_a_form_is_checked_before_anything_runs(facts: dict[str, Any], number: int):
     assert facts["taken"][number] is FORMS[number][2]
@@ -124,7 +143,7 @@ def test_a_form_is_checked_before_anything_runs(facts: dict[str, Any], number: i
 @pytest.fixture(scope="module")
 def promoted(run_script: RunScript, dag_database: str, decisions: dict[str, int]) -> dict[str, Any]:
     """What the promote task answers to each verdict."""
-    calls = [{"decision_id": decision} for decision in decisions.values()]
+    calls = [("by-a-test", {}, {"decision_id": decision}) for decision in decisions.values()]
     answers = run_script("one_task.py", "nightly_retrain", "retrain.promote", calls, database=dag_database)
     return dict(zip(decisions, answers, strict=True))
 
@@ -136,3 +155,56 @@ def test_promote_is_skipped_with_the_verdict_as_its_reason(promoted: dict[str, A
 
 def test_promote_promotes_what_passed(promoted: dict[str, Any]):
     assert promoted["PASS"]["returned"] > 0
+
+
+@pytest.fixture(scope="module")
+def thrice_served(dag_database: str) -> str:
+    """The slug of a persona that three versions served, one after another."""
+    engine = make_engine(dag_database)
+    with session_scope(engine) as session:
+        persona = add_persona(session, slug="thrice")
+        for number in (1, 2, 3):
+            add_serving_version(session, persona, number=number, digest=f"{number}a" * 32)
+    engine.dispose()
+    return "thrice"
+
+
+def test_a_rollback_that_is_tried_again_goes_back_one_step(
+    run_script: RunScript, dag_database: str, thrice_served: str
+):
+    form = {"persona": thrice_served, "version": None, "reason": "worse on physics"}
+    calls = [("first", form, {}), ("first", form, {}), ("second", form, {}), ("first", form, {})]
+    moved = run_script("one_task.py", BACK, "rollback", calls, database=dag_database)
+    first, again, second, late = [answer["returned"] for answer in moved]
+    assert first == again == late
+    assert second > first
+    engine = make_engine(dag_database)
+    with session_scope(engine) as session:
+        assert who_serves(session, find_persona(session, thrice_served)).number == 1
+    engine.dispose()
+
+
+def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_database: str, tmp_path: Path):
+    seeds = [tmp_path / name for name in ("seeds.jsonl", "other.jsonl")]
+    for number, file in enumerate(seeds):
+        file.write_text(json.dumps({"instruction": f"Say {number}", "output": "Arr."}) + "\n")
+    form = {
+        "slug": "made-twice",
+        "display_name": "Made ",
+        "prompt_template": "You help a {audience}.",
+        "seed_file": str(seeds[0]),
+        "overrides": ["lora.r=8"],
+    }
+    changes: list[dict[str, object]] = [
+        {},
+        {},
+        {"display_name": "Another"},
+        {"overrides": []},
+        {"seed_file": str(seeds[1])},
+        {"overrides": ["lora.rank=8"]},
+    ]
+    calls = [("by-a-test", {}, {"params": form | change}) for change in changes]
+    made, again, *others = run_script("one_task.py", NEW, "create", calls, database=dag_database)
+    assert made == again == {"returned": "made-twice"}
+    assert ["failed" in other for other in others] == [True] * 4
+    assert all("already a persona" in other["failed"] for other in others[:3])

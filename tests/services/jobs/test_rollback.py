@@ -55,3 +55,25 @@ def test_a_version_whose_files_are_still_damaged_stays_unsound(installation, wei
     assert version_one(installation).unsound_at is not None
     with session_scope(installation.engine) as session:
         assert who_serves(session, find_persona(session, PIRATE)).number == 0
+
+
+def test_what_is_asked_once_goes_one_step_back_however_often_it_is_tried(installation):
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, slug=PIRATE)
+        for number in (1, 2, 3):
+            add_serving_version(session, persona, number=number, digest=f"{number}b" * 32)
+
+    tries = [rollback_with(installation, PIRATE, None, "worse", actor="run 1", once=True) for _ in range(3)]
+    assert tries == [tries[0]] * 3
+    assert (tries[0]["version"], tries[0]["kind"]) == (2, "rollback")
+    assert rollback_with(installation, PIRATE, None, "worse", actor="run 2", once=True)["version"] == 1
+
+
+def test_a_person_may_go_back_twice(installation):
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, slug=PIRATE)
+        for number in (1, 2):
+            add_serving_version(session, persona, number=number, digest=f"{number}c" * 32)
+
+    steps = [rollback_with(installation, PIRATE, None, "worse", actor="me")["version"] for _ in range(2)]
+    assert steps == [1, 0]
