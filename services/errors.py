@@ -8,7 +8,8 @@ PersonaLoopError
 │   ├── InvalidTemplate
 │   ├── InvalidRecord         one line of an imported file
 │   ├── InvalidRecipe         an unknown key, a misspelt override
-│   └── InvalidPolicy
+│   ├── InvalidPolicy
+│   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
 ├── Refused                   well-formed, but the rules say no
@@ -119,6 +120,12 @@ class InvalidPolicy(InvalidInput):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"The policy cannot be used: {reason}")
+
+
+class InvalidOpinions(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"These opinions cannot be reconciled ({reason}): read them from the journal again.")
 
 
 class NotFound(PersonaLoopError):

@@ -1,0 +1,90 @@
+"""How often one person's judgement of a pair of answers goes against what the others find: measured.
+
+It sets the label smoothing of robust DPO (Chowdhury, Kini & Natarajan 2024, "Provably robust DPO: aligning
+language models with noisy feedback", arXiv 2403.00409), whose loss is unbiased when the smoothing is the
+probability that a label is flipped. Which training uses it is decided in `services.training`.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from services.domain.consensus import Floats, Integers, Opinions
+from services.errors import InvalidPolicy
+
+
+class Preference(IntEnum):
+    """A choice between the two answers of a pair, whichever side of the screen each was shown on."""
+
+    LEFT = 0
+    RIGHT = 1
+    TIE = 2
+    BOTH_BAD = 3
+
+
+# Robust DPO divides by 1 - 2 x flip, which at this bound is a factor of 5 on the gradient's noise.
+LARGEST_FLIP = 0.4
+# The policy's default weighs as much as this many pairs judged twice: 50 measured ones outweigh it.
+PRIOR_PAIRS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """`flip`: the probability that one judgement goes against its pair's consensus, at most LARGEST_FLIP.
+
+    `pairs` were decided by several people, who differed with probability `differing` (None where there are
+    none: `flip` is then the policy's default). At 0.5 people agree no more than coins do.
+    """
+
+    flip: float
+    pairs: int
+    differing: float | None
+
+
+def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreement:
+    """Estimate the flip probability from pairs judged by several people; a few are pulled to `default`.
+
+    `judgements.answer` indexes pairs, `choice` is a Preference. When each judgement is flipped with
+    probability f, two of one pair differ with probability 2 f (1 - f); this is solved for f. Counting those
+    against the majority instead would come out too low: of two people there is no majority. Only LEFT and
+    RIGHT count: a tie never becomes a label. A pair judged n times weighs n - 1, the judgements it has to
+    compare with a first one.
+
+    Raises InvalidPolicy unless 0 < default <= LARGEST_FLIP.
+    """
+    if not 0 < default <= LARGEST_FLIP:
+        raise InvalidPolicy(f"the default flip probability must lie above 0 and be at most {LARGEST_FLIP}.")
+    left, right = _votes(judgements, Preference.LEFT), _votes(judgements, Preference.RIGHT)
+    judged = left + right
+    several = judged > 1
+    left, right, judged = left[several], right[several], judged[several]
+    weight = float((judged - 1).sum())
+    differing = float(
+        (2 * left * right / np.maximum(judged, 1)).sum()
+    )  # weight n - 1 x share of differing pairs
+    expected = 2 * default * (1 - default)
+    pooled = (differing + PRIOR_PAIRS * expected) / (weight + PRIOR_PAIRS)
+    flip = (1 - np.sqrt(max(0.0, 1 - 2 * pooled))) / 2
+    return Disagreement(
+        flip=min(float(flip), LARGEST_FLIP) if weight else default,
+        pairs=int(several.sum()),
+        differing=differing / weight if weight else None,
+    )
+
+
+def label_smoothing(disagreement: Disagreement, margins: Integers) -> float:
+    """The mean probability that a row's label is flipped; `margins` (rows,): votes for less votes against.
+
+    One vote is flipped with probability `flip`; each further vote of margin multiplies the odds against that.
+    Without rows it is `flip`.
+    """
+    if not margins.size:
+        return disagreement.flip
+    flipped: Floats = 1 / (1 + ((1 - disagreement.flip) / disagreement.flip) ** margins.astype(np.float64))
+    return min(float(flipped.mean()), LARGEST_FLIP)
+
+
+def _votes(judgements: Opinions, preference: Preference) -> Floats:
+    chosen = judgements.answer[judgements.choice == preference]
+    return np.bincount(chosen, minlength=judgements.answers).astype(np.float64)

@@ -1,0 +1,170 @@
+"""Raters who do not choose like the others: found by a test that may be read after every opinion.
+
+A flag is a reason for a person to look, never a verdict. Consensus is `services.domain.consensus`; how much
+one rater may weigh is `services.domain.influence`.
+
+Two running products, each in order of the rater's opinions, and by Ville's inequality each passes 1/x with
+probability at most x, however often it is read:
+
+1. `clicking`: 1 / (K p), with K choices and p the probability that the others give to the choice made. It is
+   how many times likelier the choices are for somebody who clicks at random than for somebody who chooses
+   like the others, and has mean 1 for the latter. The Chatbot Arena's analysis finds its bad voters so (with
+   K = 2; Chiang et al. 2024, arXiv 2403.04132). Its bar is raters / ALPHA: ALPHA is shared out among all.
+2. `blindness`: the same against somebody of another taste, who yet looks at the answer: with probability
+   `attention` chooses what the others think right, else by habit (whatever they usually choose). It is how
+   many times likelier the choices are by habit alone, or by turning the right one round; its bar, 1 / ALPHA.
+
+Past the first bar a rater is REPORTED, with the share they agree on; past both FLAGGED. An honest minority
+that agrees 40 % passes the first within some 30 to 60 opinions, and the second in at most 1 case of 20.
+Opinions turned round are flagged within 25 opinions. Who clicks at random is reported within 60, but flagged
+late: of four choices they agree on 25 %, which is told from 40 % within 500 opinions; of three on 33 %, and
+that takes 600 for every second one. No test can do much better; until then the consensus gives their opinions
+no weight and `influence` caps it. Whoever gives everything 5 stars where most answers deserve it is not even
+reported: their opinions say nothing, and the consensus sees it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from services.domain.consensus import Consensus, Floats, Integers, Mask, Opinions
+
+ALPHA = 0.05
+# No probability is taken for smaller or larger. The mean of 1 / (K p) stays at most 1 because LEAST is not
+# below 1 - MOST: what the largest probability loses, the small ones lose more than twice over.
+LEAST, MOST = 0.05, 0.95
+HONEST_AGREEMENT = 0.4  # with the right choice, of somebody of another taste
+# How much of the second product bets on opinions turned round, the rest on habit. Turned opinions show within
+# a dozen, and so does an honest rater's run of bad luck: they can afford the higher bar, habit cannot.
+TURNED_SHARE = 0.1
+
+
+class Standing(StrEnum):
+    ORDINARY = "chooses like the others"
+    REPORTED = "another taste, or too few opinions to tell it from clicking"
+    FLAGGED = "does not look at the answers, or turns opinions round"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RaterFindings:
+    """Per rater, arrays (raters,); what was not tested (no answer that others judged) has 0 and NaN.
+
+    `tested` opinions, on `agreement` of which the others thought as the rater did (the mean probability that
+    the choice made is right). `clicking` and `blindness` are natural logarithms of the largest value each
+    product reached. `reported_after` and `flagged_after` count tested opinions up to the flag, 0 for none.
+    """
+
+    tested: Integers
+    agreement: Floats
+    clicking: Floats
+    blindness: Floats
+    reported_after: Integers
+    flagged_after: Integers
+
+    def standing(self, rater: int) -> Standing:
+        if self.flagged_after[rater]:
+            return Standing.FLAGGED
+        return Standing.REPORTED if self.reported_after[rater] else Standing.ORDINARY
+
+
+def judge_raters(opinions: Opinions, consensus: Consensus) -> RaterFindings:
+    """Test every rater on the answers that others judged too; `consensus` is of these same opinions.
+
+    A rater's own opinion is taken out of what the others say. How reliable the others are is known from all
+    opinions, so the guarantee is that of a model fitted well, and the test by simulation is its evidence.
+    """
+    mask = opinions.per_answer[opinions.answer] > 1
+    order = np.argsort(opinions.rater[mask], kind="stable")
+    shared = opinions.where(np.flatnonzero(mask)[order])
+    right = _others(shared, consensus)
+    made = (np.arange(shared.choice.size), shared.choice)
+    runs = _Runs(shared.rater, shared.raters)
+    expected = np.clip((right @ consensus.population)[made], LEAST, MOST)
+    clicking = runs.cumulate(-np.log(shared.choices * expected))
+    blindness = _blindness(shared, right[made], runs)
+
+    reported = clicking >= np.log(max(int(np.count_nonzero(runs.lengths)), 1) / ALPHA)
+    ever_reported, ever_blind = runs.ever(reported), runs.ever(blindness >= -np.log(ALPHA))
+    with np.errstate(invalid="ignore"):
+        agreement = np.bincount(shared.rater, weights=right[made], minlength=shared.raters) / runs.lengths
+    return RaterFindings(
+        tested=runs.lengths,
+        agreement=agreement,
+        clicking=runs.largest(clicking),
+        blindness=runs.largest(blindness),
+        reported_after=runs.first(ever_reported),
+        flagged_after=runs.first(ever_reported & ever_blind),
+    )
+
+
+def within_daily_limit(rater: Integers, day: Integers, *, limit: int) -> Mask:
+    """Which opinions count when each rater's first `limit` of a day do; arrays (opinions,) in order of time.
+
+    `day` is any whole number that is the same all day, such as days since 1970.
+    """
+    order = np.lexsort((day, rater))
+    begins = np.ones(order.size, dtype=bool)
+    begins[1:] = (np.diff(rater[order]) != 0) | (np.diff(day[order]) != 0)
+    position = np.arange(order.size)
+    counted = np.empty(order.size, dtype=bool)
+    counted[order] = position - np.maximum.accumulate(np.where(begins, position, 0)) < limit
+    return counted
+
+
+def _others(opinions: Opinions, consensus: Consensus) -> Floats:
+    """What the others think right of the answer behind each opinion, (opinions, choices)."""
+    everybody = np.log(np.maximum(consensus.posterior, np.finfo(float).tiny))[opinions.answer]
+    others = everybody - np.log(consensus.confusion)[opinions.rater, :, opinions.choice]
+    others = np.exp(others - others.max(axis=1, keepdims=True))
+    return np.asarray(others / others.sum(axis=1, keepdims=True))
+
+
+def _blindness(opinions: Opinions, right: Floats, runs: "_Runs") -> Floats:
+    """The second product's logarithm at each opinion; `right` is the probability that the choice is."""
+    choices = opinions.choices
+    chance = 1 / choices
+    # Somebody who looks this often and else clicks evenly agrees HONEST_AGREEMENT. Two choices leave no room
+    # for that (chance is 50 %): there, agreeing 55 % is looking.
+    attention = max(0.1, (HONEST_AGREEMENT - chance) / (1 - chance))
+    before = np.zeros(right.size)
+    for choice in range(choices):
+        chosen = opinions.choice == choice
+        before[chosen] = runs.cumulate(chosen.astype(float))[chosen] - 1
+    # Only what came before counts, one of each choice added: the habit must not know the choice it predicts.
+    habit = (before + 1) / (runs.position + choices)
+    right = np.clip(right, 1 - MOST, MOST)
+    honest = np.log((1 - attention) * habit + attention * right)
+    by_habit = runs.cumulate(np.log(habit) - honest)
+    turned = runs.cumulate(np.log((1 - right) / (choices - 1)) - honest)
+    return np.asarray(np.logaddexp(by_habit + np.log(1 - TURNED_SHARE), turned + np.log(TURNED_SHARE)))
+
+
+class _Runs:
+    """Sums and firsts within each rater's run of opinions, of arrays sorted by rater and time."""
+
+    def __init__(self, rater: Integers, raters: int) -> None:
+        self._rater = rater
+        self.lengths = np.bincount(rater, minlength=raters)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        self.position = np.arange(rater.size) - self._starts[rater]
+
+    def cumulate(self, values: Floats) -> Floats:
+        """Running sums that begin anew with each rater."""
+        total = np.concatenate(([0.0], np.cumsum(values)))
+        return np.asarray(total[1:] - total[self._starts[self._rater]])
+
+    def largest(self, values: Floats) -> Floats:
+        """Each rater's largest value, 0 (a product of 1) where there is none or all lie below."""
+        largest = np.zeros(self.lengths.size)
+        np.maximum.at(largest, self._rater, values)
+        return largest
+
+    def ever(self, mask: Mask) -> Mask:
+        """Whether the mask has held so far, within the rater's run."""
+        return self.cumulate(mask.astype(float)) > 0
+
+    def first(self, mask: Mask) -> Integers:
+        """The number of the first opinion from which a lasting mask holds, 0 where it never does."""
+        unmet = np.bincount(self._rater, weights=~mask, minlength=self.lengths.size).astype(np.intp)
+        return np.where(unmet < self.lengths, unmet + 1, 0)
