@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.adapters.versions import register_base
@@ -31,13 +31,19 @@ class PersonaPlan:
 
 
 def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> PersonaRow:
-    """Raises InvalidSlug, InvalidTemplate, EmptyText, TextTooLong, PersonaExists."""
+    """Raises InvalidSlug, InvalidTemplate, EmptyText, TextTooLong, ForbiddenCharacter, PersonaExists.
+
+    Waits for another transaction that is just creating the same slug, since only one of them can.
+    """
     slug = parse_slug(plan.persona.slug)
-    if session.scalar(select(PersonaRow.id).where(PersonaRow.slug == slug)) is not None:
+    row = session.scalar(
+        insert(PersonaRow)
+        .values(**_columns(plan), created_at=at)
+        .on_conflict_do_nothing(index_elements=["slug"])
+        .returning(PersonaRow)
+    )
+    if row is None:
         raise PersonaExists(slug)
-    row = PersonaRow(**_columns(plan), created_at=at)
-    session.add(row)
-    session.flush()  # version 0 refers to the persona's id
     register_base(session, row, at=at)
     return row
 
