@@ -4,7 +4,7 @@ Generating an answer is `services.serving.answering`; reading pages is `queries`
 """
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -129,14 +129,16 @@ def rate(
 ) -> None:
     """Append a rating and make it the current one of this rater for this answer.
 
-    The same submission again changes nothing. Raises StarsOutOfRange, UnknownAnswer, NotTheAsker.
+    The same stars by the same submission again change nothing. Raises StarsOutOfRange, UnknownAnswer,
+    NotTheAsker.
     """
     if stars not in STARS:
         raise StarsOutOfRange(stars)
     _own_answer(session, answer_id, rater)
+    once = _said_once(submission, answer_id, rater, str(stars))
     rating_id = session.scalar(
         insert(RatingRow)
-        .values(answer_id=answer_id, rater_id=rater, stars=stars, submission=submission, created_at=at)
+        .values(answer_id=answer_id, rater_id=rater, stars=stars, submission=once, created_at=at)
         .on_conflict_do_nothing(index_elements=["submission"])
         .returning(RatingRow.id)
     )
@@ -163,9 +165,10 @@ def correct(
     answer = _own_answer(session, answer_id, rater)
     if checked.split() == answer.split():
         raise CorrectionUnchanged
+    once = _said_once(submission, answer_id, rater, checked)
     session.execute(
         insert(CorrectionRow)
-        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=submission, created_at=at)
+        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=once, created_at=at)
         .on_conflict_do_nothing(index_elements=["submission"])
     )
 
@@ -176,11 +179,20 @@ def comment(
     """Append a comment; raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker."""
     checked = check_text("comment", text, limit=COMMENT_LIMIT)
     _own_answer(session, answer_id, rater)
+    once = _said_once(submission, answer_id, rater, checked)
     session.execute(
         insert(CommentRow)
-        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=submission, created_at=at)
+        .values(answer_id=answer_id, rater_id=rater, text=checked, submission=once, created_at=at)
         .on_conflict_do_nothing(index_elements=["submission"])
     )
+
+
+def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str) -> UUID:
+    """What may stand in a journal once: this, said of this answer, by this form.
+
+    A form that is gone back to and changed says something new, though it carries the same submission.
+    """
+    return uuid5(submission, f"{answer_id} {rater} {said}")
 
 
 def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> str:

@@ -53,6 +53,23 @@ def test_an_old_form_sent_again_does_not_bring_back_its_stars(session: Session):
     assert answer_page(session, answer_id=answer.id, rater=asker_of(answer)).stars == 5
 
 
+def test_a_form_that_was_gone_back_to_and_changed_says_something_new(session: Session):
+    answer = add_answer(session, add_persona(session))
+    form = {
+        "answer_id": AnswerId(answer.id),
+        "rater": asker_of(answer),
+        "submission": uuid4(),
+        "at": AT,
+    }
+    for stars, text in ((2, "Better."), (2, "Better."), (5, "Better still.")):
+        rate(session, stars=stars, **form)
+        correct(session, text=text, **form)
+        comment(session, text=text, **form)
+    assert count(session, RatingRow) == count(session, CorrectionRow) == count(session, CommentRow) == 2
+    page = answer_page(session, answer_id=form["answer_id"], rater=form["rater"])
+    assert (page.stars, page.correction, page.comment) == (5, "Better still.", "Better still.")
+
+
 @pytest.mark.parametrize("stars", [0, 6, 7, -1])
 def test_stars_outside_one_to_five_are_refused(session: Session, answer_id: AnswerId, stars: int):
     with pytest.raises(StarsOutOfRange):
