@@ -33,7 +33,8 @@ HTTP_SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is no such page: start again from the personas.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address only takes the forms of this site: start from the personas.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-        f"What you sent is larger than {LARGEST_FORM_BYTES:,} bytes: go back, shorten it and send it again."
+        f"What you sent is larger than {LARGEST_FORM_BYTES:,} bytes or has too many fields: "
+        "go back, shorten it and send it again."
     ),
 }
 CSRF_SENTENCE = (

@@ -38,6 +38,9 @@ def install(app: Flask, *, secret_key: str) -> None:
     app.session_interface = SchemeAwareSessions()
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM_BYTES  # one field may fill the form, however it is sent
+    # An address is right or unknown: a redirect to the right one would name whatever host a request claims.
+    app.url_map.merge_slashes = False
     # A token lives as long as its session: a page left open over lunch must not cost what was typed into it.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     CSRFProtect(app)

@@ -76,6 +76,11 @@ def test_a_changed_mind_is_a_new_row_and_the_newest_counts(visitor: Visitor, pat
         ("4.5", "No stars were chosen"),
         ("five", "No stars were chosen"),
         ("9" * 5000, "No stars were chosen"),
+        ("2147483648", "No stars were chosen"),
+        ("999999999", "A rating of 999999999 does not exist"),
+        ("\u0663", "No stars were chosen"),
+        ("3\n", "No stars were chosen"),
+        ("\x00", "No stars were chosen"),
     ],
 )
 def test_a_rating_that_is_no_star_is_refused(
@@ -173,9 +178,15 @@ def test_who_never_asked_sees_no_answer(new_visitor: Callable[[], Visitor], path
     assert new_visitor().get(path).status_code == 403
 
 
+@pytest.mark.parametrize("name", ["0", "-1", "9" * 30, "%00", "../1", "%0d%0aX:1"])
+def test_what_is_no_answers_name_is_not_found(visitor: Visitor, path: str, name: str):
+    assert visitor.get(f"/answers/{name}").status_code == 404
+    sent = visitor.submit(visitor.get(path), f"{path}/rate", to=f"/answers/{name}/rate", stars="3")
+    assert sent.status_code == 404
+
+
 def test_an_unknown_answer_is_not_found(visitor: Visitor, path: str):
     assert visitor.get(f"/answers/{uuid4()}").status_code == 404
-    assert visitor.get("/answers/1").status_code == 404
     for action, fields in FORMS:
         to = f"/answers/{uuid4()}/{action}"
         sent = visitor.submit(visitor.get(path), f"{path}/{action}", to=to, **fields)

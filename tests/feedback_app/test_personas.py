@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, func, select
+from werkzeug.datastructures import MultiDict
 
 from feedback_app.backend import Backend
 from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
@@ -161,21 +165,83 @@ def test_an_unusable_question_is_refused_with_a_sentence(visitor: Visitor, text:
     assert "kept all the same" in asked.text
 
 
-def test_a_form_over_the_size_limit_is_refused_with_a_sentence(visitor: Visitor):
-    asked = visitor.ask(question="q" * 1_000_001)
-    assert asked.status_code == 413
-    assert "larger than 1,000,000 bytes" in asked.text
+FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
-@pytest.mark.parametrize("slug", ["nobody", "x", "PIRATE", "..%2Fx", "a" * 500, "a%00b"])
-def test_an_unknown_persona_is_not_found(visitor: Visitor, slug: str):
+@pytest.mark.parametrize(
+    ("content_type", "fields", "status", "sentence"),
+    [
+        (FORM, {"question": "q" * 1_000_001}, 413, "larger than 1,000,000 bytes"),
+        (PARTS, {"question": "q" * 1_000_001}, 413, "larger than 1,000,000 bytes"),
+        (FORM, {"question": "q" * 900_000}, 400, "The question has 900,000 characters"),
+        (PARTS, {"question": "q" * 900_000}, 400, "The question has 900,000 characters"),
+        (PARTS, {f"field {number}": "x" for number in range(1_500)}, 413, "has too many fields"),
+        (FORM, {f"field {number}": "x" for number in range(1_500)}, 400, "The question is empty"),
+        (PARTS, {"question": (BytesIO(b"Why?"), "why.txt")}, 400, "The question is empty"),
+        (PARTS, {"question": "Why?"}, 303, ""),
+        (f"{FORM}; charset=utf-7", {"question": "Why?"}, 303, ""),
+    ],
+)
+def test_a_form_of_any_size_and_make_is_answered_or_refused_with_a_sentence(
+    visitor: Visitor, content_type: str, fields: dict[str, Any], status: int, sentence: str
+):
+    hidden = hidden_fields(visitor.get("/p/pirate"), "/p/pirate/ask")
+    sent = visitor.client.post("/p/pirate/ask", data=hidden | fields, content_type=content_type)
+    assert sent.status_code == status
+    assert sentence in sent.text
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (PARTS, b"no boundary"),
+        (f"{PARTS}; boundary=a", b"--a\r\nhalf a part"),
+        ("application/json", b'{"question": "Why?"}'),
+        ("application/json", b"{"),
+        ("text/plain", b"question=Why?"),
+        ("", b"question=Why?"),
+    ],
+)
+def test_what_is_no_form_is_refused_and_asks_nothing(
+    visitor: Visitor, generator: FakeGenerator, content_type: str, body: bytes
+):
+    token = hidden_fields(visitor.get("/p/pirate"), "/p/pirate/ask")["csrf_token"]
+    for headers in ({}, {"X-CSRFToken": token}):
+        sent = visitor.client.post("/p/pirate/ask", data=body, content_type=content_type, headers=headers)
+        assert sent.status_code == 400
+    assert generator.requests == []
+
+
+def test_of_a_field_sent_twice_the_first_counts(visitor: Visitor, engine: Engine):
+    fields = MultiDict(hidden_fields(visitor.get("/p/pirate"), "/p/pirate/ask"))
+    fields.setlist("question", ["The first?", "The second?"])
+    fields.add("submission", "not-a-uuid")
+    _, question = stored(engine, visitor.answer_of(visitor.client.post("/p/pirate/ask", data=fields)))
+    assert question.text == "The first?"
+
+
+def test_bytes_that_are_no_text_are_spelt_out(visitor: Visitor, engine: Engine):
+    hidden = urlencode(hidden_fields(visitor.get("/p/pirate"), "/p/pirate/ask"))
+    sent = visitor.client.post("/p/pirate/ask", data=f"{hidden}&question=Why%ff%ed%a0%80?", content_type=FORM)
+    _, question = stored(engine, visitor.answer_of(sent))
+    assert question.text == "Why%FF%ED%A0%80?"
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        *("nobody", "x", "PIRATE", "..%2Fx", "a" * 500, "a%00b", "pirate%0a", "pirate%20", "%ff%fe", ".."),
+        "%0d%0aSet-Cookie:%20rater=1",
+    ],
+)
+def test_an_unknown_persona_is_not_found_and_asking_it_makes_no_rater(
+    visitor: Visitor, engine: Engine, slug: str
+):
     assert visitor.get(f"/p/{slug}").status_code == 404
-
-
-def test_asking_an_unknown_persona_makes_no_rater(visitor: Visitor, engine: Engine):
     page = visitor.get("/p/pirate")
-    asked = visitor.submit(page, "/p/pirate/ask", to="/p/nobody/ask", question="Why?")
+    asked = visitor.submit(page, "/p/pirate/ask", to=f"/p/{slug}/ask", question="Why?")
     assert asked.status_code == 404
+    assert "Set-Cookie" not in asked.headers
     assert count(engine, RaterRow) == 0
 
 

@@ -100,6 +100,12 @@ def test_assets_come_from_here_and_may_be_kept(visitor: Visitor):
 
 
 def test_redirects_stay_on_this_site(visitor: Visitor, path: str):
-    page = visitor.get(path)
-    sent = visitor.submit(page, f"{path}/rate", stars="3", next="http://elsewhere.example")
+    page, next_page = visitor.get(path), "http://elsewhere.example"
+    sent = visitor.submit(page, f"{path}/rate", to=f"{path}/rate?next={next_page}", stars="3", next=next_page)
     assert sent.location == f"{path}#rating"
+
+
+@pytest.mark.parametrize("address", ["/p//pirate", "/history/", "/p/pirate/"])
+def test_an_address_that_is_nearly_right_leads_nowhere(visitor: Visitor, address: str):
+    page = visitor.client.get(address, base_url="http://elsewhere.example")
+    assert (page.status_code, page.location) == (404, None)
