@@ -28,7 +28,7 @@ PersonaLoopError
 │   ├── ServiceDied           a process of the service ended by itself
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time
 │   ├── VisitFailed           the web app did not serve a simulated person
-│   ├── PortTaken · AdapterStoreUnavailable
+│   ├── PortTaken · ServiceRuns · AdapterStoreUnavailable
 │   ├── AnotherBaseServed     an adapter of one base, a server that holds another
 │   └── SettingsMissing
 ├── ArtifactError
@@ -230,8 +230,9 @@ class NothingToJudge(Refused):
     def __init__(self, slug: str) -> None:
         self.slug = slug
         super().__init__(
-            f"Persona {slug!r} has neither held-out prompts with references nor evaluation items: "
-            f"collect more feedback, or add items with `persona-loop persona items {slug} FILE`."
+            f"Persona {slug!r} had neither held-out prompts with references nor evaluation items at that "
+            f"cutoff: collect more feedback, or add items with `persona-loop persona items {slug} FILE`, and "
+            "train again."
         )
 
 
@@ -294,6 +295,14 @@ class PortTaken(Unavailable):
         self.name, self.port = name, port
         super().__init__(
             f"Port {port} is taken by another program: stop that program, or set {name} to a free port."
+        )
+
+
+class ServiceRuns(Unavailable):
+    def __init__(self, var_dir: str) -> None:
+        self.var_dir = var_dir
+        super().__init__(
+            f"The service runs already in {var_dir}: stop it first, or set VAR_DIR to another folder."
         )
 
 

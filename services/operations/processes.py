@@ -140,3 +140,24 @@ class Processes:
     def _last_words(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1].strip()[:300] if lines else "it said nothing"
+
+
+def end_leftover(pid_file: Path) -> None:
+    """Kill the process that wrote a pid file, with its children, and drop the file; fine when either is gone.
+
+    For a start after one that was killed. The system may have given the pid to another program since: that
+    one began after the file was written, and is left alone.
+    """
+    try:
+        pid, written = int(pid_file.read_text(encoding="ascii")), pid_file.stat().st_mtime
+    except (FileNotFoundError, ValueError):
+        pid_file.unlink(missing_ok=True)
+        return
+    with suppress(psutil.NoSuchProcess):
+        writer = psutil.Process(pid)
+        if writer.create_time() <= written:
+            logger.warning("process %d of an earlier start is still there and is killed", pid)
+            for process in (*writer.children(recursive=True), writer):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+    pid_file.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ must exist before settings can be read (`secrets.ensure_secrets`).
 """
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -12,8 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
@@ -27,12 +28,13 @@ from services.errors import (
     AirflowUnavailable,
     EmbeddedDatabaseFailed,
     PortTaken,
+    ServiceRuns,
     ServiceTooSlow,
     SettingsMissing,
 )
 from services.operations.airflow_client import AirflowClient
-from services.operations.environment import ADMINISTRATOR, airflow_passwords_file, environment
-from services.operations.processes import Processes
+from services.operations.environment import ADMINISTRATOR, airflow_home, airflow_passwords_file, environment
+from services.operations.processes import Processes, end_leftover
 from services.settings import ROOT, Settings, seen_from_here
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 PROCFILE = ROOT / "Procfile"
 DAG_IDS = frozenset({"nightly_retrain", "rollback_adapter", "train_new_persona"})
 GPU_POOL = "gpu"
+WORKER_PID_FILE = "airflow-edge-worker.pid"  # Airflow's name for it
 _ASKED_BY_OTHERS = ("airflow-api-server", "inference")  # stopped last: the others still take their leave
 # After a crash Airflow keeps the worker's name for five heartbeats and refuses the new one until then.
 _MAY_TAKE_TRIES = ("worker-gpu",)
@@ -51,8 +54,8 @@ Progress = Callable[[str, float], None]  # what is ready now, seconds since the 
 class Stack:
     """Use it as a context manager in the main thread: leaving the block stops everything it started.
 
-    Entering raises PortTaken before anything starts, EmbeddedDatabaseFailed, DatabaseUnavailable,
-    ServiceDied.
+    Entering raises ServiceRuns, SettingsMissing or PortTaken before anything starts, EmbeddedDatabaseFailed,
+    DatabaseUnavailable, ServiceDied.
     """
 
     def __init__(self, settings: Settings, *, progress: Progress, procfile: Path = PROCFILE) -> None:
@@ -66,8 +69,9 @@ class Stack:
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
-        _check_ports(self._settings)
         with ExitStack() as undo:
+            undo.enter_context(_alone_in(self._settings.var_dir))
+            _check_ports(self._settings)
             undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _leave))
             self._start(undo)
             self._way_out = undo.pop_all()
@@ -126,6 +130,7 @@ class Stack:
             embedded.start(settings)
             self._ready("postgres")
         _write_airflow_password(settings)
+        end_leftover(airflow_home(settings) / WORKER_PID_FILE)
         processes = Processes(self._procfile, env=_child_environment(settings), logs=self._logs)
         self._processes = processes
         undo.callback(processes.stop, last=_ASKED_BY_OTHERS)
@@ -173,6 +178,18 @@ def feedback_url(settings: Settings) -> str:
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def _alone_in(var_dir: Path) -> Iterator[None]:
+    """Two services in one folder would end each other's parts. The lock ends with the process, always."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    with (var_dir / "service.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServiceRuns(str(var_dir)) from error
+        yield
 
 
 def _check_ports(settings: Settings) -> None:

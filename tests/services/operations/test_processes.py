@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from services.errors import ServiceDied
-from services.operations.processes import Processes
+from services.operations.processes import Processes, end_leftover
 
 Make = Callable[[str], Processes]
 
@@ -38,6 +39,11 @@ def wait_for(log: Path, text: str) -> str:
             return log.read_text()
         time.sleep(0.025)
     raise AssertionError(log.read_text() if log.exists() else f"no {log}")
+
+
+def is_gone(pid: int) -> bool:
+    """It may be a zombie where nobody adopts orphans."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_process_has_the_environment_and_a_file_for_its_output(make: Make):
@@ -88,7 +94,7 @@ def test_a_session_is_ours_while_an_orphan_lives_in_it(make: Make):
     time.sleep(0.2)
     processes.revive()
     processes.stop()
-    assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
+    assert is_gone(orphan)
 
 
 def test_nobody_is_left_after_a_stop_not_even_who_ignores_it(make: Make, monkeypatch: pytest.MonkeyPatch):
@@ -104,5 +110,39 @@ def test_nobody_is_left_after_a_stop_not_even_who_ignores_it(make: Make, monkeyp
     processes.start("meek")
     child = int(wait_for(processes.log("stubborn"), "child").split()[1])
     processes.stop(last=("stubborn",))
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert is_gone(child)
     assert psutil.Process().children() == before
+
+
+def test_what_a_killed_start_left_behind_is_ended_with_its_children(tmp_path: Path):
+    pid_file = tmp_path / "worker.pid"
+    program = "sleep 62 & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", program], stdout=subprocess.PIPE, text=True) as left:
+        assert left.stdout is not None
+        child = int(left.stdout.readline())
+        pid_file.write_text(f"{left.pid}\n")
+        end_leftover(pid_file)
+        assert left.wait(10) == -signal.SIGKILL
+    assert is_gone(child)
+    assert not pid_file.exists()
+
+
+@pytest.mark.parametrize("left", ["0", "a word", "999999999", ""])
+def test_a_pid_file_of_nobody_is_dropped(tmp_path: Path, left: str):
+    pid_file = tmp_path / "worker.pid"
+    pid_file.write_text(left)
+    end_leftover(pid_file)
+    end_leftover(pid_file)
+    assert not pid_file.exists()
+
+
+def test_a_program_that_has_got_the_pid_since_is_left_alone(tmp_path: Path):
+    pid_file = tmp_path / "worker.pid"
+    with subprocess.Popen(["sleep", "63"]) as other:
+        pid_file.write_text(f"{other.pid}\n")
+        an_hour_ago = time.time() - 3600
+        os.utime(pid_file, (an_hour_ago, an_hour_ago))
+        end_leftover(pid_file)
+        assert other.poll() is None
+        assert not pid_file.exists()
+        other.kill()

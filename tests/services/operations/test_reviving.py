@@ -1,4 +1,4 @@
-"""The stack while it stays: an embedded PostgreSQL that is killed comes back, with what was committed."""
+"""The stack while it stays: a killed PostgreSQL comes back with its rows, and no second stack joins."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from services.db.session import database_url, make_engine, session_scope
-from services.errors import DatabaseUnavailable
+from services.errors import DatabaseUnavailable, ServiceRuns
 from services.operations.secrets import ensure_secrets
+from services.operations.stack import Stack
 from services.settings import ROOT, Settings
 from tests.services.operations.test_stack import free_port
 
@@ -33,9 +33,11 @@ with Stack(read_settings(), progress=lambda *_: None, procfile=Path(sys.argv[1])
 _SECONDS = 15.0
 
 
-@contextmanager
-def staying(var_dir: Path) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A stack that stays, in a process of its own: it has one process to watch beside the database."""
+    var_dir = tmp_path_factory.mktemp("staying")
+    settings = Settings(_env_file=ensure_secrets(var_dir), var_dir=var_dir)
     procfile = var_dir / "Procfile"
     procfile.write_text("idle: sleep 600\n")
     ports = {name: str(free_port()) for name in ("FEEDBACK_PORT", "INFERENCE_PORT", "AIRFLOW_PORT")}
@@ -47,9 +49,16 @@ def staying(var_dir: Path) -> Iterator[None]:
         assert parent.stdout is not None
         try:
             assert parent.stdout.readline() == "stays\n"
-            yield
+            yield settings
         finally:
             parent.terminate()
+
+
+@contextmanager
+def closing_engine(settings: Settings) -> Iterator[Engine]:
+    engine = make_engine(database_url(settings))
+    yield engine
+    engine.dispose()
 
 
 def once_it_answers(engine: Engine, statement: str) -> list[str]:
@@ -64,15 +73,22 @@ def once_it_answers(engine: Engine, statement: str) -> list[str]:
             time.sleep(0.1)
 
 
-def test_a_database_that_is_killed_comes_back_with_its_rows(tmp_path: Path):
-    settings = Settings(_env_file=ensure_secrets(tmp_path), var_dir=tmp_path)
-    postmaster = tmp_path / "postgres" / "postmaster.pid"
-    with staying(tmp_path):
-        engine = make_engine(database_url(settings))
+def test_a_second_service_in_the_same_folder_is_refused_and_stops_nothing(stack_settings: Settings):
+    """On other ports nothing else would be in its way, and its end would stop the first one's database."""
+    ports = {name: free_port() for name in ("feedback_port", "inference_port", "airflow_port")}
+    second = stack_settings.model_copy(update=ports)
+    with pytest.raises(ServiceRuns, match="VAR_DIR"), Stack(second, progress=lambda *_: None):
+        pass
+    with closing_engine(stack_settings) as engine:
+        assert once_it_answers(engine, "SELECT 'there'") == ["there"]
+
+
+def test_a_database_that_is_killed_comes_back_with_its_rows(stack_settings: Settings):
+    postmaster = stack_settings.var_dir / "postgres" / "postmaster.pid"
+    with closing_engine(stack_settings) as engine:
         with session_scope(engine) as session:
             session.execute(text("CREATE TABLE kept AS SELECT 'still here' AS word"))
         killed = int(postmaster.read_text().split()[0])
         os.kill(killed, signal.SIGKILL)
         assert once_it_answers(engine, "SELECT word FROM kept") == ["still here"]
         assert int(postmaster.read_text().split()[0]) != killed
-        engine.dispose()

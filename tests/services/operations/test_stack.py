@@ -34,7 +34,7 @@ def test_a_busy_port_is_named_before_anything_starts(tmp_path: Path, taken: int,
     settings = Settings(_env_file=ensure_secrets(tmp_path), var_dir=tmp_path, **ports)
     with pytest.raises(PortTaken, match=name), Stack(settings, progress=lambda *_: None):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["secrets.env"]
+    assert {path.name for path in tmp_path.iterdir()} == {"secrets.env", "service.lock"}
 
 
 def test_two_settings_may_not_name_one_port(tmp_path: Path):
