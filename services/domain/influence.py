@@ -39,8 +39,8 @@ def cap_influence(weights: Floats, *, row: Integers, rater: Integers, raters: in
     reason to learn it: a capped rater loses only their own parts of a row, and what the others carry in it
     stays. Rows without entries (seed data) belong to nobody, are never capped and count in the total.
 
-    The cap is exact and leaves as much as possible: no larger weights would satisfy it. Raises InvalidOpinions
-    when the arrays do not fit.
+    The cap is exact and leaves as much as possible: no larger weights would satisfy it. Raises
+    InvalidOpinions when the arrays do not fit.
     """
     _check(weights, row, rater, raters)
     entries = np.bincount(row, minlength=weights.size)

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from services.domain.consensus import Opinions
+from services.domain.disagreement import (
+    LARGEST_FLIP,
+    Disagreement,
+    Preference,
+    label_smoothing,
+    measure_disagreement,
+)
+from services.errors import InvalidPolicy
+from tests.domain.simulated_raters import agrees, world
+
+DEFAULT = 0.1
+
+
+def judged(*pairs: list[Preference]) -> Opinions:
+    """Each pair's judgements, by raters 0, 1, 2, ... in that order."""
+    given = [(pair, rater, choice) for pair, row in enumerate(pairs) for rater, choice in enumerate(row)]
+    pair, rater, choice = np.array(given, dtype=int).reshape(-1, 3).T
+    return Opinions(pair, rater, choice, answers=len(pairs), raters=10, choices=4)
+
+
+@pytest.mark.parametrize("opinions_each", [2, 3, 5])
+@pytest.mark.parametrize("flip", [0.05, 0.15, 0.3])
+def test_the_flip_probability_of_simulated_people_is_found(flip: float, opinions_each: int) -> None:
+    people = [agrees(1 - flip, choices=2)] * 20
+    binary = world(people, seed=7, opinions_each=opinions_each, shares=(0.5, 0.5)).opinions
+    judgements = Opinions(
+        binary.answer, binary.rater, binary.choice, binary.answers, binary.raters, choices=4
+    )
+
+    assert measure_disagreement(judgements, default=DEFAULT).flip == pytest.approx(flip, abs=0.025)
+
+
+def test_without_pairs_judged_twice_it_is_the_default() -> None:
+    once = judged([Preference.LEFT], [Preference.RIGHT], [Preference.TIE])
+
+    assert measure_disagreement(once, default=DEFAULT) == Disagreement(DEFAULT, 0, None)
+
+
+def test_a_few_disagreements_move_the_default_only_a_little() -> None:
+    few = judged([Preference.LEFT, Preference.RIGHT])
+
+    measured = measure_disagreement(few, default=DEFAULT)
+
+    assert DEFAULT < measured.flip < 0.15
+    assert (measured.pairs, measured.differing) == (1, 1.0)
+
+
+def test_people_who_agree_no_more_than_coins_stay_below_the_largest_flip() -> None:
+    quarrel = judged(*([Preference.LEFT, Preference.RIGHT] for _ in range(500)))
+
+    assert measure_disagreement(quarrel, default=DEFAULT).flip == LARGEST_FLIP < 0.5
+
+
+def test_ties_and_both_bad_are_no_disagreement() -> None:
+    undecided = judged(*([Preference.LEFT, Preference.TIE, Preference.BOTH_BAD] for _ in range(100)))
+
+    assert measure_disagreement(undecided, default=DEFAULT) == Disagreement(DEFAULT, 0, None)
+
+
+@pytest.mark.parametrize("default", [0.0, 0.45, 0.5])
+def test_a_default_that_robust_dpo_cannot_use_is_refused(default: float) -> None:
+    with pytest.raises(InvalidPolicy):
+        measure_disagreement(judged([Preference.LEFT]), default=default)
+
+
+def test_rows_with_several_votes_are_flipped_less_often() -> None:
+    disagreement = Disagreement(flip=0.2, pairs=50, differing=0.32)
+
+    assert label_smoothing(disagreement, np.array([1, 1])) == pytest.approx(0.2)
+    assert label_smoothing(disagreement, np.array([2])) == pytest.approx(1 / 17)
+    assert label_smoothing(disagreement, np.array([], dtype=int)) == 0.2
