@@ -8,8 +8,9 @@ probability at most x, however often it is read:
 
 1. `clicking`: 1 / (K p), with K choices and p the probability that the others give to the choice made. It is
    how many times likelier the choices are for somebody who clicks at random than for somebody who chooses
-   like the others, and has mean 1 for the latter. The Chatbot Arena's analysis finds its bad voters so (with
-   K = 2; Chiang et al. 2024, arXiv 2403.04132). Its bar is raters / ALPHA: ALPHA is shared out among all.
+   like the others, and has mean 1 for the latter. After the Chatbot Arena's published analysis (FastChat,
+   `outlier_detect`), which has K = 2, shares ALPHA among nobody and counts the voter among the others. The
+   bar is raters / ALPHA: ALPHA bounds the chance that any rater passes who chooses like the others.
 2. `blindness`: the same against somebody of another taste, who yet looks at the answer: with probability
    `attention` chooses what the others think right, else by habit (whatever they usually choose). It is how
    many times likelier the choices are by habit alone, or by turning the right one round; its bar, 1 / ALPHA.
