@@ -36,7 +36,7 @@ def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> Pers
     Waits for another transaction that is just creating the same slug, since only one of them can.
     """
     slug = parse_slug(plan.persona.slug)
-    row = session.scalar(
+    row: PersonaRow | None = session.scalar(
         insert(PersonaRow)
         .values(**_columns(plan), created_at=at)
         .on_conflict_do_nothing(index_elements=["slug"])
