@@ -176,7 +176,8 @@ def test_no_other_service_and_no_default_listens_for_inference_everywhere():
     [("inference", "services/serving/inference_server.py"), ("feedback", "feedback_app/health.py")],
 )
 def test_a_health_check_asks_a_route_that_wants_no_token(name: str, source: str):
-    asked = urlsplit(re.search(r"http://[^']+", SERVICES[name]["healthcheck"]["test"][-1])[0])
+    [address] = re.findall(r"http://[^']+", SERVICES[name]["healthcheck"]["test"][-1])
+    asked = urlsplit(address)
     assert f'.get("{asked.path}")' in (ROOT / source).read_text()
     port = {"inference": "inference_port", "feedback": "feedback_port"}[name]
     assert asked.port == Settings.model_fields[port].default

@@ -28,7 +28,7 @@ def test_nobody_carries_more_than_the_limit_of_what_is_left_and_only_the_loudest
     capped = cap_influence(weights, row=row, rater=rater, raters=raters)
     total = capped.weights.sum()
 
-    active = np.count_nonzero(capped.before)
+    active = int(np.count_nonzero(capped.before))
     assert capped.limit == max(SHARE, 2 / max(active, 1))
     assert np.all(capped.after <= capped.limit * total * (1 + 1e-9))
     lost = capped.after < capped.before

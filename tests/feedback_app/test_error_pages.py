@@ -53,7 +53,7 @@ def test_the_unexpected_is_a_plain_page_with_a_number_that_the_log_knows(
     assert "secret detail" not in asked.text
     assert "Why is the sea salty?" in asked.text
     logged = next(record for record in caplog.records if record.levelname == "ERROR")
-    number = str(logged.args[0]) if logged.args else ""
+    number = str(logged.args[0]) if isinstance(logged.args, tuple) else ""
     assert f"tell us this number: {number}." in asked.text
     assert logged.exc_info is not None
     assert logged.exc_info[1] is problem

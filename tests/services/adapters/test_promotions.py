@@ -2,6 +2,7 @@
 
 import json
 from select import select as select_ready
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -120,9 +121,10 @@ def test_a_move_is_announced_when_it_commits(clean: Engine):
         persona = add_persona(committed, slug="announced")
         add_serving_version(committed, persona, number=1)
     listener = clean.raw_connection()
+    connection: Any = listener.driver_connection  # psycopg2's own
     try:
-        listener.driver_connection.autocommit = True
-        with listener.cursor() as cursor:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
             cursor.execute("LISTEN promotions")
         with session_scope(clean) as committed:
             rollback(
@@ -133,9 +135,9 @@ def test_a_move_is_announced_when_it_commits(clean: Engine):
                 actor="me",
                 at=AT,
             )
-        select_ready([listener.driver_connection], [], [], 10)  # delivered soon after the commit, not with it
-        listener.driver_connection.poll()
-        payloads = [json.loads(notice.payload) for notice in listener.driver_connection.notifies]
+        select_ready([connection], [], [], 10)  # delivered soon after the commit, not with it
+        connection.poll()
+        payloads = [json.loads(notice.payload) for notice in connection.notifies]
     finally:
         listener.invalidate()
     assert payloads == [{"persona": "announced", "version": 0, "name": "base"}]

@@ -38,7 +38,7 @@ def batcher(recorder):
     batcher.stop()
 
 
-def hold_first(batcher, recorder) -> Future:
+def hold_first(batcher, recorder) -> Future[object]:
     """Put one batch to work, so that everything submitted after it waits."""
     future = batcher.submit("first", 0)
     assert recorder.started.wait(10)

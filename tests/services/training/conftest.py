@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ RECIPE = (
 )
 
 
-def make_row(index: int) -> dict[str, object]:
+def make_row(index: int) -> dict[str, Any]:
     asked = " ".join(WORDS[(index * 3 + offset) % len(WORDS)] for offset in range(4 + index % 5))
     answer = " ".join(WORDS[(index * 5 + offset) % len(WORDS)] for offset in range(6))
     return {
@@ -34,7 +35,7 @@ def make_row(index: int) -> dict[str, object]:
     }
 
 
-def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 

@@ -29,7 +29,7 @@ def train(job) -> Run:
     )
     records = logging.getLogger("services.training")
     handler = logging.Handler()
-    handler.emit = lambda record: run.log.append(record.getMessage())
+    handler.emit = lambda record: run.log.append(record.getMessage())  # type: ignore[method-assign]
     records.addHandler(handler)
     records.setLevel(logging.INFO)
     try:
