@@ -157,7 +157,7 @@ def end_leftover(pid_file: Path) -> None:
         writer = psutil.Process(pid)
         if writer.create_time() <= written:
             logger.warning("process %d of an earlier start is still there and is killed", pid)
-            for process in (*writer.children(recursive=True), writer):
+            for process in (writer, *writer.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
     pid_file.unlink(missing_ok=True)
