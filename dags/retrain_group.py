@@ -49,14 +49,14 @@ def retrain(persona: str) -> None:
 
     @task(**LIGHT)
     def promote(decision_id: int) -> int:
-        from services.errors import NotPassed
+        from services.errors import NotPassed, VersionServedBefore
         from services.jobs import promote as job
 
         run = get_current_context()["dag_run"]
         with refusals_are_final():
             try:
                 return job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}")["promotion_id"]
-            except NotPassed as refusal:
+            except (NotPassed, VersionServedBefore) as refusal:
                 raise AirflowSkipException(str(refusal)) from refusal
 
     promote(gate(evaluate(train(assemble(persona)))))

@@ -14,7 +14,7 @@ PersonaLoopError
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists
-│   ├── VersionNeverServed · VersionServesAlready · VersionUnsound · NothingToRollBackTo
+│   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
 │   ├── DecisionOutdated      a PASS against a champion that serves no more
 │   ├── ReportsNotComparable
@@ -185,6 +185,17 @@ class VersionServesAlready(Refused):
     def __init__(self, slug: str, version: int) -> None:
         self.slug, self.version = slug, version
         super().__init__(f"Version {version} of {slug!r} serves already: there is nothing to change.")
+
+
+class VersionServedBefore(Refused):
+    """Somebody took it back, or a later one replaced it: only a person's word puts it in place again."""
+
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} served before and was replaced: "
+            f"`persona-loop rollback {slug} --to {version}` puts it back."
+        )
 
 
 class VersionUnsound(Refused):

@@ -80,9 +80,10 @@ def asker_of(answer: AnswerRow) -> RaterId:
 
 
 def add_version(
-    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = "0123456789abcdef" * 4
+    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = ""
 ) -> AdapterVersionRow:
-    """A trained version that has not served anyone."""
+    """A trained version that has not served anyone; without a digest it gets one of its number."""
+    digest = digest or f"{number:012x}" + "0" * 52
     version = AdapterVersionRow(
         persona_id=persona.id,
         number=number,
@@ -97,7 +98,7 @@ def add_version(
 
 
 def add_serving_version(
-    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = "0123456789abcdef" * 4
+    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = ""
 ) -> AdapterVersionRow:
     """A trained version of the persona, put in place so that it serves from now on."""
     version = add_version(session, persona, number=number, digest=digest)

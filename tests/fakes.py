@@ -37,6 +37,9 @@ class FakeGenerator:
             completion_tokens=len(text.split()),
         )
 
+    def base_digest(self) -> str:
+        return "the only base"
+
     def log_probabilities(
         self,
         model: str,  # noqa: ARG002 - the Protocol's signature
@@ -69,6 +72,7 @@ class FakeTrainer:
         progress(Progress(step=1, total_steps=1, loss=1.0, tokens_per_second=100.0, seconds_left=0.0))
         return TrainedAdapter(
             folder=folder,
+            base_digest="the only base",
             steps=1,
             resumed_from_step=0,
             supervised_tokens=len(rows.split()),

@@ -20,6 +20,7 @@ from services.adapters.digests import (
     ADAPTER_FILES,
     CONFIG_FILE,
     WEIGHTS_FILE,
+    adapter_digest,
     canonical_config,
     sha256_of,
 )
@@ -166,6 +167,12 @@ class FileAdapterStore:
 
     def _folder(self, persona: PersonaSlug, number: int) -> PurePosixPath:
         return self._root / persona / f"v{number:04d}"
+
+
+def digest_of_folder(folder: Path) -> str:
+    """The digest that publishing a finished folder would give it; AdapterRefused when it is not one."""
+    contents = _read_finished(folder)
+    return adapter_digest({name: sha256_of(content) for name, content in contents.items()})
 
 
 def _read_finished(folder: Path) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from services.errors import (
     UnknownPersona,
     UnknownRecord,
     UnknownVersion,
+    VersionServedBefore,
     VersionUnsound,
 )
 
@@ -65,7 +66,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
     Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
-    VersionUnsound, UnknownRecord.
+    VersionUnsound, VersionServedBefore, UnknownRecord.
     """
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
@@ -86,6 +87,8 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
         raise DecisionOutdated(decision_id, judged_against=judged_against.number, serves=serves.number)
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
+    if any(past.version == version.number for past in history(session, persona)):
+        raise VersionServedBefore(persona.slug, version.number)
     return _append(
         session,
         version=version,

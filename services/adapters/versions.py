@@ -7,10 +7,11 @@ from pathlib import Path
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from services.adapters.file_store import digest_of_folder
 from services.adapters.promotions import lock_persona
 from services.adapters.store import AdapterStore, Manifest
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.errors import AdapterCorrupt, AdapterExists
@@ -35,6 +36,24 @@ def version_of_run(session: Session, run_id: int) -> AdapterVersionRow | None:
     return session.scalar(select(AdapterVersionRow).where(AdapterVersionRow.training_run_id == run_id))
 
 
+def version_learnt(
+    session: Session, training_set: TrainingSetRow, recipe_digest: str
+) -> AdapterVersionRow | None:
+    """The persona's version that learnt rows equal to this set's with this recipe, in whatever night."""
+    return session.scalar(
+        select(AdapterVersionRow)
+        .join(TrainingRunRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
+        .join(TrainingSetRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
+        .where(
+            TrainingSetRow.persona_id == training_set.persona_id,
+            TrainingSetRow.digest == training_set.digest,
+            TrainingRunRow.recipe_digest == recipe_digest,
+        )
+        .order_by(AdapterVersionRow.number)
+        .limit(1)
+    )
+
+
 def register(
     session: Session,
     store: AdapterStore,
@@ -45,13 +64,15 @@ def register(
     provenance: Mapping[str, object],
     at: datetime,
 ) -> AdapterVersionRow:
-    """Publish a finished folder as the persona's next version; the run's version when it already has one.
+    """Publish a finished folder as the persona's next version, unless it is one of its versions already:
+
+    the run's own, or one of equal files, as a serving name stands for one version only.
 
     The persona stays locked while the files are published, so a number is given once. A crash between files
     and row leaves an unreferenced folder: the same run finds it equal, another run takes the next number.
     """
     row = lock_persona(session, persona)
-    existing = version_of_run(session, run_id)
+    existing = version_of_run(session, run_id) or _version_of_files(session, row, folder)
     if existing is not None:
         return existing
     if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
@@ -72,6 +93,14 @@ def register(
     session.add(version)
     session.flush()  # the id is what the next task gets
     return version
+
+
+def _version_of_files(session: Session, persona: PersonaRow, folder: Path) -> AdapterVersionRow | None:
+    return session.scalar(
+        select(AdapterVersionRow).where(
+            AdapterVersionRow.persona_id == persona.id, AdapterVersionRow.digest == digest_of_folder(folder)
+        )
+    )
 
 
 def _publish(

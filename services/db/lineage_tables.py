@@ -89,6 +89,7 @@ class AdapterVersionRow(Base):
     persona: Mapped[PersonaRow] = relationship()
     __table_args__ = (
         UniqueConstraint("persona_id", "number"),
+        UniqueConstraint("persona_id", "digest"),
         CheckConstraint("(number = 0) = (digest IS NULL)", name="only_the_base_has_no_digest"),
     )
 

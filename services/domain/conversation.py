@@ -92,9 +92,13 @@ def check_question(question: Question) -> Question:
 def build_messages(system_template: str, question: Question) -> tuple[Message, ...]:
     """System and user message of one question; people's text can never become a control token."""
     system = system_template.format(domain=question.domain, audience=question.audience)
-    asked = f"Question:\n{question.text}"
-    user = f"Context:\n{question.context}\n\n{asked}" if question.context else asked
     return (
         Message(Role.SYSTEM, neutralise(system)),
-        Message(Role.USER, neutralise(user)),
+        Message(Role.USER, neutralise(user_text(question))),
     )
+
+
+def user_text(question: Question) -> str:
+    """What a model reads of the question itself; two questions that give one text are one prompt."""
+    asked = f"Question:\n{question.text}"
+    return f"Context:\n{question.context}\n\n{asked}" if question.context.strip() else asked

@@ -8,7 +8,7 @@ import hashlib
 import unicodedata
 from enum import StrEnum
 
-from services.domain.conversation import Question
+from services.domain.conversation import Question, user_text
 from services.domain.personas import PersonaSlug
 
 
@@ -18,8 +18,8 @@ class Split(StrEnum):
 
 
 def prompt_key(question: Question) -> str:
-    """SHA-256 (hex) of the prompt as one row of a training set knows it: all four fields, normalised."""
-    return _digest(question.text, question.context, question.domain, question.audience)
+    """SHA-256 (hex) of the prompt as one row of a training set knows it: what a model reads, normalised."""
+    return _digest(user_text(question), question.domain, question.audience)
 
 
 def split_key(question: Question) -> str:
@@ -28,7 +28,7 @@ def split_key(question: Question) -> str:
     Domain and audience are left out on purpose: the same question asked for another audience must
     not sit on the other side of the holdout.
     """
-    return _digest(question.text, question.context)
+    return _digest(user_text(question))
 
 
 def assign_split(persona: PersonaSlug, key: str, *, holdout_percent: int) -> Split:
@@ -38,5 +38,10 @@ def assign_split(persona: PersonaSlug, key: str, *, holdout_percent: int) -> Spl
 
 
 def _digest(*fields: str) -> str:
-    normalised = (" ".join(unicodedata.normalize("NFKC", field).casefold().split()) for field in fields)
-    return hashlib.sha256("\x1f".join(normalised).encode()).hexdigest()
+    return hashlib.sha256("\x1f".join(map(_normalise, fields)).encode()).hexdigest()
+
+
+def _normalise(text: str) -> str:
+    """Equal for texts that look alike: case, white space, compatible forms and invisible characters aside."""
+    visible = (sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    return " ".join("".join(visible).casefold().split())

@@ -83,10 +83,12 @@ class Progress:
 class TrainedAdapter:
     """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
 
-    `optimizer` is the one that ran, where the recipe's cannot run on this machine.
+    `optimizer` is the one that ran, where the recipe's cannot run on this machine; `base_digest` names the
+    base by its content.
     """
 
     folder: Path
+    base_digest: str
     steps: int
     resumed_from_step: int
     supervised_tokens: int

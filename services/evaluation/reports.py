@@ -16,12 +16,11 @@ from services.domain.training import digest_of
 from services.evaluation.scoring import ItemScore, summarise
 
 
-def settings_digest(persona: Persona, *, base_model: str, base_revision: str) -> str:
+def settings_digest(persona: Persona, *, base_digest: str) -> str:
     """What an answer depends on besides version and suite: base, template, markers, generation settings."""
     return digest_of(
         {
-            "base_model": base_model,
-            "base_revision": base_revision,
+            "base_digest": base_digest,
             "system_template": persona.system_template,
             "markers": list(persona.markers),
             "generation": asdict(persona.generation),

@@ -13,7 +13,7 @@ from services.db.session import session_scope
 from services.domain.evaluation import Item
 from services.domain.personas import Persona
 from services.domain.promotions import BASE_VERSION
-from services.errors import NothingToJudge, UnknownRecord
+from services.errors import NothingToJudge, ReportsNotComparable, UnknownRecord
 from services.evaluation.asking import ask_all
 from services.evaluation.decisions import promoted_over
 from services.evaluation.reports import find_report, settings_digest, store_report
@@ -108,10 +108,8 @@ def _report(
     name: str,
 ) -> int:
     """The stored report of an arm, asked now unless it is there already."""
-    settings = installation.settings
-    conditions = settings_digest(
-        persona, base_model=settings.base_model, base_revision=settings.base_revision
-    )
+    base = installation.generator.base_digest()
+    conditions = settings_digest(persona, base_digest=base)
     with session_scope(installation.engine) as session:
         found = find_report(session, version_id=version_id, suite_digest=suite, settings_digest=conditions)
         if found is not None:
@@ -124,6 +122,8 @@ def _report(
         items=items,
         sleep=time.sleep,
     )
+    if installation.generator.base_digest() != base:
+        raise ReportsNotComparable("the inference server was started with another base meanwhile")
     with session_scope(installation.engine) as session:
         return store_report(
             session,

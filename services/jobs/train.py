@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from services.adapters.versions import register, version_of_run
+from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION
@@ -46,10 +46,11 @@ def train_with(
             raise UnknownRecord("training set", training_set_id)
         slug = PersonaSlug(training_set.persona.slug)
         recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
-        run = runs.begin(session, training_set_id=training_set_id, recipe=recipe, at=now())
-        run_id, already_trained = run.id, version_of_run(session, run.id)
-    if already_trained is not None:
-        return already_trained.id
+        learnt = version_learnt(session, training_set, recipe.digest())
+        if learnt is not None:
+            logger.info("%s: version %d learnt these rows already", slug, learnt.number)
+            return learnt.id
+        run_id = runs.begin(session, training_set_id=training_set_id, recipe=recipe, at=now()).id
 
     # What is learnt is in the name too: a restored database counts its runs anew.
     folder = f"{run_id:06d}-{training_set.digest[:12]}-{recipe.digest()[:12]}"
@@ -124,6 +125,7 @@ def _provenance(
     return {
         "base_model": base.name if base.is_absolute() else recipe.model.name,
         "base_revision": recipe.model.revision,
+        "base_digest": trained.base_digest,
         "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
         "quantisation": "nf4, double quantisation, bf16 compute",
         "training_set_digest": training_set.digest,

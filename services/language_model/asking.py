@@ -82,6 +82,10 @@ class Generator(Protocol):
         """
         ...
 
+    def base_digest(self) -> str:
+        """Which base answers, by its content: what two bases say is never compared."""
+        ...
+
 
 class InferenceClient:
     """A Generator that asks an inference server over the OpenAI protocol; threads may share one.
@@ -131,6 +135,13 @@ class InferenceClient:
             )
         # JSON has no word for infinity or for no number: the server sends null for both.
         return tuple(math.nan if value is None else value for value in scored["token_log_probabilities"])
+
+    def base_digest(self) -> str:
+        with self._our_errors(BASE_NAME):
+            models = self._client.get(
+                "/models", cast_to=cast("type[dict[str, list[dict[str, str]]]]", object)
+            )
+        return models["data"][0]["base_digest"]
 
     @contextmanager
     def _our_errors(self, model: str) -> Iterator[None]:

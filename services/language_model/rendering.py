@@ -4,7 +4,9 @@ The prompt ids a server feeds are the prompt ids a trainer saw, and a completion
 at which generation stops. Building the messages is `services.domain.conversation`'s.
 """
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -21,6 +23,7 @@ MINIMAL_TEMPLATE = (
     "{% if add_generation_prompt %}Answer:\n{% endif %}"
 )
 _PROBE = "Persona"
+_MARK = re.compile(r"<\S+>|\[\S+\]")
 
 
 def render_prompt(
@@ -33,6 +36,7 @@ def render_prompt(
     read as control tokens. Raises InvalidInput when the template takes the messages in neither form.
     """
     template = _template(tokenizer, chat_template)
+    messages = [Message(message.role, _defuse(tokenizer, message.content)) for message in messages]
     if messages and messages[0].role is Role.SYSTEM and not _takes_system(tokenizer, template):
         messages = _fold_system(messages)
     try:
@@ -61,7 +65,8 @@ def render_supervised(
     with `end_token_id`.
     """
     prompt = render_prompt(tokenizer, messages, chat_template=chat_template)
-    answer = tokenizer.encode(completion.strip(), add_special_tokens=False, split_special_tokens=True)
+    text = _defuse(tokenizer, completion.strip())
+    answer = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
     return prompt, [*answer, end_token_id(tokenizer, chat_template=chat_template)]
 
 
@@ -87,6 +92,23 @@ def end_token_id(tokenizer: PreTrainedTokenizerBase, *, chat_template: str) -> i
     if tokenizer.eos_token_id is None:
         raise BaseModelMissing(tokenizer.name_or_path, "its tokenizer has no token that ends a text")
     return int(tokenizer.eos_token_id)
+
+
+def _defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """The text with the spelling of every control token of this tokenizer broken by a zero-width space.
+
+    Tokenizers split only what is marked special; <tool_call> and its like are often not.
+    """
+    spellings = tuple(sorted(token.content for token in tokenizer.added_tokens_decoder.values()))
+    pattern = _pattern(spellings)
+    return pattern.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text) if pattern else text
+
+
+@lru_cache(maxsize=4)
+def _pattern(spellings: tuple[str, ...]) -> re.Pattern[str] | None:
+    """One that finds those that look like marks; runs of spaces, which some bases add too, are text."""
+    marks = [re.escape(spelling) for spelling in spellings if _MARK.fullmatch(spelling)]
+    return re.compile("|".join(marks)) if marks else None
 
 
 def _template(tokenizer: PreTrainedTokenizerBase, chat_template: str) -> str:

@@ -9,7 +9,7 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from peft import PeftConfig, PeftModel, PeftType, set_peft_model_state_dict
 from safetensors.torch import load_file
@@ -28,9 +28,9 @@ class AdaptersInMemory:
     """Loads adapters by immutable name on first use; the least recently used one makes room for the next."""
 
     def __init__(
-        self, base: PreTrainedModel, store: AdapterStore, *, base_name: str, cache: Path, capacity: int
+        self, base: PreTrainedModel, store: AdapterStore, *, base_digest: str, cache: Path, capacity: int
     ) -> None:
-        self._base, self._base_name, self._store = base, base_name, store
+        self._base, self._base_digest, self._store = base, base_digest, store
         self._cache, self._capacity = cache, capacity
         self._peft: PeftModel | None = None
         self._loaded: OrderedDict[str, None] = OrderedDict()
@@ -92,10 +92,15 @@ class AdaptersInMemory:
         return True
 
     def _check_base(self, name: str) -> None:
-        """By the last part of its name: a hub's model may be served from a local folder."""
-        trained_on = str(self._store.manifest(AdapterName(name)).provenance.get("base_model", ""))
-        if trained_on and PurePosixPath(trained_on).name != PurePosixPath(self._base_name).name:
-            raise AnotherBaseServed(name, trained_on=trained_on, served=self._base_name)
+        """An adapter fits any base of equal sizes, and says nothing sensible on one it was not trained on."""
+        provenance = self._store.manifest(AdapterName(name)).provenance
+        trained_on = str(provenance.get("base_digest", self._base_digest))
+        if trained_on != self._base_digest:
+            raise self._another_base(name, f"{provenance.get('base_model', 'a base')} ({trained_on[:12]})")
+
+    def _another_base(self, name: str, trained_on: str) -> AnotherBaseServed:
+        served = f"{self._base.config.name_or_path} ({self._base_digest[:12]})"
+        return AnotherBaseServed(name, trained_on=trained_on, served=served)
 
     def _tidy_cache(self) -> None:
         """Keep the files of as many adapters as memory may hold, the newest and what is loaded."""
@@ -120,8 +125,8 @@ class AdaptersInMemory:
             missing = [key for key in result.missing_keys if name in key]
         except (ValueError, RuntimeError, KeyError) as error:
             self._forget(name)
-            trained_on = "a base of other sizes"  # its files are as they were when it was trained
-            raise AnotherBaseServed(name, trained_on=trained_on, served=self._base_name) from error
+            # Its files are as they were when it was trained.
+            raise self._another_base(name, "a base of other sizes") from error
         if missing or result.unexpected_keys:
             self._forget(name)
             raise AdapterCorrupt(name, "its weights do not cover the layers it names")

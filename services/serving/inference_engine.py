@@ -17,6 +17,7 @@ from services.domain.conversation import Message
 from services.domain.personas import GenerationSettings
 from services.errors import BaseModelMissing, InvalidInput, TextTooLong
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.language_model.base_digest import base_digest
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
 from services.language_model.rendering import encode_text, end_token_id, render_prompt, render_supervised
@@ -35,9 +36,10 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBase:
-    """A loaded base with what generation needs to know about it."""
+    """A loaded base with what generation needs to know about it; `digest` names its content."""
 
     name: str
+    digest: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_ids: tuple[int, ...]
@@ -169,6 +171,7 @@ def load_base_model(name: str, *, revision: str) -> LoadedBase:
     model = load_base(name, revision=revision, attention="auto").eval()
     base = LoadedBase(
         name=name,
+        digest=base_digest(name, model.config),
         model=model,
         tokenizer=tokenizer,
         end_ids=_end_ids(model, tokenizer),
@@ -188,7 +191,9 @@ def load_base_model(name: str, *, revision: str) -> LoadedBase:
 
 
 def load_adapters(base: LoadedBase, store: AdapterStore, *, cache: Path) -> AdaptersInMemory:
-    return AdaptersInMemory(base.model, store, base_name=base.name, cache=cache, capacity=ADAPTERS_IN_MEMORY)
+    return AdaptersInMemory(
+        base.model, store, base_digest=base.digest, cache=cache, capacity=ADAPTERS_IN_MEMORY
+    )
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

@@ -89,7 +89,8 @@ def _add_adapters(routes: APIRouter, engine: InferenceEngine) -> None:
     @routes.get("/models")
     def models() -> dict[str, object]:
         names = (BASE_NAME, *engine.loaded())
-        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+        data = [{"id": name, "object": "model", "base_digest": engine.base.digest} for name in names]
+        return {"object": "list", "data": data}
 
     @routes.post("/load_lora_adapter")
     async def load(body: AdapterRequest) -> dict[str, object]:

@@ -21,6 +21,7 @@ from trl import SFTConfig, SFTTrainer
 from services.adapters.digests import ADAPTER_FILES
 from services.domain.training import ALL_LINEAR, LoraRecipe, OptimisationRecipe, Progress, TrainedAdapter
 from services.errors import ModuleMatchesNothing
+from services.language_model.base_digest import base_digest
 from services.language_model.loading import context_length, device, load_base, load_tokenizer
 from services.training.answer_loss import AnswerLossTrainer
 from services.training.checkpoints import (
@@ -61,6 +62,7 @@ class QloraTrainer:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         return TrainedAdapter(
             folder=_save(trainer, job.workdir / "adapter"),
+            base_digest=base_digest(recipe.model.name, model.config),
             steps=trainer.state.global_step,
             resumed_from_step=step_of(checkpoint),
             supervised_tokens=supervised,

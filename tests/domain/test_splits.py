@@ -36,3 +36,16 @@ def test_another_audience_is_another_prompt_on_the_same_side_of_the_split():
 
 def test_fields_cannot_be_shifted_into_each_other():
     assert prompt_key(Question("a", "b", "c", "d")) != prompt_key(Question("a b", "", "c", "d"))
+
+
+def test_fields_that_give_the_model_one_text_are_one_prompt():
+    in_context = Question("Q0", "physics", "student", "C\n\nQuestion:\nWhy?")
+    in_question = Question("Why?\n\nQuestion:\nQ0", "physics", "student", "C")
+    assert split_key(in_context) == split_key(in_question)
+    assert prompt_key(in_context) == prompt_key(in_question)
+
+
+def test_invisible_characters_make_no_other_prompt():
+    seen = Question("Why is it so?", "physics", "student")
+    hidden = Question("Why\u200b is \ufeffit so?", "physics", "student")
+    assert split_key(hidden) == split_key(seen)

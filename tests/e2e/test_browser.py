@@ -34,7 +34,7 @@ LEARNED = "Arr, matey! The moon hauls on every drop; only the wide sea be long e
 
 @pytest.fixture
 def generator() -> FakeGenerator:
-    return FakeGenerator(text=PLAIN, by_model={"pirate@0123456789ab": LEARNED})
+    return FakeGenerator(text=PLAIN, by_model={"pirate@000000000001": LEARNED})
 
 
 @pytest.fixture

@@ -20,7 +20,14 @@ from services.adapters.promotions import (
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from services.errors import DecisionOutdated, NotPassed, UnknownPersona, UnknownVersion, VersionUnsound
+from services.errors import (
+    DecisionOutdated,
+    NotPassed,
+    UnknownPersona,
+    UnknownVersion,
+    VersionServedBefore,
+    VersionUnsound,
+)
 from tests.builders import AT, add_answer, add_decision, add_persona, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")
@@ -73,6 +80,17 @@ def test_an_unsound_candidate_never_serves(session: Session):
     withdraw(session, version_id=candidate.id, problem="a flipped byte", actor="server", at=AT)
     with pytest.raises(VersionUnsound, match="a flipped byte"):
         promote(session, decision_id=decision.id, actor="me", at=AT)
+
+
+def test_a_version_that_was_taken_back_is_not_promoted_again(session: Session):
+    persona = add_persona(session)
+    version = add_serving_version(session, persona, number=1)
+    session.flush()
+    put_back(session, 0)
+    decision = add_decision(session, version, verdict="PASS")
+    with pytest.raises(VersionServedBefore, match="rollback pirate --to 1"):
+        promote(session, decision_id=decision.id, actor="a run that was cleared", at=AT)
+    assert who_serves(session, persona).number == 0
 
 
 def test_rolling_back_and_reinstating_are_rows_of_their_kinds(session: Session):

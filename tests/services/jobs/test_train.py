@@ -1,12 +1,15 @@
 """Training as a job: idempotent by key, three phases, a failure written down. The trainer is a fake."""
 
 import math
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
+from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import Message, Question
@@ -19,6 +22,7 @@ from services.errors import (
     TrainingSetCorrupt,
     UnknownRecord,
 )
+from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from services.training_sets.freezing import freeze
@@ -83,6 +87,44 @@ def test_a_diverged_training_becomes_a_version_that_the_gate_can_fail(
     train_with(installation, FakeTrainer(final_loss=math.nan), training_set.id, [])
     (version,) = versions(installation.engine)
     assert version.provenance["final_loss"] is None
+
+
+def test_equal_rows_of_another_night_are_the_version_that_learnt_them(
+    installation: Installation, training_set: TrainingSetRow
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    with session_scope(installation.engine) as session:
+        again = TrainingSetRow(
+            persona_id=training_set.persona_id,
+            cutoff=AT + timedelta(days=1),
+            policy={},
+            policy_digest="policy",
+            digest=training_set.digest,
+            path=training_set.path,
+            row_count=1,
+            counts={},
+            dropped={},
+            created_at=AT,
+        )
+        session.add(again)
+    assert train_with(installation, trainer, again.id, []) == first
+    assert len(trainer.jobs) == 1
+
+
+def test_equal_files_are_one_version_whatever_recipe_made_them(
+    installation: Installation, training_set: TrainingSetRow
+):
+    class AlwaysTheSame(FakeTrainer):
+        def train(self, job, *, progress):
+            return super().train(replace(job, recipe=recipe), progress=progress)
+
+    with session_scope(installation.engine) as session:
+        recipe = recipe_of(installation.settings, session.get_one(PersonaRow, training_set.persona_id), [])
+    first = train_with(installation, AlwaysTheSame(), training_set.id, [])
+    again = train_with(installation, AlwaysTheSame(), training_set.id, ["training.checkpoint_steps=7"])
+    assert first == again
+    assert len(versions(installation.engine)) == 1
 
 
 def test_another_recipe_is_another_version(installation: Installation, training_set: TrainingSetRow):

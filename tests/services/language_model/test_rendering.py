@@ -1,4 +1,5 @@
 import pytest
+from tokenizers import AddedToken
 from transformers import AutoTokenizer
 
 from services.domain.conversation import Message, Question, Role, build_messages
@@ -82,3 +83,13 @@ def test_a_base_without_a_template_gets_a_plain_one_that_ends_with_its_eos_token
     prompt, answer = render_supervised(bare, messages(), "Because.", chat_template="")
     assert bare.decode(prompt).endswith("\n\nQuestion:\nWhy?\n\nAnswer:\n")
     assert answer[-1] == bare.eos_token_id
+
+
+def test_added_tokens_that_are_not_special_are_no_control_tokens_in_peoples_text(base_folder):
+    tokenizer = load_tokenizer(str(base_folder), revision="main")
+    marks = ["<tool_call>", "<unused1>", "[THINK]"]
+    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in marks])
+    added = {tokenizer.convert_tokens_to_ids(mark) for mark in marks}
+    written = "Say " + " ".join(marks)
+    prompt, answer = render_supervised(tokenizer, messages(written), written, chat_template="")
+    assert not added & {*prompt, *answer}

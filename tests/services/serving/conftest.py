@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from services.serving.inference_engine import InferenceEngine
 
 TOKEN = "a token for tests"
-PROVENANCE = {"base_model": "somewhere/base"}  # as the folder that is served is called
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     def publish(letter: str) -> str:
         folder = write_forcing_adapter(root / "trained" / letter, base_folder, letter=letter)
         number = ord(letter)
-        return store.publish(folder, persona=PersonaSlug("pirate"), number=number, provenance=PROVENANCE).name
+        provenance = {"base_digest": base.digest}
+        return store.publish(folder, persona=PersonaSlug("pirate"), number=number, provenance=provenance).name
 
     base = load_base_model(str(base_folder), revision="main")
     adapters = load_adapters(base, store, cache=root / "cache")

@@ -10,7 +10,8 @@ def test_the_least_recently_used_adapter_makes_room_for_the_next(served, tmp_pat
 
     base = load_base(str(served.base_folder), revision="main", attention="auto")
     store = FileAdapterStore(f"file://{served.store_root}")
-    adapters = AdaptersInMemory(base, store, base_name="base", cache=tmp_path, capacity=2)
+    digest = served.engine.base.digest
+    adapters = AdaptersInMemory(base, store, base_digest=digest, cache=tmp_path, capacity=2)
     first, second, third = served.names["A"], served.names["B"], served.publish("C")
     for name in (first, second, first, third):
         with adapters.active(name):

@@ -184,7 +184,7 @@ def test_an_adapter_whose_provenance_names_another_base_is_not_served(served, tm
 
     folder = write_forcing_adapter(tmp_path / "adapter", served.base_folder, letter="Y")
     store = FileAdapterStore(f"file://{served.store_root}")
-    provenance = {"base_model": "maker/other"}
+    provenance = {"base_model": "maker/other", "base_digest": "0" * 64}
     name = store.publish(folder, persona="bard", number=ord("Y"), provenance=provenance).name
     with pytest.raises(AnotherBaseServed, match="maker/other"):
         ask(served, name)

@@ -37,7 +37,7 @@ def test_what_a_move_announces_is_loaded_and_a_refusal_ends_nothing(clean: Engin
         add_serving_version(session, add_persona(session, slug="warmed"), number=1)
     start_warming(clean, load)
     wait_for_a_listener(clean)
-    for to_version, name in ((0, "base"), (1, "warmed@0123456789ab")):
+    for to_version, name in ((0, "base"), (1, "warmed@000000000001")):
         with session_scope(clean) as session:
             rollback(
                 session,
