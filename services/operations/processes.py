@@ -17,13 +17,14 @@ from subprocess import Popen, TimeoutExpired
 import psutil
 from honcho.environ import parse_procfile
 
-from services.errors import ServiceDied
+from services.errors.outages import ServiceDied
 from services.lifetime import spawn
 
 logger = logging.getLogger(__name__)
 
 _MOST_RESTARTS = 5  # of one process, within
 _RESTARTS_WITHIN = 120.0  # seconds
+_CLOCK_STEP = 1.0  # seconds; the age of a process counts from the boot, which Linux tells in whole seconds
 _GRACE = 15.0  # seconds between asking a process to stop and killing it
 
 
@@ -100,9 +101,9 @@ class Processes:
                     popen.wait(max(0.0, deadline - time.monotonic()))
         deadline = time.monotonic() + _GRACE
         while self._kill_what_is_left() and time.monotonic() < deadline:
-            for process in self._running.values():
-                process.popen.poll()  # reaps it
             time.sleep(0.02)
+        for process in self._running.values():
+            process.popen.poll()  # reaps it
         self._running.clear()
 
     def _spawn(self, name: str, command: str) -> Popen[bytes]:
@@ -155,7 +156,7 @@ def end_leftover(pid_file: Path) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         writer = psutil.Process(pid)
-        if writer.create_time() <= written:
+        if writer.create_time() <= written + _CLOCK_STEP:
             logger.warning("process %d of an earlier start is still there and is killed", pid)
             for process in (writer, *writer.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.errors import ServiceDied
+from services.errors.outages import ServiceDied
 from services.operations.processes import Processes, end_leftover
 
 Make = Callable[[str], Processes]
@@ -123,6 +123,9 @@ def test_what_a_killed_start_left_behind_is_ended_with_its_children(tmp_path: Pa
         pid_file.write_text(f"{left.pid}\n")
         end_leftover(pid_file)
         assert left.wait(10) == -signal.SIGKILL
+    deadline = time.monotonic() + 10
+    while not is_gone(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert is_gone(child)
     assert not pid_file.exists()
 
