@@ -14,7 +14,7 @@ from services.adapters.promotions import find_persona
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, TrainingRunRow
 from services.domain.conversation import Message, build_messages
 from services.domain.evaluation import ItemSource
-from services.errors import NothingToJudge
+from services.errors.refusals import NothingToJudge
 from services.evaluation.suites import suite_items
 from services.language_model.asking import Generator
 

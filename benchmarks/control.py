@@ -31,7 +31,8 @@ from services.db.lineage_tables import GateDecisionRow, TrainingRunRow
 from services.db.session import database_url, make_engine, session_scope
 from services.domain.examples import ExamplePolicy, Source
 from services.domain.gate import Verdict
-from services.errors import PersonaLoopError, ServiceTooSlow
+from services.errors.outages import ServiceTooSlow
+from services.errors.tree import PersonaLoopError
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
 from services.jobs import gate as gating

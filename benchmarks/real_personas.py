@@ -24,7 +24,7 @@ from benchmarks._installation import own_installation, persona_loop
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.db.lineage_tables import EvaluationReportRow
 from services.db.session import database_url, make_engine, session_scope
-from services.errors import PersonaLoopError
+from services.errors.tree import PersonaLoopError
 from services.jobs import status
 from services.language_model.asking import BASE_NAME, InferenceClient
 from services.operations.airflow_client import AirflowClient, TaskState

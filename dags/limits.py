@@ -28,7 +28,7 @@ GPU: dict[str, Any] = {
 @contextmanager
 def refusals_are_final() -> Iterator[None]:
     """Fail at once, with the refusal's own sentence: the same request would be refused again."""
-    from services.errors import InvalidInput, NotFound, Refused
+    from services.errors.tree import InvalidInput, NotFound, Refused
 
     try:
         yield

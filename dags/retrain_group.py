@@ -49,7 +49,7 @@ def retrain(persona: str) -> None:
 
     @task(**LIGHT)
     def promote(decision_id: int) -> int:
-        from services.errors import NotPassed, VersionServedBefore
+        from services.errors.refusals import NotPassed, VersionServedBefore
         from services.jobs import promote as job
 
         run = get_current_context()["dag_run"]

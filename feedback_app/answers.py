@@ -13,7 +13,7 @@ from feedback_app.request_log import note
 from feedback_app.wording import stars_in_words
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
-from services.errors import InvalidInput
+from services.errors.tree import InvalidInput
 from services.feedback import queries, recording
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")

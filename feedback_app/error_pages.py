@@ -15,17 +15,18 @@ from werkzeug.exceptions import HTTPException
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
-from services import errors
+from services.errors.refusals import NotTheAsker
+from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
 
-STATUS: dict[type[errors.PersonaLoopError], HTTPStatus] = {
-    errors.InvalidInput: HTTPStatus.BAD_REQUEST,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.NotTheAsker: HTTPStatus.FORBIDDEN,
-    errors.Refused: HTTPStatus.CONFLICT,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,
+STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    NotTheAsker: HTTPStatus.FORBIDDEN,
+    Refused: HTTPStatus.CONFLICT,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S = 5
 
@@ -46,13 +47,13 @@ RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAV
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(errors.PersonaLoopError, show_known)
+    app.register_error_handler(PersonaLoopError, show_known)
     app.register_error_handler(CSRFError, show_csrf)
     app.register_error_handler(HTTPException, show_http)
     app.register_error_handler(Exception, show_unexpected)
 
 
-def status_of(error: errors.PersonaLoopError) -> HTTPStatus:
+def status_of(error: PersonaLoopError) -> HTTPStatus:
     """The status of the nearest class of the tree that the table names."""
     return next(STATUS[ancestor] for ancestor in type(error).__mro__ if ancestor in STATUS)
 
@@ -65,7 +66,7 @@ def with_status(page: str, status: HTTPStatus) -> Response:
     return response
 
 
-def show_known(error: errors.PersonaLoopError) -> Response:
+def show_known(error: PersonaLoopError) -> Response:
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return show_unexpected(error)

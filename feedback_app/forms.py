@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from services.domain.conversation import Question
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
-from services.errors import InvalidInput
+from services.errors.tree import InvalidInput
 
 Fields = MultiDict[str, str]
 

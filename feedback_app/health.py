@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from feedback_app.backend import backend
 from services.db.session import session_scope
-from services.errors import InferenceUnavailable, Unavailable
+from services.errors.outages import InferenceUnavailable
+from services.errors.tree import Unavailable
 
 blueprint = Blueprint("health", __name__)
 

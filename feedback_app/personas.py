@@ -12,15 +12,9 @@ from services.adapters.promotions import find_persona, who_serves
 from services.db.session import session_scope
 from services.domain.conversation import check_question
 from services.domain.personas import AUDIENCES
-from services.errors import (
-    EmptyText,
-    ForbiddenCharacter,
-    InferenceBusy,
-    InferenceUnavailable,
-    InvalidInput,
-    PersonaLoopError,
-    TextTooLong,
-)
+from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
+from services.errors.outages import InferenceBusy, InferenceUnavailable
+from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import queries
 from services.jobs.ask import ask as ask_persona
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from feedback_app.backend import now
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
-from services.errors import NotTheAsker
+from services.errors.refusals import NotTheAsker
 from services.feedback.recording import ensure_rater
 
 COOKIE = "rater"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.errors import SettingsMissing
+from services.errors.outages import SettingsMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = "secrets.env"

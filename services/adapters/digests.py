@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from services.domain.training import digest_of
-from services.errors import AdapterRefused
+from services.errors.artifacts import AdapterRefused
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"

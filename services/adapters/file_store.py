@@ -34,13 +34,8 @@ from services.adapters.manifests import (
 )
 from services.adapters.store import AdapterName, Manifest
 from services.domain.personas import PersonaSlug, parse_slug
-from services.errors import (
-    AdapterCorrupt,
-    AdapterExists,
-    AdapterMissing,
-    AdapterRefused,
-    AdapterStoreUnavailable,
-)
+from services.errors.artifacts import AdapterCorrupt, AdapterExists, AdapterMissing, AdapterRefused
+from services.errors.outages import AdapterStoreUnavailable
 
 STORE_FILE = "store.json"
 

@@ -14,7 +14,8 @@ from services.adapters.digests import ADAPTER_FILES, adapter_digest
 from services.adapters.store import AdapterName, Manifest
 from services.domain.personas import PersonaSlug, parse_slug
 from services.domain.training import digest_of
-from services.errors import AdapterCorrupt, AdapterMissing, InvalidSlug
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.inputs import InvalidSlug
 
 MANIFEST_FILE = "manifest.json"
 

@@ -16,16 +16,9 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.personas import PersonaSlug, parse_slug
 from services.domain.promotions import BASE_VERSION, Promotion, PromotionKind, newest_sound, rollback_target
-from services.errors import (
-    DecisionOutdated,
-    InvalidSlug,
-    NotPassed,
-    UnknownPersona,
-    UnknownRecord,
-    UnknownVersion,
-    VersionServedBefore,
-    VersionUnsound,
-)
+from services.errors.inputs import InvalidSlug
+from services.errors.lookups import UnknownPersona, UnknownRecord, UnknownVersion
+from services.errors.refusals import DecisionOutdated, NotPassed, VersionServedBefore, VersionUnsound
 
 CHANNEL = "promotions"
 

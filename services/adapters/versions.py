@@ -14,7 +14,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION
-from services.errors import AdapterCorrupt, AdapterExists
+from services.errors.artifacts import AdapterCorrupt, AdapterExists
 from services.language_model.asking import BASE_NAME
 
 

@@ -14,7 +14,7 @@ from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
-from services.errors import UnknownAnswer
+from services.errors.lookups import UnknownAnswer
 from services.feedback import recording
 from services.feedback.queries import answer_page
 from services.jobs import ask as asking

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.output import EXIT_NO, Json, show, speaking
-from services.errors import InvalidInput
+from services.errors.tree import InvalidInput
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
 from services.jobs import gate as gating

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.errors import InvalidInput, PersonaLoopError, Refused, Unavailable
+from services.errors.tree import InvalidInput, PersonaLoopError, Refused, Unavailable
 
 PLAIN_WIDTH = 200  # characters
 EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4

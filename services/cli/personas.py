@@ -10,7 +10,7 @@ from services.cli.output import EXIT_ERROR, Json, show, speaking
 from services.domain.examples import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, GenerationSettings, Persona, parse_slug
-from services.errors import InvalidPolicy
+from services.errors.inputs import InvalidPolicy
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan
 from services.jobs import personas as jobs

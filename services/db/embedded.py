@@ -21,7 +21,7 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from services.db.postgres_programs import ENVIRONMENT, give, let_in, programs, run_program, system_user
-from services.errors import EmbeddedDatabaseFailed
+from services.errors.outages import EmbeddedDatabaseFailed
 from services.lifetime import spawn
 from services.settings import Settings
 

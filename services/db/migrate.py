@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from services.errors import DatabaseUnavailable
+from services.errors.outages import DatabaseUnavailable
 from services.settings import ROOT
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from services.errors import EmbeddedDatabaseFailed
+from services.errors.outages import EmbeddedDatabaseFailed
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from services.db.embedded import embedded_url
-from services.errors import DatabaseUnavailable
+from services.errors.outages import DatabaseUnavailable
 from services.settings import Settings
 
 

@@ -10,7 +10,7 @@ from services.db.feedback_tables import AnswerRow
 from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
 from services.domain.promotions import PromotionKind
-from services.errors import DemoFailed
+from services.errors.tree import DemoFailed
 
 PATIENCE_S = 60.0
 

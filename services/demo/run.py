@@ -26,7 +26,7 @@ from services.demo.raters import Feedback, Said, inquiries, let_them_rate, plan_
 from services.demo.steady_load import SteadyLoad
 from services.demo.summary import Played
 from services.domain.promotions import PromotionKind
-from services.errors import DemoFailed
+from services.errors.tree import DemoFailed
 from services.jobs import rollback as rolling_back
 from services.operations.stack import Stack, feedback_url
 from services.settings import Settings

@@ -12,7 +12,7 @@ from typing import Self
 from services.demo.raters import Inquiry
 from services.demo.visitor import Visitor
 from services.domain.personas import AUDIENCES
-from services.errors import VisitFailed
+from services.errors.outages import VisitFailed
 
 VISITORS = 16
 SECONDS_BETWEEN_ASKS = 0.25  # of all visitors together, as long as answers take less than VISITORS times that

@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx
 
-from services.errors import VisitFailed
+from services.errors.outages import VisitFailed
 
 PATIENCE_S = 120.0  # for one page; an answer may have to wait for its turn
 

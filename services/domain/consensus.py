@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.errors import InvalidOpinions
+from services.errors.inputs import InvalidOpinions
 
 Integers = NDArray[np.integer]
 Floats = NDArray[np.float64]

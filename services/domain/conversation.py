@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.errors import EmptyText, ForbiddenCharacter, TextTooLong
+from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 
 PROMPT_VERSION = "1"
 QUESTION_LIMIT = 4_000

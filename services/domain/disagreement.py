@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 
 from services.domain.consensus import Floats, Integers, Opinions
-from services.errors import InvalidPolicy
+from services.errors.inputs import InvalidPolicy
 
 
 class Preference(IntEnum):

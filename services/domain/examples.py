@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 
 from services.domain.conversation import Message, Question, build_messages
 from services.domain.splits import Split
-from services.errors import InvalidPolicy
+from services.errors.inputs import InvalidPolicy
 
 CountTokens = Callable[[tuple[Message, ...], str], int]
 

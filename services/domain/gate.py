@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.domain.evaluation import METRICS, OVERALL, MetricValue, ReportSummary
-from services.errors import InvalidPolicy, ReportsNotComparable
+from services.errors.inputs import InvalidPolicy
+from services.errors.refusals import ReportsNotComparable
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.domain.consensus import Floats, Integers
-from services.errors import InvalidOpinions
+from services.errors.inputs import InvalidOpinions
 
 SHARE = 0.02
 # Few raters cannot all stay below 2 %: each may carry twice an equal share.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from services.errors import InvalidInput, InvalidSlug, InvalidTemplate
+from services.errors.inputs import InvalidSlug, InvalidTemplate
+from services.errors.tree import InvalidInput
 
 PersonaSlug = NewType("PersonaSlug", str)
 

@@ -6,7 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.domain.personas import PersonaSlug
-from services.errors import NothingToRollBackTo, VersionNeverServed, VersionServesAlready, VersionUnsound
+from services.errors.refusals import (
+    NothingToRollBackTo,
+    VersionNeverServed,
+    VersionServesAlready,
+    VersionUnsound,
+)
 
 BASE_VERSION = 0
 

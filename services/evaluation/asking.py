@@ -13,7 +13,7 @@ from typing import TypeVar
 from services.domain.conversation import build_messages
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona
-from services.errors import InferenceBusy
+from services.errors.outages import InferenceBusy
 from services.evaluation.scoring import ItemScore, score
 from services.language_model.asking import GenerationRequest, Generator
 

@@ -17,7 +17,8 @@ from services.db.lineage_tables import (
 from services.domain.gate import GatePolicy, Requirement, decide
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
-from services.errors import InvalidPolicy, UnknownRecord
+from services.errors.inputs import InvalidPolicy
+from services.errors.lookups import UnknownRecord
 from services.evaluation.reports import summary_of
 
 

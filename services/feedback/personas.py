@@ -13,7 +13,7 @@ from services.domain.conversation import check_text
 from services.domain.examples import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import Persona, check_template, parse_slug
-from services.errors import PersonaExists
+from services.errors.refusals import PersonaExists
 
 NAME_LIMIT = 80
 TEMPLATE_LIMIT = 4_000

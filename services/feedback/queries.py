@@ -24,7 +24,8 @@ from services.db.lineage_tables import AdapterVersionRow
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
-from services.errors import NotTheAsker, UnknownAnswer
+from services.errors.lookups import UnknownAnswer
+from services.errors.refusals import NotTheAsker
 
 
 @dataclass(frozen=True, slots=True)

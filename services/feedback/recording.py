@@ -26,7 +26,9 @@ from services.db.splits import draw_split
 from services.domain.conversation import Question, check_text
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT, STARS, AnswerId, RaterId
 from services.domain.splits import prompt_key, split_key
-from services.errors import CorrectionUnchanged, NotTheAsker, StarsOutOfRange, UnknownAnswer
+from services.errors.inputs import CorrectionUnchanged, StarsOutOfRange
+from services.errors.lookups import UnknownAnswer
+from services.errors.refusals import NotTheAsker
 
 
 def new_rater(session: Session, *, at: datetime) -> RaterId:

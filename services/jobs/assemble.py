@@ -11,7 +11,7 @@ from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.examples import CountTokens
 from services.domain.training import ModelRecipe, Recipe
-from services.errors import InvalidInput
+from services.errors.tree import InvalidInput
 from services.jobs.installation import now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe

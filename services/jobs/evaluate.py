@@ -13,7 +13,8 @@ from services.db.session import session_scope
 from services.domain.evaluation import Item
 from services.domain.personas import Persona
 from services.domain.promotions import BASE_VERSION
-from services.errors import NothingToJudge, ReportsNotComparable, UnknownRecord
+from services.errors.lookups import UnknownRecord
+from services.errors.refusals import NothingToJudge, ReportsNotComparable
 from services.evaluation.asking import ask_all
 from services.evaluation.decisions import promoted_over
 from services.evaluation.reports import find_report, settings_digest, store_report

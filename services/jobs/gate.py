@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from services.db.lineage_tables import EvaluationReportRow
 from services.db.session import session_scope
-from services.errors import UnknownRecord
+from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store, parse_policy
 from services.jobs.installation import now, open_installation
 

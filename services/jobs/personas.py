@@ -11,7 +11,8 @@ from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug
-from services.errors import InvalidInput, PersonaExists
+from services.errors.refusals import PersonaExists
+from services.errors.tree import InvalidInput
 from services.feedback.personas import PersonaPlan, create_persona, is_as_planned
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe

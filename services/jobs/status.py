@@ -16,7 +16,7 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.session import session_scope
-from services.errors import UnknownRecord
+from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
 from services.jobs.installation import open_installation
 

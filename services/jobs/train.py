@@ -16,7 +16,8 @@ from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
 from services.domain.training import Progress, Recipe, TrainedAdapter
-from services.errors import RunBusy, UnknownRecord
+from services.errors.lookups import UnknownRecord
+from services.errors.training import RunBusy
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision

@@ -22,18 +22,16 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from services.domain.conversation import Message, clean_generated
 from services.domain.personas import GenerationSettings
-from services.errors import (
-    AdapterCorrupt,
-    AdapterMissing,
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.inputs import TextTooLong
+from services.errors.outages import (
     AdapterStoreUnavailable,
     AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
-    InvalidInput,
-    PersonaLoopError,
     SettingsMissing,
-    TextTooLong,
 )
+from services.errors.tree import InvalidInput, PersonaLoopError
 
 BASE_NAME = "base"  # the serving name of version 0, the plain base
 

@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from services.errors import BaseModelMissing
+from services.errors.artifacts import BaseModelMissing
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 # What from_pretrained raises for a folder or name that holds no usable model.

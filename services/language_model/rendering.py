@@ -12,7 +12,8 @@ from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from services.domain.conversation import Message, Role
-from services.errors import BaseModelMissing, InvalidInput
+from services.errors.artifacts import BaseModelMissing
+from services.errors.tree import InvalidInput
 
 # For bases that ship no template and of which `templates/` knows none. It opens with the token the base
 # starts texts with and closes an answer with the token the base ends them with, whatever those are.

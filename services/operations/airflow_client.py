@@ -12,7 +12,8 @@ from typing import Any, NewType, Self
 
 import httpx
 
-from services.errors import AirflowRefused, AirflowUnavailable, RunTooSlow
+from services.errors.outages import AirflowUnavailable, RunTooSlow
+from services.errors.refusals import AirflowRefused
 from services.operations.environment import ADMINISTRATOR
 from services.settings import Settings
 

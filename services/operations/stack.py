@@ -24,7 +24,7 @@ import httpx
 from services.db import embedded
 from services.db.migrate import upgrade
 from services.db.session import database_url, make_engine
-from services.errors import (
+from services.errors.outages import (
     AirflowUnavailable,
     EmbeddedDatabaseFailed,
     PortTaken,

@@ -18,7 +18,8 @@ from transformers import PreTrainedModel
 from services.adapters.digests import WEIGHTS_FILE
 from services.adapters.disk import locked
 from services.adapters.store import AdapterName, AdapterStore
-from services.errors import AdapterCorrupt, AnotherBaseServed
+from services.errors.artifacts import AdapterCorrupt
+from services.errors.outages import AnotherBaseServed
 from services.language_model.asking import BASE_NAME
 
 logger = logging.getLogger(__name__)

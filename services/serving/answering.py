@@ -14,7 +14,7 @@ from services.adapters.promotions import Serving, find_persona, who_serves, with
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION
-from services.errors import AdapterCorrupt, AdapterMissing
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
 from services.language_model.asking import Generated, GenerationRequest, Generator
 
 logger = logging.getLogger(__name__)

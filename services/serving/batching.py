@@ -13,7 +13,8 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from services.errors import InferenceBusy, InferenceUnavailable, PersonaLoopError
+from services.errors.outages import InferenceBusy, InferenceUnavailable
+from services.errors.tree import PersonaLoopError
 
 Group = TypeVar("Group", bound=Hashable)
 Work = TypeVar("Work")

@@ -15,7 +15,9 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from services.adapters.store import AdapterStore
 from services.domain.conversation import Message
 from services.domain.personas import GenerationSettings
-from services.errors import BaseModelMissing, InvalidInput, TextTooLong
+from services.errors.artifacts import BaseModelMissing
+from services.errors.inputs import TextTooLong
+from services.errors.tree import InvalidInput
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.language_model.base_digest import base_digest
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch

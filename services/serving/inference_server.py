@@ -25,7 +25,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import database_url, make_engine
-from services.errors import DatabaseUnavailable, PersonaLoopError, PortTaken, SettingsMissing
+from services.errors.outages import DatabaseUnavailable, PortTaken, SettingsMissing
+from services.errors.tree import PersonaLoopError
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
 from services.serving.inference_routes import inference_routes
 from services.serving.protocol import RETRY_AFTER_SECONDS, details_of, error_body, status_and_code

@@ -12,17 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings
-from services.errors import (
-    AdapterCorrupt,
-    AdapterMissing,
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.inputs import TextTooLong
+from services.errors.outages import (
     AdapterStoreUnavailable,
     AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
-    InvalidInput,
-    PersonaLoopError,
-    TextTooLong,
 )
+from services.errors.tree import InvalidInput, PersonaLoopError
 
 TEXT_LIMIT = 200_000  # characters of one message; the context length in tokens is checked after rendering
 RETRY_AFTER_SECONDS = 2

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from services.adapters.promotions import CHANNEL
-from services.errors import PersonaLoopError
+from services.errors.tree import PersonaLoopError
 
 logger = logging.getLogger(__name__)
 

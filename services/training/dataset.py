@@ -13,7 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from transformers import PreTrainedTokenizerBase
 
 from services.domain.conversation import Message
-from services.errors import InvalidRecord, NoSupervisedTokens, NothingToLearn, RowsTooLong, TrainingSetCorrupt
+from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.inputs import InvalidRecord
+from services.errors.training import NoSupervisedTokens, NothingToLearn, RowsTooLong
 from services.language_model.rendering import render_supervised
 
 IGNORED = -100

@@ -20,7 +20,7 @@ from trl import SFTConfig, SFTTrainer
 
 from services.adapters.digests import ADAPTER_FILES
 from services.domain.training import ALL_LINEAR, LoraRecipe, OptimisationRecipe, Progress, TrainedAdapter
-from services.errors import ModuleMatchesNothing
+from services.errors.training import ModuleMatchesNothing
 from services.language_model.base_digest import base_digest
 from services.language_model.loading import context_length, device, load_base, load_tokenizer
 from services.training.answer_loss import AnswerLossTrainer

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, Recipe
-from services.errors import InvalidRecipe
+from services.errors.inputs import InvalidRecipe
 from services.training.recipe_values import read_recipe
 
 logger = logging.getLogger(__name__)

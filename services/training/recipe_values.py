@@ -7,7 +7,7 @@ from operator import attrgetter
 from pydantic import TypeAdapter, ValidationError
 
 from services.domain.training import ALL_LINEAR, Recipe
-from services.errors import InvalidRecipe
+from services.errors.inputs import InvalidRecipe
 
 # Smallest and largest value allowed.
 _LIMITS: dict[str, tuple[float, float]] = {

@@ -12,7 +12,7 @@ from typing import cast
 import fsspec
 
 from services.domain.examples import Demonstration
-from services.errors import TrainingSetCorrupt
+from services.errors.artifacts import TrainingSetCorrupt
 
 FOLDER = "_training_sets"  # no persona's slug starts with an underscore
 

@@ -20,7 +20,8 @@ from services.domain.feedback import CORRECTION_LIMIT
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.domain.splits import prompt_key, split_key
 from services.domain.training import digest_of
-from services.errors import InvalidInput, InvalidRecord
+from services.errors.inputs import InvalidRecord
+from services.errors.tree import InvalidInput
 
 _ANSWER_FIELDS = ("answer", "output")
 _QUESTION_FIELDS = ("question", "instruction")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.domain.consensus import Choice, Opinions, choices_of_stars, choices_of_thumbs, find_consensus
-from services.errors import InvalidOpinions
+from services.errors.inputs import InvalidOpinions
 from tests.domain.simulated_raters import agrees, always, world
 
 CROWD = [agrees(0.85)] * 30 + [agrees(0.5)] * 10 + [always(0.02, 0.03, 0.95)] * 5 + [agrees(0.05)] * 4

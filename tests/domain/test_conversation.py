@@ -11,7 +11,7 @@ from services.domain.conversation import (
     neutralise,
 )
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE
-from services.errors import EmptyText, ForbiddenCharacter, TextTooLong
+from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 
 QUESTION = Question(text="Why?", domain="physics", audience="student", context="The sky is blue.")
 

@@ -9,7 +9,7 @@ from services.domain.disagreement import (
     label_smoothing,
     measure_disagreement,
 )
-from services.errors import InvalidPolicy
+from services.errors.inputs import InvalidPolicy
 from tests.domain.simulated_raters import agrees, world
 
 DEFAULT = 0.1

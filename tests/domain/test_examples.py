@@ -12,7 +12,7 @@ from services.domain.examples import (
     build_examples,
 )
 from services.domain.splits import Split
-from services.errors import InvalidPolicy
+from services.errors.inputs import InvalidPolicy
 from tests.builders import AT
 
 

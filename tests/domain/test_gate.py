@@ -5,7 +5,8 @@ import pytest
 
 from services.domain.evaluation import MetricValue, ReportSummary
 from services.domain.gate import GatePolicy, Requirement, Verdict, decide
-from services.errors import InvalidPolicy, ReportsNotComparable
+from services.errors.inputs import InvalidPolicy
+from services.errors.refusals import ReportsNotComparable
 
 
 def report(*, version: int = 1, items: int = 300, **values: float | None) -> ReportSummary:

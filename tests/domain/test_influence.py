@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from services.domain.influence import SHARE, Influence, cap_influence
-from services.errors import InvalidOpinions
+from services.errors.inputs import InvalidOpinions
 
 
 @some.composite

@@ -1,7 +1,8 @@
 import pytest
 
 from services.domain.personas import GenerationSettings, check_template, parse_slug
-from services.errors import InvalidInput, InvalidSlug, InvalidTemplate
+from services.errors.inputs import InvalidSlug, InvalidTemplate
+from services.errors.tree import InvalidInput
 
 
 @pytest.mark.parametrize("slug", ["../x", "", "a", "Pirate", "pi rate", "1st", "x" * 41, "a/b", "a\n", "é-a"])

@@ -8,7 +8,12 @@ from services.domain.promotions import (
     newest_sound,
     rollback_target,
 )
-from services.errors import NothingToRollBackTo, VersionNeverServed, VersionServesAlready, VersionUnsound
+from services.errors.refusals import (
+    NothingToRollBackTo,
+    VersionNeverServed,
+    VersionServesAlready,
+    VersionUnsound,
+)
 from tests.builders import AT
 
 PIRATE = PersonaSlug("pirate")

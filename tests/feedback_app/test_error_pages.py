@@ -7,12 +7,18 @@ import pytest
 from flask import Flask
 
 from feedback_app.error_pages import status_of
-from services import errors
+from services.errors.artifacts import AdapterMissing
+from services.errors.inputs import EmptyText, StarsOutOfRange
+from services.errors.lookups import UnknownAnswer, UnknownPersona
+from services.errors.outages import DatabaseUnavailable, InferenceBusy
+from services.errors.refusals import NotTheAsker, PersonaExists
+from services.errors.training import NothingToLearn
+from services.errors.tree import PersonaLoopError
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor
 
 
-def tree(root: type[errors.PersonaLoopError]) -> Iterator[type[errors.PersonaLoopError]]:
+def tree(root: type[PersonaLoopError]) -> Iterator[type[PersonaLoopError]]:
     yield root
     for child in root.__subclasses__():
         yield from tree(child)
@@ -21,28 +27,28 @@ def tree(root: type[errors.PersonaLoopError]) -> Iterator[type[errors.PersonaLoo
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (errors.EmptyText("question"), 400),
-        (errors.StarsOutOfRange(7), 400),
-        (errors.UnknownPersona("nobody"), 404),
-        (errors.UnknownAnswer("1"), 404),
-        (errors.NotTheAsker(), 403),
-        (errors.PersonaExists("pirate"), 409),
-        (errors.InferenceBusy(), 503),
-        (errors.DatabaseUnavailable("here"), 503),
-        (errors.AdapterMissing("pirate@1"), 500),
-        (errors.NothingToLearn("empty"), 500),
+        (EmptyText("question"), 400),
+        (StarsOutOfRange(7), 400),
+        (UnknownPersona("nobody"), 404),
+        (UnknownAnswer("1"), 404),
+        (NotTheAsker(), 403),
+        (PersonaExists("pirate"), 409),
+        (InferenceBusy(), 503),
+        (DatabaseUnavailable("here"), 503),
+        (AdapterMissing("pirate@1"), 500),
+        (NothingToLearn("empty"), 500),
     ],
 )
-def test_an_error_has_the_status_of_its_nearest_class(error: errors.PersonaLoopError, status: int):
+def test_an_error_has_the_status_of_its_nearest_class(error: PersonaLoopError, status: int):
     assert status_of(error) == status
 
 
 def test_every_class_of_the_tree_has_a_status():
-    for kind in tree(errors.PersonaLoopError):
+    for kind in tree(PersonaLoopError):
         assert status_of(kind.__new__(kind)).value >= 400
 
 
-@pytest.mark.parametrize("problem", [RuntimeError("secret detail"), errors.NothingToLearn("secret detail")])
+@pytest.mark.parametrize("problem", [RuntimeError("secret detail"), NothingToLearn("secret detail")])
 def test_the_unexpected_is_a_plain_page_with_a_number_that_the_log_knows(
     visitor: Visitor, generator: FakeGenerator, caplog: pytest.LogCaptureFixture, problem: Exception
 ):

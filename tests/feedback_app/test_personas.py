@@ -16,7 +16,7 @@ from feedback_app.backend import Backend
 from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
 from services.db.session import make_engine, session_scope
 from services.domain.conversation import CONTEXT_LIMIT, PROMPT_VERSION, QUESTION_LIMIT
-from services.errors import InferenceBusy, InferenceUnavailable
+from services.errors.outages import InferenceBusy, InferenceUnavailable
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 

@@ -12,14 +12,9 @@ from services.adapters.digests import ADAPTER_FILES
 from services.adapters.file_store import FileAdapterStore
 from services.adapters.store import AdapterName, AdapterStore
 from services.domain.personas import PersonaSlug
-from services.errors import (
-    AdapterCorrupt,
-    AdapterExists,
-    AdapterMissing,
-    AdapterRefused,
-    AdapterStoreUnavailable,
-    InvalidSlug,
-)
+from services.errors.artifacts import AdapterCorrupt, AdapterExists, AdapterMissing, AdapterRefused
+from services.errors.inputs import InvalidSlug
+from services.errors.outages import AdapterStoreUnavailable
 
 PIRATE = PersonaSlug("pirate")
 PROVENANCE = {"recipe": {"r": 2}, "seed": 42, "packages": {"torch": "2.13.0"}}

@@ -20,14 +20,8 @@ from services.adapters.promotions import (
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from services.errors import (
-    DecisionOutdated,
-    NotPassed,
-    UnknownPersona,
-    UnknownVersion,
-    VersionServedBefore,
-    VersionUnsound,
-)
+from services.errors.lookups import UnknownPersona, UnknownVersion
+from services.errors.refusals import DecisionOutdated, NotPassed, VersionServedBefore, VersionUnsound
 from tests.builders import AT, add_answer, add_decision, add_persona, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")

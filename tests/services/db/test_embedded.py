@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.db import embedded
-from services.errors import EmbeddedDatabaseFailed
+from services.errors.outages import EmbeddedDatabaseFailed
 from services.operations.secrets import ensure_secrets
 from services.settings import ROOT, SECRETS_FILE, Settings
 

@@ -24,7 +24,7 @@ from services.demo.raters import Rater, inquiries, let_them_rate, plan_raters
 from services.demo.steady_load import SteadyLoad
 from services.demo.visitor import Visitor
 from services.domain.personas import AUDIENCES
-from services.errors import InferenceUnavailable, VisitFailed
+from services.errors.outages import InferenceUnavailable, VisitFailed
 from services.settings import Settings
 from tests.builders import add_persona
 from tests.conftest import cut_away

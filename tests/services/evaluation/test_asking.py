@@ -5,7 +5,7 @@ import pytest
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona, PersonaSlug
-from services.errors import InferenceBusy, InferenceUnavailable
+from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.evaluation.asking import PATIENCE_SECONDS, SECONDS_BETWEEN_TRIES, ask_all, item_seed
 from services.language_model.asking import Generated, GenerationRequest
 from tests.fakes import FakeGenerator

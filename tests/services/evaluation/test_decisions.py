@@ -8,7 +8,8 @@ from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.gate import GatePolicy, Requirement
-from services.errors import InvalidPolicy, ReportsNotComparable
+from services.errors.inputs import InvalidPolicy
+from services.errors.refusals import ReportsNotComparable
 from services.evaluation.decisions import decide_and_store, parse_policy
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score

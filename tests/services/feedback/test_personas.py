@@ -11,7 +11,9 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.personas import Persona, PersonaSlug
-from services.errors import InvalidTemplate, PersonaExists, PersonaLoopError
+from services.errors.inputs import InvalidTemplate
+from services.errors.refusals import PersonaExists
+from services.errors.tree import PersonaLoopError
 from services.feedback.personas import PersonaPlan, create_persona
 from tests.builders import AT, add_persona
 

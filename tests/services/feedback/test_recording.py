@@ -7,14 +7,9 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import CommentRow, CorrectionRow, PromptSplitRow, RatingRow
 from services.domain.feedback import AnswerId
-from services.errors import (
-    CorrectionUnchanged,
-    EmptyText,
-    NotTheAsker,
-    StarsOutOfRange,
-    TextTooLong,
-    UnknownAnswer,
-)
+from services.errors.inputs import CorrectionUnchanged, EmptyText, StarsOutOfRange, TextTooLong
+from services.errors.lookups import UnknownAnswer
+from services.errors.refusals import NotTheAsker
 from services.feedback.queries import answer_page, history
 from services.feedback.recording import comment, correct, new_rater, rate
 from tests.builders import AT, add_answer, add_persona, asker_of

@@ -11,7 +11,8 @@ from services.db.feedback_tables import AnswerRow, ConversationRow, QuestionRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
-from services.errors import ForbiddenCharacter, InferenceBusy
+from services.errors.inputs import ForbiddenCharacter
+from services.errors.outages import InferenceBusy
 from services.feedback.recording import new_rater
 from services.jobs.ask import ask
 from tests.builders import AT, add_persona

@@ -11,7 +11,7 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.gate import GatePolicy, Requirement
 from services.domain.training import RunState
-from services.errors import UnknownRecord
+from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation

@@ -8,7 +8,7 @@ from services.adapters.promotions import find_persona, version_by_number, who_se
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from services.errors import AdapterCorrupt
+from services.errors.artifacts import AdapterCorrupt
 from services.jobs.installation import Installation
 from services.jobs.rollback import rollback_with
 from tests.builders import AT, add_persona, add_serving_version

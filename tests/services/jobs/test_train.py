@@ -15,13 +15,10 @@ from services.db.session import session_scope
 from services.domain.conversation import Message, Question
 from services.domain.examples import Demonstration, FeedbackItem, Source
 from services.domain.splits import Split
-from services.errors import (
-    AdapterStoreUnavailable,
-    NothingToLearn,
-    RunBusy,
-    TrainingSetCorrupt,
-    UnknownRecord,
-)
+from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.lookups import UnknownRecord
+from services.errors.outages import AdapterStoreUnavailable
+from services.errors.training import NothingToLearn, RunBusy
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with

@@ -3,7 +3,7 @@ from tokenizers import AddedToken
 from transformers import AutoTokenizer
 
 from services.domain.conversation import Message, Question, Role, build_messages
-from services.errors import InvalidInput
+from services.errors.tree import InvalidInput
 from services.language_model.loading import load_tokenizer
 from services.language_model.rendering import end_token_id, render_prompt, render_supervised
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.errors import DatabaseUnavailable
+from services.errors.outages import DatabaseUnavailable
 from services.operations.environment import environment
 from services.operations.secrets import ensure_secrets
 from services.settings import Settings, read_settings

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.db.session import database_url, make_engine, session_scope
-from services.errors import DatabaseUnavailable, ServiceRuns
+from services.errors.outages import DatabaseUnavailable, ServiceRuns
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack
 from services.settings import ROOT, Settings

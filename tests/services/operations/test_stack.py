@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.errors import PortTaken, SettingsMissing
+from services.errors.outages import PortTaken, SettingsMissing
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
 from services.settings import Settings

@@ -10,7 +10,8 @@ from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings, PersonaSlug
-from services.errors import AdapterMissing, PersonaLoopError
+from services.errors.artifacts import AdapterMissing
+from services.errors.tree import PersonaLoopError
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.serving.answering import Answered, answer
 from tests.builders import AT, add_persona, add_serving_version

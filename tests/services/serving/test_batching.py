@@ -5,7 +5,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from services.errors import AdapterMissing, InferenceBusy, InferenceUnavailable
+from services.errors.artifacts import AdapterMissing
+from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.serving.batching import Batcher
 
 

@@ -9,18 +9,17 @@ import pytest
 
 from services.domain.conversation import Message, Question, Role, build_messages
 from services.domain.personas import GenerationSettings
-from services.errors import (
-    AdapterCorrupt,
-    AdapterMissing,
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.inputs import TextTooLong
+from services.errors.outages import (
     AdapterStoreUnavailable,
     AnotherBaseServed,
     InferenceBusy,
     InferenceUnavailable,
-    InvalidInput,
     PortTaken,
     SettingsMissing,
-    TextTooLong,
 )
+from services.errors.tree import InvalidInput
 from services.language_model.asking import BASE_NAME, GenerationRequest, InferenceClient
 from tests.services.serving.conftest import TOKEN, listening
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from services.adapters.promotions import rollback
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from services.errors import AdapterMissing
+from services.errors.artifacts import AdapterMissing
 from services.serving.warming import start_warming
 from tests.builders import AT, add_persona, add_serving_version
 

@@ -3,13 +3,9 @@
 import pytest
 
 from services.domain.conversation import Message, Role
-from services.errors import (
-    InvalidRecord,
-    NoSupervisedTokens,
-    NothingToLearn,
-    RowsTooLong,
-    TrainingSetCorrupt,
-)
+from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.inputs import InvalidRecord
+from services.errors.training import NoSupervisedTokens, NothingToLearn, RowsTooLong
 from services.language_model.loading import load_tokenizer
 from services.language_model.rendering import render_prompt
 from services.training.dataset import IGNORED, refuse_long_rows, show_row, tokenise

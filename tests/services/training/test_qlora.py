@@ -12,7 +12,8 @@ from safetensors.torch import load
 from transformers import Phi3Model
 
 from services.adapters.file_store import FileAdapterStore
-from services.errors import BaseModelMissing, ModuleMatchesNothing, RowsTooLong
+from services.errors.artifacts import BaseModelMissing
+from services.errors.training import ModuleMatchesNothing, RowsTooLong
 from services.training.qlora import QloraTrainer
 from tests.services.training.conftest import ROWS, Run
 

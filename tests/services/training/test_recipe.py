@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, Recipe
-from services.errors import InvalidRecipe
+from services.errors.inputs import InvalidRecipe
 from services.training.recipe import RECIPES, compose_recipe
 
 

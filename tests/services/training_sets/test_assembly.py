@@ -11,7 +11,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.domain.conversation import Message
 from services.domain.examples import ExamplePolicy
 from services.domain.training import RunState
-from services.errors import TrainingSetCorrupt
+from services.errors.artifacts import TrainingSetCorrupt
 from services.feedback.recording import correct, rate
 from services.training_sets.assembly import Skipped, assemble
 from services.training_sets.freezing import thaw

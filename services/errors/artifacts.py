@@ -1,0 +1,52 @@
+"""Files that cannot be used: adapters, base models, training sets. The tree is drawn in `tree`."""
+
+from services.errors.tree import ArtifactError
+
+
+class AdapterCorrupt(ArtifactError):
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(
+            f"Adapter {name} is damaged ({reason}) and will not be served: "
+            "restore it from a backup or roll back to another version."
+        )
+
+
+class AdapterMissing(ArtifactError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The adapter store holds no adapter {name}: restore it from a backup.")
+
+
+class AdapterExists(ArtifactError):
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(f"The adapter store already holds {place}, and what it holds is never replaced.")
+
+
+class AdapterRefused(ArtifactError):
+    """A folder offered to the store that is not a finished adapter in safetensors."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"The adapter in {place} cannot be published ({reason}): train it again, the store takes "
+            "finished PEFT folders in safetensors only."
+        )
+
+
+class BaseModelMissing(ArtifactError):
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(
+            f"The base model {name!r} cannot be loaded ({reason}): set BASE_MODEL to a model folder "
+            "or a hub name this machine can reach."
+        )
+
+
+class TrainingSetCorrupt(ArtifactError):
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(
+            f"The training set at {place} does not match its digest: assemble it again under a new cutoff."
+        )

@@ -1,0 +1,33 @@
+"""What was asked for does not exist. The tree is drawn in `tree`."""
+
+from services.errors.tree import NotFound
+
+
+class UnknownPersona(NotFound):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"There is no persona {slug[:60]!r}: `persona-loop persona list` shows those there are."
+        )
+
+
+class UnknownAnswer(NotFound):
+    def __init__(self, answer_id: object) -> None:
+        self.answer_id = answer_id
+        super().__init__("There is no such answer: open it again from your history.")
+
+
+class UnknownVersion(NotFound):
+    def __init__(self, slug: str, version: object) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Persona {slug!r} has no version {version}: `persona-loop versions {slug}` shows those it has."
+        )
+
+
+class UnknownRecord(NotFound):
+    """A training set, run, report or decision asked for by an id that does not exist."""
+
+    def __init__(self, kind: str, record_id: object) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(f"There is no {kind} {record_id}: `persona-loop status` shows the newest ones.")

@@ -1,0 +1,111 @@
+"""Something is not there now: try again, or start it first. The tree is drawn in `tree`."""
+
+from services.errors.tree import Unavailable
+
+
+class DatabaseUnavailable(Unavailable):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"The database at {where} does not answer: start the service with `make up`, "
+            "or check DATABASE_URL."
+        )
+
+
+class EmbeddedDatabaseFailed(Unavailable):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The embedded PostgreSQL failed ({reason}): correct that, or set DATABASE_URL to another server."
+        )
+
+
+class InferenceUnavailable(Unavailable):
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(
+            f"The inference server at {url} does not answer: wait until it has loaded, "
+            "or start the service with `make up`."
+        )
+
+
+class InferenceBusy(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("The inference server has a full queue: try again in a few seconds.")
+
+
+class VisitFailed(Unavailable):
+    def __init__(self, request: str, *, reason: str) -> None:
+        self.request, self.reason = request, reason
+        super().__init__(
+            f"A simulated person was not served ({request}: {reason}): see the log of the feedback app."
+        )
+
+
+class PortTaken(Unavailable):
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.port = name, port
+        super().__init__(
+            f"Port {port} is taken by another program: stop that program, or set {name} to a free port."
+        )
+
+
+class ServiceRuns(Unavailable):
+    def __init__(self, var_dir: str) -> None:
+        self.var_dir = var_dir
+        super().__init__(
+            f"The service runs already in {var_dir}: stop it first, or set VAR_DIR to another folder."
+        )
+
+
+class SettingsMissing(Unavailable):
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(
+            f"These settings are missing or wrong: {', '.join(names)}. "
+            "`make up` generates the secrets; set the others in the environment."
+        )
+
+
+class AirflowUnavailable(Unavailable):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"Airflow at {url} does not answer ({reason}): start the service with `make up`.")
+
+
+class AdapterStoreUnavailable(Unavailable):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"The adapter store at {url} cannot be opened ({reason}): check ADAPTER_STORE.")
+
+
+class AnotherBaseServed(Unavailable):
+    """Nothing is wrong with the adapter: the server was started with another base than it was trained on."""
+
+    def __init__(self, name: str, *, trained_on: str, served: str) -> None:
+        self.name, self.trained_on, self.served = name, trained_on, served
+        super().__init__(
+            f"Adapter {name} was trained on {trained_on} and the inference server holds {served}: "
+            "set BASE_MODEL back, or roll the persona back to version 0 and train it anew."
+        )
+
+
+class RunTooSlow(Unavailable):
+    def __init__(self, dag_id: str, run_id: str, seconds: float) -> None:
+        self.dag_id, self.run_id, self.seconds = dag_id, run_id, seconds
+        super().__init__(
+            f"Run {run_id} of {dag_id} has not ended after {seconds:.0f} seconds: "
+            "look at its tasks in Airflow's pages."
+        )
+
+
+class ServiceDied(Unavailable):
+    def __init__(self, name: str, returncode: int, reason: str, log: str) -> None:
+        self.name, self.returncode, self.reason, self.log = name, returncode, reason, log
+        super().__init__(f"The process {name} ended with code {returncode} ({reason}): read {log}.")
+
+
+class ServiceTooSlow(Unavailable):
+    def __init__(self, parts: tuple[str, ...], logs: str) -> None:
+        self.parts, self.logs = parts, logs
+        super().__init__(f"Not healthy in time: {', '.join(parts)}. Read their files under {logs}.")

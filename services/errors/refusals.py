@@ -1,0 +1,95 @@
+"""Well-formed, but the rules say no. The tree is drawn in `tree`."""
+
+from services.errors.tree import Refused
+
+
+class PersonaExists(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"There is already a persona {slug!r}: choose another slug.")
+
+
+class VersionNeverServed(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} never served anyone, so it cannot be put back: "
+            "choose one that the ledger names, or promote it through the gate."
+        )
+
+
+class VersionServesAlready(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(f"Version {version} of {slug!r} serves already: there is nothing to change.")
+
+
+class VersionServedBefore(Refused):
+    """Somebody took it back, or a later one replaced it: only a person's word puts it in place again."""
+
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} served before and was replaced: "
+            f"`persona-loop rollback {slug} --to {version}` puts it back."
+        )
+
+
+class VersionUnsound(Refused):
+    def __init__(self, slug: str, version: int, reason: str) -> None:
+        self.slug, self.version, self.reason = slug, version, reason
+        super().__init__(
+            f"Version {version} of {slug!r} is marked unsound ({reason}): choose another version, or "
+            "restore its files and roll back to it by its number."
+        )
+
+
+class NothingToRollBackTo(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"Persona {slug!r} is served by its plain base already: there is nothing before it.")
+
+
+class NotPassed(Refused):
+    def __init__(self, decision_id: int, verdict: str) -> None:
+        self.decision_id, self.verdict = decision_id, verdict
+        super().__init__(
+            f"Decision {decision_id} is {verdict}, and only PASS may be promoted: "
+            f"`persona-loop gate --show {decision_id}` says what was missing."
+        )
+
+
+class DecisionOutdated(Refused):
+    def __init__(self, decision_id: int, *, judged_against: int, serves: int) -> None:
+        self.decision_id, self.judged_against, self.serves = decision_id, judged_against, serves
+        super().__init__(
+            f"Decision {decision_id} compared with version {judged_against}, and version {serves} serves by "
+            "now: evaluate the candidate again and let the gate decide anew."
+        )
+
+
+class ReportsNotComparable(Refused):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"These reports cannot be compared ({reason}): evaluate both again on one suite.")
+
+
+class NothingToJudge(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"Persona {slug!r} had neither held-out prompts with references nor evaluation items at that "
+            f"cutoff: collect more feedback, or add items with `persona-loop persona items {slug} FILE`, and "
+            "train again."
+        )
+
+
+class NotTheAsker(Refused):
+    def __init__(self) -> None:
+        super().__init__("This answer belongs to another rater: open one of your own answers.")
+
+
+class AirflowRefused(Refused):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")

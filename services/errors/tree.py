@@ -1,0 +1,79 @@
+"""Every error of persona-loop, as one tree. Nothing here knows HTTP or exit codes; edges map classes.
+
+PersonaLoopError
+├── InvalidInput              what a person sent cannot be used as it is
+│   ├── InvalidSlug
+│   ├── EmptyText · TextTooLong · ForbiddenCharacter
+│   ├── StarsOutOfRange · CorrectionUnchanged
+│   ├── InvalidTemplate
+│   ├── InvalidRecord         one line of an imported file
+│   ├── InvalidRecipe         an unknown key, a misspelt override
+│   ├── InvalidPolicy
+│   └── InvalidOpinions       arrays of opinions that do not fit together
+├── NotFound
+│   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
+├── Refused                   well-formed, but the rules say no
+│   ├── PersonaExists
+│   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
+│   ├── NotPassed             a promotion without a PASS
+│   ├── DecisionOutdated      a PASS against a champion that serves no more
+│   ├── ReportsNotComparable
+│   ├── NothingToJudge
+│   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
+│   └── NotTheAsker           a rater acting on another rater's answer
+├── Unavailable               try again, or start something first
+│   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
+│   ├── InferenceUnavailable · InferenceBusy
+│   ├── RunTooSlow            a DAG run that did not end in time
+│   ├── ServiceDied           a process of the service ended by itself
+│   ├── ServiceTooSlow        parts of the service that are not healthy in time
+│   ├── VisitFailed           the web app did not serve a simulated person
+│   ├── PortTaken · ServiceRuns · AdapterStoreUnavailable
+│   ├── AnotherBaseServed     an adapter of one base, a server that holds another
+│   └── SettingsMissing
+├── ArtifactError
+│   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
+│   ├── BaseModelMissing
+│   └── TrainingSetCorrupt
+├── TrainingError
+│   ├── NoSupervisedTokens
+│   ├── ModuleMatchesNothing
+│   ├── NothingToLearn
+│   ├── RowsTooLong
+│   └── RunBusy
+└── DemoFailed                the demo did not show what it is there to show
+"""
+
+
+class PersonaLoopError(Exception):
+    """Base of the tree: its text is one sentence that says what happened and what to do."""
+
+
+class InvalidInput(PersonaLoopError):
+    pass
+
+
+class NotFound(PersonaLoopError):
+    pass
+
+
+class Refused(PersonaLoopError):
+    pass
+
+
+class Unavailable(PersonaLoopError):
+    pass
+
+
+class ArtifactError(PersonaLoopError):
+    pass
+
+
+class TrainingError(PersonaLoopError):
+    pass
+
+
+class DemoFailed(PersonaLoopError):
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__(f"The demo did not hold: {'; '.join(problems)}. See the logs in VAR_DIR/log.")
