@@ -10,6 +10,14 @@ from pathlib import Path
 ALL_LINEAR = "all-linear"
 
 
+class Objective(StrEnum):
+    """What a stage of training learns from: demonstrations, pairs, or single judged answers."""
+
+    SFT = "sft"
+    DPO = "dpo"
+    KTO = "kto"
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
