@@ -1,11 +1,13 @@
-"""Whole folders on a local disk: written under another name, made durable, then renamed into place."""
+"""Whole folders and files on a local disk: written under another name, made durable, then renamed into place."""
 
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 LOCK_FILE = ".lock"
 
@@ -29,13 +31,33 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     partial.mkdir()
     for name, content in contents.items():
         with (partial / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_through(file, content)
     _sync(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     _sync(folder.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """`path` with this content; interrupted at any point, it leaves the old file, no file, or the whole new one.
+
+    Needs no lock: who writes a file at the same time has a draft of their own, and the last rename wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
+        try:
+            _write_through(draft, content)
+            Path(draft.name).rename(path)
+        except BaseException:
+            Path(draft.name).unlink(missing_ok=True)
+            raise
+    _sync(path.parent)
+
+
+def _write_through(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import cast
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
+from services.adapters.disk import replace_file
 from services.domain.examples import Demonstration
 from services.errors.artifacts import TrainingSetCorrupt
 
@@ -28,9 +30,7 @@ def freeze(store_url: str, rows: Iterable[Demonstration]) -> tuple[str, str]:
     filesystem, root = fsspec.core.url_to_fs(store_url)
     target = f"{root.rstrip('/')}/{path}"
     if _read(filesystem, target) != content:
-        filesystem.makedirs(f"{root.rstrip('/')}/{FOLDER}", exist_ok=True)
-        with filesystem.transaction, filesystem.open(target, "wb") as file:
-            file.write(content)
+        _write(filesystem, target, content)
     return digest, path
 
 
@@ -45,6 +45,15 @@ def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
     local = into / f"{digest}.jsonl"
     local.write_bytes(content)
     return local
+
+
+def _write(filesystem: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
+    """Durable before it has its name: the row that will name it is durable from its commit on."""
+    if isinstance(filesystem, LocalFileSystem):
+        replace_file(Path(path), content)
+        return
+    filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+    filesystem.pipe_file(path, content)  # an object appears whole or not at all
 
 
 def _read(filesystem: fsspec.AbstractFileSystem, path: str) -> bytes | None:
