@@ -118,6 +118,10 @@ def _record(number: int, line: str) -> dict[str, Any]:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise InvalidRecord(number, f"not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise InvalidRecord(number, "it holds a number of thousands of digits") from error
+    except RecursionError as error:
+        raise InvalidRecord(number, "it is nested too deeply") from error
     if not isinstance(record, dict):
         raise InvalidRecord(number, "not a JSON object")
     return record

@@ -42,6 +42,8 @@ def test_importing_a_file_again_adds_nothing(session: Session):
         '{"instruction": "a\\u0000b", "output": "x"}',
         '{"instruction": "a\\ud800b", "output": "x"}',
         '{"instruction": "a", "output": "\\ud800"}',
+        pytest.param('{"output": "x", "note": ' + "9" * 5_000 + "}", id="a number of 5000 digits"),
+        pytest.param("[" * 100_000, id="100000 brackets"),
     ],
 )
 def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_kept(session: Session, bad: str):
