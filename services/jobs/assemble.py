@@ -33,9 +33,9 @@ class Assembled(TypedDict, total=False):
 def assemble(persona: str, cutoff_iso: str) -> Assembled:
     """The set of (persona, cutoff, policy); the same call again gives the same id.
 
-    InvalidInput for a cutoff that is no ISO 8601 instant with its time zone.
+    InvalidInput for a cutoff that is no ISO 8601 instant with its time zone, or is not reached yet.
     """
-    cutoff = _read_cutoff(cutoff_iso)
+    cutoff = _read_cutoff(cutoff_iso, at=now())
     with open_installation() as installation, session_scope(installation.engine) as session:
         row = find_persona(session, persona)
         recipe = recipe_of(installation.settings, row, [])
@@ -62,7 +62,7 @@ def assemble(persona: str, cutoff_iso: str) -> Assembled:
         return {"training_set_id": outcome.id}
 
 
-def _read_cutoff(text: str) -> datetime:
+def _read_cutoff(text: str, *, at: datetime) -> datetime:
     try:
         cutoff = datetime.fromisoformat(text)
     except ValueError:
@@ -70,6 +70,11 @@ def _read_cutoff(text: str) -> datetime:
     if cutoff is None or cutoff.tzinfo is None:
         raise InvalidInput(
             f"The cutoff {text[:60]!r} is no instant: write it with its time zone, as 2026-11-20T02:00:00Z."
+        )
+    if cutoff > at:
+        raise InvalidInput(
+            f"The cutoff {cutoff.isoformat()} is still to come, and what people say until then would never "
+            "enter a set frozen now: give an instant that is over, or none for now."
         )
     return cutoff
 
