@@ -1,4 +1,4 @@
-"""Whole folders and files on a local disk: written under another name, made durable, then renamed into place."""
+"""Whole folders and files on a local disk: written under another name, made durable, renamed into place."""
 
 import fcntl
 import os
@@ -39,7 +39,7 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """`path` with this content; interrupted at any point, it leaves the old file, no file, or the whole new one.
+    """`path` with this content; interrupted at any point, it leaves the old file or the whole new one.
 
     Needs no lock: who writes a file at the same time has a draft of their own, and the last rename wins.
     """
