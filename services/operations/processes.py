@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
@@ -22,17 +22,24 @@ from services.lifetime import spawn
 
 logger = logging.getLogger(__name__)
 
-_MOST_RESTARTS = 5  # of one process, within
-_RESTARTS_WITHIN = 120.0  # seconds
+# A start that did not last counts as failed. gunicorn alone tries five seconds long to get its port.
+_LASTING = 20.0  # seconds
+_LONGEST_WAIT = 30.0  # seconds before the next start, after 1, 2, 4, …
+_GIVES_UP_AFTER = 300.0  # seconds of starts none of which lasted
 _CLOCK_STEP = 1.0  # seconds; the age of a process counts from the boot, which Linux tells in whole seconds
 _GRACE = 15.0  # seconds between asking a process to stop and killing it
 
 
 @dataclass(slots=True)
 class _Process:
+    """Times are monotonic."""
+
     command: str
     popen: Popen[bytes]
-    restarts: list[float] = field(default_factory=list)  # monotonic times
+    started_at: float
+    again_at: float | None = None  # when it is started again; None while it runs
+    failures: int = 0  # starts in a row that did not last
+    failing_since: float = 0.0  # the end of the first of them
 
 
 class Processes:
@@ -53,7 +60,7 @@ class Processes:
 
     def start(self, name: str) -> None:
         command = self._commands[name]
-        self._running[name] = _Process(command, self._spawn(name, command))
+        self._running[name] = _Process(command, self._spawn(name, command), time.monotonic())
 
     def begin(self, name: str, command: str) -> Popen[bytes]:
         """Start a command that is not in the Procfile; `finish` waits for it."""
@@ -67,26 +74,39 @@ class Processes:
     def raise_if_ended(self, *, except_for: Collection[str] = ()) -> None:
         """ServiceDied for the first that has ended by itself; what is excepted is started again instead."""
         for name, process in self._running.items():
-            returncode = process.popen.poll()
-            if returncode is not None and name not in except_for:
-                raise ServiceDied(name, returncode, self._last_words(name), str(self.log(name)))
+            if process.popen.poll() is not None and name not in except_for:
+                raise self._death(name, process)
         self.revive()
 
-    def revive(self) -> None:
-        """Start again what has ended by itself; ServiceDied when one does so again and again."""
+    def revive(self, *, never_give_up: Collection[str] = ()) -> None:
+        """Call it again and again: what has ended by itself is started again, later after every failed start.
+
+        What is left of it is asked to end at once, and is killed before the new start: an orphan may hold
+        the port. ServiceDied when one has failed for minutes, unless it is named in `never_give_up`.
+        """
         for name, process in self._running.items():
-            returncode = process.popen.poll()
-            if returncode is None:
-                continue
             now = time.monotonic()
-            process.restarts = [at for at in process.restarts if now - at < _RESTARTS_WITHIN]
-            if len(process.restarts) >= _MOST_RESTARTS:
-                raise ServiceDied(name, returncode, self._last_words(name), str(self.log(name)))
-            process.restarts.append(now)
-            logger.warning("%s ended by itself (code %d) and is started again", name, returncode)
-            time.sleep(1.0)  # what it needs may be gone for a moment
-            process.popen = self._spawn(name, process.command)
+            if process.again_at is None and process.popen.poll() is not None:
+                self._plan_the_next_start(name, process, now)
+                if now - process.failing_since > _GIVES_UP_AFTER and name not in never_give_up:
+                    raise self._death(name, process)
+            elif process.again_at is not None and now >= process.again_at:
+                self._kill_what_is_left({process.popen.pid})
+                process.popen = self._spawn(name, process.command)
+                process.started_at, process.again_at = time.monotonic(), None
         self._forget_empty_sessions()
+
+    def _plan_the_next_start(self, name: str, process: _Process, now: float) -> None:
+        if now - process.started_at > _LASTING:
+            process.failures = 0
+        else:
+            process.failures += 1
+        if process.failures <= 1:
+            process.failing_since = now
+        wait = min(2.0 ** max(0, process.failures - 1), _LONGEST_WAIT)
+        process.again_at = now + wait
+        logger.warning("%s It is started again in %.0f s.", self._death(name, process), wait)
+        self._signal_what_is_left(signal.SIGTERM, {process.popen.pid})
 
     def stop(self, *, last: Collection[str] = ()) -> None:
         """Ask all to stop, those named `last` after the others; then kill what any of them left behind."""
@@ -99,9 +119,7 @@ class Processes:
             for popen in processes:
                 with suppress(TimeoutExpired):
                     popen.wait(max(0.0, deadline - time.monotonic()))
-        deadline = time.monotonic() + _GRACE
-        while self._kill_what_is_left() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        self._kill_what_is_left(self._sessions)
         for process in self._running.values():
             process.popen.poll()  # reaps it
         self._running.clear()
@@ -116,20 +134,27 @@ class Processes:
         self._sessions.add(popen.pid)
         return popen
 
-    def _kill_what_is_left(self) -> bool:
+    def _kill_what_is_left(self, sessions: Collection[int]) -> None:
+        """Returns when nobody of these sessions is there, or at the end of the grace."""
+        deadline = time.monotonic() + _GRACE
+        while self._signal_what_is_left(signal.SIGKILL, sessions) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _signal_what_is_left(self, number: signal.Signals, sessions: Collection[int]) -> bool:
         """Whether anybody was. Each process leads a session that even its orphans stay in."""
+        ours = self._sessions.intersection(sessions)
         found = False
         for process in psutil.process_iter(["status"]):
             with suppress(ProcessLookupError, PermissionError):
                 alive = process.info["status"] != psutil.STATUS_ZOMBIE
-                if alive and os.getsid(process.pid) in self._sessions:
-                    os.kill(process.pid, signal.SIGKILL)
+                if alive and os.getsid(process.pid) in ours:
+                    os.kill(process.pid, number)
                     found = True
         return found
 
     def _forget_empty_sessions(self) -> None:
         """Nobody of an ended process is left: the system may give its id to another program, ours no more."""
-        led = {process.popen.pid for process in self._running.values()}
+        led = {process.popen.pid for process in self._running.values() if process.again_at is None}
         if self._sessions <= led:
             return
         inhabited = set()
@@ -137,6 +162,9 @@ class Processes:
             with suppress(ProcessLookupError, PermissionError):
                 inhabited.add(os.getsid(pid))
         self._sessions &= led | inhabited
+
+    def _death(self, name: str, process: _Process) -> ServiceDied:
+        return ServiceDied(name, process.popen.returncode, self._last_words(name), str(self.log(name)))
 
     def _last_words(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -46,6 +46,8 @@ WORKER_PID_FILE = "airflow-edge-worker.pid"  # Airflow's name for it
 _ASKED_BY_OTHERS = ("airflow-api-server", "inference")  # stopped last: the others still take their leave
 # After a crash Airflow keeps the worker's name for five heartbeats and refuses the new one until then.
 _MAY_TAKE_TRIES = ("worker-gpu",)
+# While it is away nights still train and are judged: nothing else is stopped for it.
+_NEVER_GIVEN_UP = ("feedback",)
 _HEALTHY_WITHIN = 240.0  # seconds
 
 Progress = Callable[[str, float], None]  # what is ready now, seconds since the start
@@ -112,11 +114,12 @@ class Stack:
     def stay(self) -> NoReturn:
         """Keep watch until a signal; what ends by itself is started again, PostgreSQL first.
 
-        Raises ServiceDied, EmbeddedDatabaseFailed.
+        Raises ServiceDied for a process, the web app excepted, that fails again and again for minutes, and
+        EmbeddedDatabaseFailed.
         """
         while True:
             self._revive_database()
-            self._started().revive()
+            self._started().revive(never_give_up=_NEVER_GIVEN_UP)
             time.sleep(1.0)
 
     @property

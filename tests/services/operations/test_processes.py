@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -41,6 +43,16 @@ def wait_for(log: Path, text: str) -> str:
     raise AssertionError(log.read_text() if log.exists() else f"no {log}")
 
 
+def revive_until(processes: Processes, text: str, *, times: int, name: str = "worker") -> list[str]:
+    """Keeps watch until the process has said `text` so often; returns what it said."""
+    deadline = time.monotonic() + 20
+    while processes.log(name).read_text().count(text) < times:
+        assert time.monotonic() < deadline, processes.log(name).read_text()
+        processes.revive()
+        time.sleep(0.02)
+    return processes.log(name).read_text().split()
+
+
 def is_gone(pid: int) -> bool:
     """It may be a zombie where nobody adopts orphans."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -66,13 +78,7 @@ def test_one_that_ends_is_started_again(make: Make):
     processes.start("worker")
     first = wait_for(processes.log("worker"), "born").split()[1]
     psutil.Process(int(first)).kill()
-    time.sleep(0.2)
-    processes.revive()
-    for _ in range(100):
-        if processes.log("worker").read_text().count("born") == 2:
-            break
-        time.sleep(0.05)
-    assert processes.log("worker").read_text().count("born") == 2
+    assert revive_until(processes, "born", times=2)[3] != first
 
 
 def test_a_session_that_is_empty_is_no_longer_ours(make: Make):
@@ -81,13 +87,40 @@ def test_a_session_that_is_empty_is_no_longer_ours(make: Make):
     processes.start("worker")
     first = int(wait_for(processes.log("worker"), "born").split()[1])
     os.killpg(first, signal.SIGKILL)
-    time.sleep(0.2)
-    processes.revive()
+    revive_until(processes, "born", times=2)
     assert first not in processes._sessions
 
 
-def test_a_session_is_ours_while_an_orphan_lives_in_it(make: Make):
-    processes = make("worker: sh -c 'sleep 61 & echo born $$ $!; wait'\n")
+_ORPHAN = "trap '' TERM; sleep 61 & echo born $$ $!; wait"  # one that does not end when it is asked to
+
+
+def test_what_is_left_of_one_that_died_is_ended_before_its_next_start(make: Make, tmp_path: Path):
+    """gunicorn's worker keeps the port when its master is killed, and the next master cannot have it."""
+    program = tmp_path / "server.py"
+    program.write_text(
+        "import os, signal, socket, sys, time\n"
+        "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+        "worker = os.fork()\n"
+        "if worker: print('listens', os.getpid(), worker, flush=True)\n"
+        "else: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "time.sleep(60)\n"
+    )
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    processes = make(f"worker: {sys.executable} {program} {port}\n")
+    processes.start("worker")
+    for times in (1, 2, 3):
+        said = revive_until(processes, "listens", times=times)
+        master, worker = int(said[-2]), int(said[-1])
+        if times < 3:
+            os.kill(master, signal.SIGKILL)
+            revive_until(processes, "listens", times=times + 1)
+            assert is_gone(worker)
+    assert "in use" not in processes.log("worker").read_text()
+
+
+def test_an_orphan_is_ended_by_a_stop_while_its_process_waits_for_the_next_start(make: Make):
+    processes = make(f'worker: sh -c "{_ORPHAN.replace("$", chr(92) + "$")}"\n')
     processes.start("worker")
     first, orphan = map(int, wait_for(processes.log("worker"), "born").split()[1:3])
     os.kill(first, signal.SIGKILL)
@@ -95,6 +128,45 @@ def test_a_session_is_ours_while_an_orphan_lives_in_it(make: Make):
     processes.revive()
     processes.stop()
     assert is_gone(orphan)
+
+
+def test_starts_that_fail_wait_longer_each_time_and_then_end_the_service(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("services.operations.processes._GIVES_UP_AFTER", 2.5)
+    processes = make("worker: sh -c 'echo in vain; exit 3'\n")
+    began = time.monotonic()
+    processes.start("worker")
+    with pytest.raises(ServiceDied, match="in vain"):
+        revive_until(processes, "in vain", times=9)
+    assert processes.log("worker").read_text().count("in vain") == 3
+    assert time.monotonic() - began > 3  # 1 s, then 2 s
+
+
+def test_one_that_lasted_has_not_failed_however_often_it_is_killed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("services.operations.processes._GIVES_UP_AFTER", 0.5)
+    monkeypatch.setattr("services.operations.processes._LASTING", 0.0)
+    processes = make("worker: sh -c 'echo born $$; exec sleep 60'\n")
+    processes.start("worker")
+    wait_for(processes.log("worker"), "born")
+    for times in (2, 3, 4):
+        os.kill(int(processes.log("worker").read_text().split()[-1]), signal.SIGKILL)
+        revive_until(processes, "born", times=times)
+
+
+def test_the_service_may_outlive_one_that_fails_for_ever(make: Make, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.operations.processes._GIVES_UP_AFTER", 0.0)
+    processes = make("worker: sh -c 'echo in vain; exit 3'\nmeek: sleep 60\n")
+    processes.start("worker")
+    processes.start("meek")
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline:
+        processes.revive(never_give_up=("worker",))
+        time.sleep(0.02)
+    assert processes.log("worker").read_text().count("in vain") == 3
+    processes.raise_if_ended(except_for=("worker",))
 
 
 def test_nobody_is_left_after_a_stop_not_even_who_ignores_it(make: Make, monkeypatch: pytest.MonkeyPatch):
