@@ -47,11 +47,12 @@ def session_scope(engine: Engine) -> Iterator[Session]:
             session.commit()
         except OperationalError as error:
             session.rollback()
-            raise DatabaseUnavailable(_place(engine)) from error
+            raise DatabaseUnavailable(place(engine)) from error
         except BaseException:
             session.rollback()
             raise
 
 
-def _place(engine: Engine) -> str:
+def place(engine: Engine) -> str:
+    """Where its server is, for messages: host and port, no password."""
     return f"{engine.url.host or 'a local socket'}:{engine.url.port or ''}".rstrip(":")

@@ -3,12 +3,9 @@
 import logging
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-
-from sqlalchemy import Engine, text
 
 from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import TrainingSetRow
@@ -17,11 +14,13 @@ from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
 from services.domain.training import Progress, Recipe, TrainedAdapter
 from services.errors.lookups import UnknownRecord
+from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
 from services.training import runs
+from services.training.holding import RunLock, held
 from services.training.trainer import Trainer, TrainingJob
 from services.training_sets.freezing import thaw
 
@@ -56,9 +55,9 @@ def train_with(
     # What is learnt is in the name too: a restored database counts its runs anew.
     folder = f"{run_id:06d}-{training_set.digest[:12]}-{recipe.digest()[:12]}"
     workdir = installation.settings.var_dir.resolve() / "runs" / folder
-    with _alone(engine, run_id):
+    with held(engine, run_id, workdir=workdir) as lock:
         trained = _train(
-            installation, trainer, run_id, recipe=recipe, training_set=training_set, workdir=workdir
+            installation, trainer, run_id, lock, recipe=recipe, training_set=training_set, workdir=workdir
         )
         with session_scope(engine) as session:
             version = register(
@@ -80,6 +79,7 @@ def _train(
     installation: Installation,
     trainer: Trainer,
     run_id: int,
+    lock: RunLock,
     *,
     recipe: Recipe,
     training_set: TrainingSetRow,
@@ -89,34 +89,24 @@ def _train(
     engine = installation.engine
 
     def follow(progress: Progress) -> None:
-        with session_scope(engine) as session:
-            runs.follow(session, run_id, progress)
+        try:
+            lock.renew()
+            with session_scope(engine) as session:
+                runs.follow(session, run_id, progress)
+        except DatabaseUnavailable as error:  # no reason to lose hours of training: the next report may pass
+            logger.warning("the progress of run %d is not written down: %s", run_id, error)
 
     try:
         rows = thaw(
             installation.settings.store_url, training_set.path, digest=training_set.digest, into=workdir
         )
         return trainer.train(TrainingJob(rows=rows, recipe=recipe, workdir=workdir), progress=follow)
+    except RunBusy:  # another machine took the run over while the database was away, and writes its end
+        raise
     except Exception as error:
         with session_scope(engine) as session:
             runs.fail(session, run_id, error=str(error) or type(error).__name__, at=now())
         raise
-
-
-@contextmanager
-def _alone(engine: Engine, run_id: int) -> Iterator[None]:
-    """Hold the run for this process; RunBusy when another one works on it. Ends with the connection."""
-    with engine.connect() as connection:
-        key = {"space": 7_001, "run": run_id}
-        held = connection.scalar(text("SELECT pg_try_advisory_lock(:space, :run)"), key)
-        connection.commit()  # the lock belongs to the connection, no transaction stays open
-        if not held:
-            raise RunBusy(run_id)
-        try:
-            yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:space, :run)"), key)
-            connection.commit()
 
 
 def _provenance(
