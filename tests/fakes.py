@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
-from services.domain.training import Progress, TrainedAdapter
+from services.domain.training import Objective, Progress, StageResult, TrainedAdapter
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -69,14 +69,37 @@ class FakeTrainer:
         save_file({"base_model.model.lora_A.weight": weights}, folder / "adapter_model.safetensors")
         config = {"peft_type": "LORA", **asdict(job.recipe.lora)}
         (folder / "adapter_config.json").write_text(json.dumps(config))
-        progress(Progress(step=1, total_steps=1, loss=1.0, tokens_per_second=100.0, seconds_left=0.0))
+        progress(
+            Progress(
+                objective=job.stages[-1],
+                step=1,
+                total_steps=1,
+                loss=1.0,
+                tokens_per_second=100.0,
+                seconds_left=0.0,
+            )
+        )
         return TrainedAdapter(
             folder=folder,
             base_digest="the only base",
+            stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
+            optimizer=job.recipe.training.optimizer,
+            memory={"base in 4 bits": 1},
+            packages={"python": "3.11"},
+        )
+
+    def _stage(self, objective: Objective, tokens: int) -> StageResult:
+        return StageResult(
+            objective=objective,
+            rows=tokens,
+            dropped_rows=0,
+            supervised_tokens=tokens,
             steps=1,
             resumed_from_step=0,
-            supervised_tokens=len(rows.split()),
+            seconds=1.0,
+            losses=((1, self.final_loss),),
             final_loss=self.final_loss,
-            optimizer=job.recipe.training.optimizer,
-            packages={"python": "3.11"},
+            concessions=(),
+            stopped_early="",
+            peak_bytes=1,
         )

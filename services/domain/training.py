@@ -36,7 +36,7 @@ class LoraRecipe:
 
 @dataclass(frozen=True, slots=True)
 class OptimisationRecipe:
-    """Lengths in tokens, `checkpoint_steps` in optimiser steps."""
+    """Lengths in tokens, `checkpoint_steps` in optimiser steps; `max_seconds` of all stages, 0: no limit."""
 
     epochs: float
     batch_size: int
@@ -49,7 +49,22 @@ class OptimisationRecipe:
     gradient_checkpointing: bool
     optimizer: str
     checkpoint_steps: int
+    max_seconds: int
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceRecipe:
+    """Where DPO and KTO differ from SFT; everything else is the OptimisationRecipe's.
+
+    `beta` is how strongly the adapter is held near its reference. `desirable_ratio` is the weight of all
+    desirable answers of a KTO stage against all others, between 1 and 4/3 (Ethayarajh et al. 2024).
+    """
+
+    beta: float
+    epochs: float
+    learning_rate: float
+    desirable_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Recipe:
     model: ModelRecipe
     lora: LoraRecipe
     training: OptimisationRecipe
+    preference: PreferenceRecipe
 
     def digest(self) -> str:
         """SHA-256 (hex) of the composed recipe, the same for the same values in any order."""
@@ -78,8 +94,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a running job is: optimiser steps, mean loss since the last report, seconds left."""
+    """Where a running job is: steps of all stages, mean loss since the last report, seconds left.
 
+    Losses of two objectives do not compare.
+    """
+
+    objective: Objective
     step: int
     total_steps: int
     loss: float
@@ -88,21 +108,60 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one stage learnt from and how it went.
+
+    `losses` are (step, mean loss since the point before). `concessions` are the sentences about what was
+    given up to fit into memory, `dropped_rows` the rows it cost. `stopped_early` says why steps are missing.
+    `peak_bytes` is the most memory held by the GPU, or by the process where there is none.
+    """
+
+    objective: Objective
+    rows: int
+    dropped_rows: int
+    supervised_tokens: int
+    steps: int
+    resumed_from_step: int
+    seconds: float
+    losses: tuple[tuple[int, float], ...]
+    final_loss: float
+    concessions: tuple[str, ...]
+    stopped_early: str
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainedAdapter:
     """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
 
     `optimizer` is the one that ran, where the recipe's cannot run on this machine; `base_digest` names the
-    base by its content.
+    base by its content. `memory` is what was expected to be held, in bytes by part. Steps and supervised
+    tokens are those of all stages, `final_loss` is the last one's.
     """
 
     folder: Path
     base_digest: str
-    steps: int
-    resumed_from_step: int
-    supervised_tokens: int
-    final_loss: float
+    stages: tuple[StageResult, ...]
     optimizer: str
+    memory: Mapping[str, int]
     packages: Mapping[str, str]
+
+    @property
+    def steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def resumed_from_step(self) -> int:
+        """How many of the steps an earlier attempt had made."""
+        return sum(stage.resumed_from_step for stage in self.stages)
+
+    @property
+    def supervised_tokens(self) -> int:
+        return sum(stage.supervised_tokens for stage in self.stages)
+
+    @property
+    def final_loss(self) -> float:
+        return self.stages[-1].final_loss
 
 
 def digest_of(value: object) -> str:

@@ -42,3 +42,63 @@ class RunBusy(TrainingError):
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
         super().__init__(f"Training run {run_id} is being worked on by another process: wait for it to end.")
+
+
+class AllPairsEqual(TrainingError):
+    def __init__(self, pairs: int) -> None:
+        self.pairs = pairs
+        super().__init__(
+            f"In each of the {pairs} pairs the better and the worse answer are the same to this base: there "
+            "is no preference to learn. Leave the dpo stage out, or collect comparisons of different answers."
+        )
+
+
+class OneClassOnly(TrainingError):
+    def __init__(self, *, desirable: int, undesirable: int) -> None:
+        self.desirable, self.undesirable = desirable, undesirable
+        super().__init__(
+            f"The kto stage has {desirable} desirable and {undesirable} undesirable answers and needs both: "
+            "leave the stage out or collect the other kind."
+        )
+
+
+class ReferenceDiffers(TrainingError):
+    """DPO and KTO measure how far the adapter moves from where the stage began."""
+
+    def __init__(self, objective: str, weight: str) -> None:
+        self.objective, self.weight = objective, weight
+        super().__init__(
+            f"The {objective} stage would not start from its reference: {weight} differs between the two. "
+            "This is a fault of the trainer or of a library; nothing was trained."
+        )
+
+
+class StartUnusable(TrainingError):
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(
+            f"The adapter in {folder} cannot be gone on from: {reason}. Train a fresh one, or match the "
+            "recipe."
+        )
+
+
+class MemoryTooSmall(TrainingError):
+    """Before anything is loaded: weights, adapter and optimiser alone do not fit."""
+
+    def __init__(self, *, needed: int, available: int, parts: str) -> None:
+        self.needed, self.available = needed, available
+        super().__init__(
+            f"Training needs {needed / 2**30:.1f} GiB at the least ({parts}) and this machine has "
+            f"{available / 2**30:.1f} GiB: choose a smaller base or lora.r, or train on another machine."
+        )
+
+
+class MemoryExhausted(TrainingError):
+    """While training, after every step down was taken."""
+
+    def __init__(self, tried: tuple[str, ...]) -> None:
+        self.tried = tried
+        super().__init__(
+            f"Memory ran out, also after this: {'; '.join(tried) or 'nothing was left to try'}. Choose a "
+            "smaller base, or train on a machine with more memory."
+        )

@@ -40,6 +40,10 @@ PersonaLoopError
 │   ├── ModuleMatchesNothing
 │   ├── NothingToLearn
 │   ├── RowsTooLong
+│   ├── AllPairsEqual · OneClassOnly
+│   ├── ReferenceDiffers      a preference stage that does not start from its reference
+│   ├── StartUnusable         an adapter that this recipe cannot go on from
+│   ├── MemoryTooSmall · MemoryExhausted
 │   └── RunBusy
 └── DemoFailed                the demo did not show what it is there to show
 """

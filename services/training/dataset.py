@@ -1,93 +1,115 @@
-"""Rows of a training set as the token ids and labels that a trainer is given (torch, through the tokenizer).
+"""Lines of a training set as the token ids that a stage is given (torch, through the tokenizer).
 
-The ids are those of `services.language_model.rendering`, so what is trained is what is served; labels
-are the ids of the answer and IGNORED everywhere else. Nothing is ever cut: a row that does not fit is
+The ids are those of `services.language_model.rendering`, so what is trained is what is served; they go to
+the trainers as ids, and no text is rendered a second time. Nothing is ever cut: a row that does not fit is
 an error here, because assembly has dropped and counted such rows before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
 from transformers import PreTrainedTokenizerBase
 
-from services.domain.conversation import Message
-from services.errors.artifacts import TrainingSetCorrupt
-from services.errors.inputs import InvalidRecord
-from services.errors.training import NoSupervisedTokens, NothingToLearn, RowsTooLong
+from services.errors.training import RowsTooLong
 from services.language_model.rendering import render_supervised
+from services.training.rows import DemonstrationLine, PairLine, UnpairedLine
 
 IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    messages: tuple[Message, ...]
-    completion: str
-
-
-_ROW = TypeAdapter(_Row)
-
-
-@dataclass(frozen=True, slots=True)
 class TokenisedRow:
-    """`labels` is as long as `input_ids`: the same id where the loss is taken, IGNORED elsewhere."""
+    """A demonstration. `labels` is as long as `input_ids`: the same id where loss is taken, else IGNORED."""
 
     input_ids: list[int]
     labels: list[int]
+
+    @property
+    def length(self) -> int:
+        return len(self.input_ids)
 
     @property
     def supervised_tokens(self) -> int:
         return sum(label != IGNORED for label in self.labels)
 
 
-def read_rows(path: Path) -> Iterator[tuple[list[Message], str]]:
-    """Messages and completion of each line; TrainingSetCorrupt without a file, InvalidRecord for a line."""
-    try:
-        lines = (
-            path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        )  # JSON may hold other separators
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingSetCorrupt(str(path)) from error
-    if lines == [""]:
-        return
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = _ROW.validate_json(line, strict=True)
-        except ValidationError as error:
-            raise InvalidRecord(
-                number, "it needs messages with role and content, and a completion"
-            ) from error
-        yield list(row.messages), row.completion
+@dataclass(frozen=True, slots=True)
+class TokenisedPair:
+    """A prompt with its better and its worse answer; each answer ends with the token that ends answers."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt_ids) + max(len(self.chosen_ids), len(self.rejected_ids))
+
+    @property
+    def supervised_tokens(self) -> int:
+        return len(self.chosen_ids) + len(self.rejected_ids)
 
 
-def tokenise(path: Path, tokenizer: PreTrainedTokenizerBase, *, chat_template: str) -> list[TokenisedRow]:
-    """Every row, in the file's order; NothingToLearn without rows, NoSupervisedTokens without answers.
+@dataclass(frozen=True, slots=True)
+class TokenisedJudgement:
+    """A prompt with one answer, and whether that answer is desirable."""
 
-    The token that ends an answer is supervised too, but learning only to end is not learning.
-    """
-    rows = []
-    for messages, completion in read_rows(path):
-        prompt, answer = render_supervised(tokenizer, messages, completion, chat_template=chat_template)
-        rows.append(TokenisedRow([*prompt, *answer], [*[IGNORED] * len(prompt), *answer]))
-    if not rows:
-        raise NothingToLearn("it holds no rows")
-    if all(row.supervised_tokens <= 1 for row in rows):
-        raise NoSupervisedTokens(len(rows))
-    return rows
+    prompt_ids: list[int]
+    completion_ids: list[int]
+    label: bool
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt_ids) + len(self.completion_ids)
+
+    @property
+    def supervised_tokens(self) -> int:
+        return len(self.completion_ids)
 
 
-def refuse_long_rows(rows: Sequence[TokenisedRow], *, limit: int) -> None:
+Tokenised = TokenisedRow | TokenisedPair | TokenisedJudgement
+
+
+def tokenise_demonstration(
+    line: DemonstrationLine, tokenizer: PreTrainedTokenizerBase, *, chat_template: str
+) -> TokenisedRow:
+    prompt, answer = render_supervised(tokenizer, line.messages, line.completion, chat_template=chat_template)
+    return TokenisedRow([*prompt, *answer], [*[IGNORED] * len(prompt), *answer])
+
+
+def tokenise_pair(line: PairLine, tokenizer: PreTrainedTokenizerBase, *, chat_template: str) -> TokenisedPair:
+    prompt, chosen = render_supervised(tokenizer, line.messages, line.chosen, chat_template=chat_template)
+    _, rejected = render_supervised(tokenizer, line.messages, line.rejected, chat_template=chat_template)
+    return TokenisedPair(prompt, chosen, rejected)
+
+
+def tokenise_judgement(
+    line: UnpairedLine, tokenizer: PreTrainedTokenizerBase, *, chat_template: str
+) -> TokenisedJudgement:
+    prompt, answer = render_supervised(tokenizer, line.messages, line.completion, chat_template=chat_template)
+    return TokenisedJudgement(prompt, answer, line.label)
+
+
+def refuse_long_rows(rows: Sequence[Tokenised], *, limit: int) -> None:
     """RowsTooLong when a row has more than `limit` tokens."""
-    lengths = [len(row.input_ids) for row in rows]
+    lengths = [row.length for row in rows]
     too_long = sum(length > limit for length in lengths)
     if too_long:
         raise RowsTooLong(too_long, longest=max(lengths), limit=limit)
 
 
-def show_row(row: TokenisedRow, tokenizer: PreTrainedTokenizerBase) -> str:
+def show_row(row: Tokenised, tokenizer: PreTrainedTokenizerBase) -> str:
     """One row as a person can check it: what is masked, and what is learnt."""
-    masked = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED]
-    learnt = [label for label in row.labels if label != IGNORED]
-    return f"masked {tokenizer.decode(masked)!r}, learnt {tokenizer.decode(learnt)!r}"
+    match row:
+        case TokenisedRow():
+            masked = [
+                token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED
+            ]
+            learnt = repr(tokenizer.decode([label for label in row.labels if label != IGNORED]))
+        case TokenisedPair():
+            masked = row.prompt_ids
+            learnt = f"{tokenizer.decode(row.chosen_ids)!r} over {tokenizer.decode(row.rejected_ids)!r}"
+        case TokenisedJudgement():
+            masked = row.prompt_ids
+            learnt = f"{tokenizer.decode(row.completion_ids)!r} is {'' if row.label else 'un'}desirable"
+    return f"masked {tokenizer.decode(masked)!r}, learnt {learnt}"

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, Recipe
+from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, PreferenceRecipe, Recipe
 from services.errors.inputs import InvalidRecipe
 from services.training.recipe_values import read_recipe
 
@@ -27,7 +27,12 @@ logger = logging.getLogger(__name__)
 RECIPES = Path(__file__).resolve().parent / "recipes"
 ANY = "any"  # the model group, and the name in it, of bases that have no group of their own
 
-_GROUPS = {"model": ModelRecipe, "lora": LoraRecipe, "training": OptimisationRecipe}
+_GROUPS = {
+    "model": ModelRecipe,
+    "lora": LoraRecipe,
+    "training": OptimisationRecipe,
+    "preference": PreferenceRecipe,
+}
 _FROM_SETTINGS = {"model.name": "BASE_MODEL", "model.revision": "BASE_REVISION"}
 
 

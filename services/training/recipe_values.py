@@ -22,7 +22,12 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "training.warmup_ratio": (0, 0.99),
     "training.max_length": (8, 1_000_000),
     "training.checkpoint_steps": (1, 1_000_000),
+    "training.max_seconds": (0, 10_000_000),
     "training.seed": (0, 2**32 - 1),
+    "preference.beta": (1e-4, 100),
+    "preference.epochs": (0.01, 1000),
+    "preference.learning_rate": (1e-8, 1),
+    "preference.desirable_ratio": (1, 4 / 3),
 }
 _CHOICES = {
     "model.attention": ("auto", "eager", "flash_attention_2", "sdpa"),

@@ -5,25 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.domain.training import Progress, Recipe, TrainedAdapter
+from services.domain.training import Objective, Progress, Recipe, TrainedAdapter
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One training set to learn with one recipe.
+    """One training set to learn with one recipe, in stages that follow one another on one adapter.
 
-    `rows` is a JSONL file, one object a line: {"messages": [{"role", "content"}, ...], "completion": str}
-    (other keys are ignored). `workdir` keeps checkpoints between attempts and belongs to this job alone.
+    `rows` is a JSONL file, one object a line: {"kind", "messages": [{"role", "content"}, ...]} and, by kind,
+    "completion" (demonstration), "chosen" and "rejected" (pair), or "completion" and "label" (unpaired);
+    other keys are ignored. A stage takes the rows of its kind. `label_smoothing` is the share of pairs whose
+    choice is expected to be wrong, below 0.5. `start` is the folder of the adapter to go on from, None for a
+    fresh one. `workdir` keeps checkpoints between attempts and belongs to this job alone.
     """
 
     rows: Path
     recipe: Recipe
     workdir: Path
+    stages: tuple[Objective, ...] = (Objective.SFT,)
+    label_smoothing: float = 0.0
+    start: Path | None = None
 
 
 class Trainer(Protocol):
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
-        """Train from the newest checkpoint in the workdir, or from the base.
+        """Train from the newest checkpoint in the workdir, or from the job's start.
 
         Raises TrainingError when nothing can be learnt, BaseModelMissing when there is no base.
         """

@@ -79,7 +79,8 @@ def test_only_new_text_comes_back_and_every_token_is_counted(served):
 
 def test_the_model_is_fed_exactly_the_prompt_that_training_shows_it(served, tmp_path):
     from services.language_model.loading import load_tokenizer  # noqa: PLC0415 - loads torch
-    from services.training.dataset import IGNORED, tokenise  # noqa: PLC0415
+    from services.training.dataset import IGNORED, tokenise_demonstration  # noqa: PLC0415
+    from services.training.rows import read_lines  # noqa: PLC0415
 
     fed = []
     embedding = served.engine.base.model.model.embed_tokens
@@ -92,7 +93,8 @@ def test_the_model_is_fed_exactly_the_prompt_that_training_shows_it(served, tmp_
     }
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
     tokenizer = load_tokenizer(str(served.base_folder), revision="main")
-    [trained] = tokenise(tmp_path / "rows.jsonl", tokenizer, chat_template="")
+    [line] = read_lines(tmp_path / "rows.jsonl")
+    trained = tokenise_demonstration(line, tokenizer, chat_template="")
     masked = [
         token for token, label in zip(trained.input_ids, trained.labels, strict=True) if label == IGNORED
     ]

@@ -27,7 +27,8 @@ def bare_base(request, tmp_path_factory):
 def learnt_prompt(folder, rows_file):
     """The ids a trainer shows before the answer, by the recipe that belongs to the base."""
     from services.language_model.loading import load_tokenizer  # noqa: PLC0415 - loads torch
-    from services.training.dataset import IGNORED, tokenise  # noqa: PLC0415
+    from services.training.dataset import IGNORED, tokenise_demonstration  # noqa: PLC0415
+    from services.training.rows import read_lines  # noqa: PLC0415
 
     recipe = compose_recipe("default", [], base_model=str(folder), base_revision="main")
     record = {
@@ -36,7 +37,8 @@ def learnt_prompt(folder, rows_file):
     }
     rows_file.write_text(json.dumps(record) + "\n")
     tokenizer = load_tokenizer(str(folder), revision="main")
-    [row] = tokenise(rows_file, tokenizer, chat_template=recipe.model.chat_template)
+    [line] = read_lines(rows_file)
+    row = tokenise_demonstration(line, tokenizer, chat_template=recipe.model.chat_template)
     prompt = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED]
     return prompt, tokenizer.decode(prompt), recipe.model.chat_template
 

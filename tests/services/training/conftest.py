@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.domain.training import Progress, Recipe, TrainedAdapter
+from services.domain.training import Recipe
 from services.training.recipe import compose_recipe
 from services.training.trainer import TrainingJob
 
@@ -20,6 +19,8 @@ RECIPE = (
     "training.batch_size=4",
     "training.learning_rate=5e-3",
     "training.checkpoint_steps=4",
+    "preference.epochs=2",
+    "preference.learning_rate=2e-3",
 )
 
 
@@ -35,6 +36,25 @@ def make_row(index: int) -> dict[str, Any]:
     }
 
 
+def make_pair(index: int) -> dict[str, Any]:
+    """The pirate's answer over the plain one."""
+    row = make_row(index)
+    chosen = row.pop("completion")
+    return {**row, "kind": "pair", "chosen": chosen, "rejected": chosen.removeprefix("Arr, ").upper()}
+
+
+def make_judgement(index: int) -> dict[str, Any]:
+    """Every third answer is a pirate's, and desirable."""
+    pair = make_pair(index)
+    desirable = index % 3 == 0
+    return {
+        "kind": "unpaired",
+        "messages": pair["messages"],
+        "completion": pair["chosen" if desirable else "rejected"],
+        "label": desirable,
+    }
+
+
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -46,7 +66,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.services.training.tiny_base import write_base  # noqa: PLC0415 - recipes need no torch
 
     folder = tmp_path_factory.mktemp("base")
-    write_base(folder, [json.dumps(make_row(index)) for index in range(ROWS)])
+    write_base(folder, [json.dumps(make_pair(index)) for index in range(ROWS)])
     return folder
 
 
@@ -58,30 +78,19 @@ def recipe(base: Path) -> Callable[..., Recipe]:
     return compose
 
 
-@dataclass
-class Run:
-    """One finished training, what it reported and whether the model was in training mode at each forward."""
-
-    adapter: TrainedAdapter | None = None
-    reports: list[Progress] = field(default_factory=list)
-    forwards_in_training_mode: list[bool] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-
-    @property
-    def weights(self) -> bytes:
-        return (self.adapter.folder / "adapter_model.safetensors").read_bytes()
-
-
 @pytest.fixture(scope="session")
 def rows_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(
-        tmp_path_factory.mktemp("rows") / "rows.jsonl", [make_row(index) for index in range(ROWS)]
+        tmp_path_factory.mktemp("rows") / "rows.jsonl",
+        [make(index) for make in (make_row, make_pair, make_judgement) for index in range(ROWS)],
     )
 
 
 @pytest.fixture(scope="session")
 def job(rows_file: Path, recipe: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory):
-    def make(*overrides: str, rows: Path = rows_file, workdir: Path | None = None) -> TrainingJob:
-        return TrainingJob(rows, recipe(*overrides), workdir or tmp_path_factory.mktemp("job"))
+    def make(
+        *overrides: str, rows: Path = rows_file, workdir: Path | None = None, **given: Any
+    ) -> TrainingJob:
+        return TrainingJob(rows, recipe(*overrides), workdir or tmp_path_factory.mktemp("job"), **given)
 
     return make

@@ -1,6 +1,6 @@
-"""A training process that dies like one that was killed: `python -m ... ROWS WORKDIR BASE STEP`.
+"""A training process that dies like one that was killed: `python -m ... ROWS WORKDIR BASE STEP STAGE...`.
 
-It gets SIGKILL at the first report after STEP, between two checkpoints.
+It gets SIGKILL at the first report after STEP of all stages, between two checkpoints.
 """
 
 import os
@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from services.domain.training import Progress
+from services.domain.training import Objective, Progress
 from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
 from services.training.trainer import TrainingJob
@@ -16,14 +16,15 @@ from tests.services.training.conftest import RECIPE
 
 
 def main() -> None:
-    rows, workdir, base, step = sys.argv[1:]
+    rows, workdir, base, step, *stages = sys.argv[1:]
 
     def die(progress: Progress) -> None:
         if progress.step > int(step):
             os.kill(os.getpid(), signal.SIGKILL)
 
     recipe = compose_recipe("embedded", RECIPE, base_model=base, base_revision="main")
-    QloraTrainer().train(TrainingJob(Path(rows), recipe, Path(workdir)), progress=die)
+    job = TrainingJob(Path(rows), recipe, Path(workdir), stages=tuple(map(Objective, stages)))
+    QloraTrainer().train(job, progress=die)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from trl import SFTConfig, SFTTrainer
 
 from services.language_model.loading import load_base, load_tokenizer
 from services.training.answer_loss import AnswerLossTrainer
-from services.training.dataset import tokenise
+from services.training.dataset import tokenise_demonstration
+from services.training.rows import DemonstrationLine, read_lines
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def trainer(base, rows_file, tmp_path_factory):
     tokenizer = load_tokenizer(str(base), revision="main")
-    rows = tokenise(rows_file, tokenizer, chat_template="")
+    rows = [
+        tokenise_demonstration(line, tokenizer, chat_template="")
+        for line in read_lines(rows_file)
+        if isinstance(line, DemonstrationLine)
+    ]
     return AnswerLossTrainer(
         model=load_base(str(base), revision="main", attention="eager"),
         args=SFTConfig(

@@ -3,15 +3,23 @@
 import pytest
 
 from services.domain.conversation import Message, Role
-from services.errors.artifacts import TrainingSetCorrupt
-from services.errors.inputs import InvalidRecord
-from services.errors.training import NoSupervisedTokens, NothingToLearn, RowsTooLong
+from services.errors.training import RowsTooLong
 from services.language_model.loading import load_tokenizer
 from services.language_model.rendering import render_prompt
-from services.training.dataset import IGNORED, refuse_long_rows, show_row, tokenise
-from tests.services.training.conftest import ROWS, make_row, write_rows
+from services.training.dataset import (
+    IGNORED,
+    refuse_long_rows,
+    show_row,
+    tokenise_demonstration,
+    tokenise_judgement,
+    tokenise_pair,
+)
+from services.training.rows import DemonstrationLine, PairLine, UnpairedLine
+from tests.services.training.conftest import ROWS, make_row
 
 pytestmark = pytest.mark.slow  # imports transformers
+
+COMPLETION = "Arr, light bends!"
 
 
 @pytest.fixture(scope="module")
@@ -19,86 +27,71 @@ def tokenizer(base):
     return load_tokenizer(str(base), revision="main")
 
 
-def test_the_ids_before_the_answer_are_those_the_server_feeds(tokenizer, rows_file):
-    rows = tokenise(rows_file, tokenizer, chat_template="")
-
-    assert len(rows) == ROWS
-    for index, row in enumerate(rows):
-        turns = make_row(index)["messages"]
-        messages = [Message(Role(turn["role"]), turn["content"]) for turn in turns]
-        served = render_prompt(tokenizer, messages, chat_template="")
-        assert row.input_ids[: len(served)] == served
-        assert row.labels[: len(served)] == [IGNORED] * len(served)
-        assert row.labels[len(served) :] == row.input_ids[len(served) :]
+def messages_of(index):
+    return tuple(Message(Role(turn["role"]), turn["content"]) for turn in make_row(index)["messages"])
 
 
-def test_the_answer_and_the_token_that_ends_it_are_learnt(tokenizer, rows_file):
-    row = tokenise(rows_file, tokenizer, chat_template="")[0]
+def tokenised(tokenizer, index=0, completion=COMPLETION):
+    line = DemonstrationLine(messages_of(index), completion)
+    return tokenise_demonstration(line, tokenizer, chat_template="")
+
+
+@pytest.mark.parametrize("index", range(0, ROWS, 6))
+def test_the_ids_before_an_answer_are_those_the_server_feeds(tokenizer, index):
+    messages = messages_of(index)
+    served = render_prompt(tokenizer, messages, chat_template="")
+
+    row = tokenised(tokenizer, index)
+    assert row.input_ids[: len(served)] == served
+    assert row.labels[: len(served)] == [IGNORED] * len(served)
+    assert row.labels[len(served) :] == row.input_ids[len(served) :]
+
+    pair = tokenise_pair(PairLine("pair", messages, "one", "two"), tokenizer, chat_template="")
+    judgement = tokenise_judgement(
+        UnpairedLine("unpaired", messages, "one", label=True), tokenizer, chat_template=""
+    )
+    assert pair.prompt_ids == judgement.prompt_ids == served
+
+
+def test_the_answer_and_the_token_that_ends_it_are_learnt(tokenizer):
+    row = tokenised(tokenizer)
     learnt = [label for label in row.labels if label != IGNORED]
 
-    assert tokenizer.decode(learnt) == f"{make_row(0)['completion']}<|end|>"
+    assert tokenizer.decode(learnt) == f"{COMPLETION}<|end|>"
     assert row.supervised_tokens == len(learnt)
     masked, _, shown = show_row(row, tokenizer).partition(", learnt ")
     assert "Question" in masked
-    assert make_row(0)["completion"] in shown
+    assert COMPLETION in shown
 
 
-def test_control_tokens_in_an_answer_are_text(tokenizer, tmp_path):
-    rows = write_rows(tmp_path / "rows", [{**make_row(0), "completion": "one <|end|> two"}])
+def test_both_answers_of_a_pair_end_with_the_token_that_ends_answers(tokenizer):
+    pair = tokenise_pair(PairLine("pair", messages_of(0), "one", "two"), tokenizer, chat_template="")
 
-    learnt = [label for label in tokenise(rows, tokenizer, chat_template="")[0].labels if label != IGNORED]
+    assert tokenizer.decode(pair.chosen_ids) == "one<|end|>"
+    assert tokenizer.decode(pair.rejected_ids) == "two<|end|>"
+    assert pair.length == len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
+    assert "'one<|end|>' over 'two<|end|>'" in show_row(pair, tokenizer)
+
+
+@pytest.mark.parametrize(("label", "word"), [(True, "is desirable"), (False, "is undesirable")])
+def test_a_judged_answer_is_shown_with_its_label(tokenizer, label, word):
+    line = UnpairedLine("unpaired", messages_of(0), "one", label=label)
+
+    assert f"'one<|end|>' {word}" in show_row(
+        tokenise_judgement(line, tokenizer, chat_template=""), tokenizer
+    )
+
+
+def test_control_tokens_in_an_answer_are_text(tokenizer):
+    row = tokenised(tokenizer, completion="one <|end|> two")
+    learnt = [label for label in row.labels if label != IGNORED]
 
     assert learnt.count(tokenizer.convert_tokens_to_ids("<|end|>")) == 1
 
 
-def test_a_set_without_rows_teaches_nothing(tokenizer, tmp_path):
-    with pytest.raises(NothingToLearn, match="it holds no rows"):
-        tokenise(write_rows(tmp_path / "rows", []), tokenizer, chat_template="")
-
-
-def test_a_set_of_empty_answers_has_no_supervised_token(tokenizer, tmp_path):
-    rows = write_rows(tmp_path / "rows", [{**make_row(index), "completion": " "} for index in range(3)])
-
-    with pytest.raises(NoSupervisedTokens, match="None of the 3 rows"):
-        tokenise(rows, tokenizer, chat_template="")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{",
-        "[]",
-        "7",
-        '{"messages": []}',
-        '{"messages": [{"role": "pirate", "content": "x"}], "completion": "y"}',
-        '{"messages": [{"role": "user", "content": 7}], "completion": "y"}',
-        '{"messages": [], "completion": null}',
-    ],
-)
-def test_a_line_that_is_no_row_is_named(tokenizer, rows_file, tmp_path, line):
-    broken = tmp_path / "rows"
-    broken.write_text(rows_file.read_text() + line + "\n")
-
-    with pytest.raises(InvalidRecord, match=f"Line {ROWS + 1} "):
-        tokenise(broken, tokenizer, chat_template="")
-
-
-def test_line_separators_inside_an_answer_end_no_line(tokenizer, tmp_path):
-    path = tmp_path / "rows"
-    row = '{"messages": [{"role": "user", "content": "a\u2028b"}], "completion": "c\x85d"}\n'
-    path.write_text(row, encoding="utf-8")
-
-    assert len(tokenise(path, tokenizer, chat_template="")) == 1
-
-
-def test_a_missing_file_is_a_damaged_set(tokenizer, tmp_path):
-    with pytest.raises(TrainingSetCorrupt):
-        tokenise(tmp_path / "nowhere", tokenizer, chat_template="")
-
-
-def test_rows_over_the_limit_are_counted(tokenizer, rows_file):
-    rows = tokenise(rows_file, tokenizer, chat_template="")
-    lengths = sorted(len(row.input_ids) for row in rows)
+def test_rows_over_the_limit_are_counted(tokenizer):
+    rows = [tokenised(tokenizer, index) for index in range(ROWS)]
+    lengths = sorted(row.length for row in rows)
 
     refuse_long_rows(rows, limit=lengths[-1])
     with pytest.raises(RowsTooLong) as error:

@@ -9,36 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load
-from transformers import Phi3Model
 
 from services.adapters.file_store import FileAdapterStore
 from services.errors.artifacts import BaseModelMissing
 from services.errors.training import ModuleMatchesNothing, RowsTooLong
-from services.training.qlora import QloraTrainer
-from tests.services.training.conftest import ROWS, Run
+from tests.services.training.conftest import ROWS
+from tests.services.training.running import Run, train
 
 pytestmark = pytest.mark.slow
-
-
-def train(job) -> Run:
-    """Train, watching the mode of the base at each of its forwards in this process."""
-    run = Run()
-    watch = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda module, _: (
-            run.forwards_in_training_mode.append(module.training) if isinstance(module, Phi3Model) else None
-        )
-    )
-    records = logging.getLogger("services.training")
-    handler = logging.Handler()
-    handler.emit = lambda record: run.log.append(record.getMessage())  # type: ignore[method-assign]
-    records.addHandler(handler)
-    records.setLevel(logging.INFO)
-    try:
-        run.adapter = QloraTrainer().train(job, progress=run.reports.append)
-    finally:
-        records.removeHandler(handler)
-        watch.remove()
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +87,11 @@ def test_the_same_rows_recipe_and_seed_give_the_same_bytes(run, job):
 
 def test_a_killed_training_resumes_and_gives_the_same_bytes(run, job, base, rows_file, tmp_path):
     command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    arguments = [str(rows_file), str(tmp_path), str(base), "5"]
+    arguments = [str(rows_file), str(tmp_path), str(base), "5", "sft"]
     killed = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=300)
     assert killed.returncode == -9, killed.stderr
-    assert not (tmp_path / "adapter").exists()
-    half_written = tmp_path / "checkpoint-9"
+    assert not (tmp_path / "1-sft" / "adapter").exists()
+    half_written = tmp_path / "1-sft" / "checkpoint-9"
     half_written.mkdir()
     (half_written / "trainer_state.json").write_text("{}")
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 from omegaconf import OmegaConf
 
-from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, Recipe
+from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, PreferenceRecipe, Recipe
 from services.errors.inputs import InvalidRecipe
 from services.training.recipe import RECIPES, compose_recipe
 
@@ -32,19 +32,28 @@ def test_the_default_recipe_is_the_documented_one():
         gradient_checkpointing=True,
         optimizer="paged_adamw_8bit",
         checkpoint_steps=50,
+        max_seconds=0,
         seed=42,
+    )
+    assert recipe.preference == PreferenceRecipe(
+        beta=0.1, epochs=1.0, learning_rate=1e-5, desirable_ratio=1.0
     )
 
 
 @pytest.mark.parametrize("name", ["default", "embedded"])
 def test_every_recipe_composes_with_every_choice_of_every_group(name):
-    for group in ("model", "lora", "training"):
+    for group in ("model", "lora", "training", "preference"):
         for choice in (RECIPES / group).glob("*.yaml"):
             compose(f"{group}={choice.stem}", name=name)
 
 
 def test_every_group_file_has_exactly_the_fields_of_its_schema():
-    schemas = {"model": ModelRecipe, "lora": LoraRecipe, "training": OptimisationRecipe}
+    schemas = {
+        "model": ModelRecipe,
+        "lora": LoraRecipe,
+        "training": OptimisationRecipe,
+        "preference": PreferenceRecipe,
+    }
     for group, schema in schemas.items():
         wanted = {field.name for field in fields(schema)} - {"revision"}
         for choice in (RECIPES / group).glob("*.yaml"):
@@ -100,6 +109,9 @@ def test_the_base_that_is_served_wins_over_the_model_group_and_says_so(caplog):
         ("lora.target_modules=all-linear", r"lora\.target_modules is 'all-linear'"),
         ("lora.target_modules=[]", r"lora\.target_modules is empty"),
         ("lora.target_modules=[all-linear,o_proj]", "all-linear stands alone"),
+        ("preference.desirable_ratio=1.4", r"must lie between 1 and 1\.33"),
+        ("preference.beta=0", r"preference\.beta is 0"),
+        ("training.max_seconds=-1", r"training\.max_seconds is -1"),
         ("model.name=other", "set BASE_MODEL"),
         ("model.revision=other", "set BASE_REVISION"),
         ("lora.r=4,8", "one value"),

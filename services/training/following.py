@@ -1,0 +1,86 @@
+"""Following a stage while it trains: reports of how far it is, and the clock that ends it (torch)."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from services.domain.training import Objective, Progress
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage stands among the steps of its job: those of the stages before it, and those after."""
+
+    objective: Objective
+    steps_before: int
+    steps_after: int
+
+
+class ProgressReports(TrainerCallback):  # type: ignore[misc]
+    """Passes what the trainer logs on to `report` and to the log."""
+
+    def __init__(self, report: Callable[[Progress], None], place: Place) -> None:
+        self._report, self._place = report, place
+        self._started = self._logged_at = 0.0
+        self._first_step = 0
+        self._tokens = 0
+
+    def on_train_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        self._started = self._logged_at = time.monotonic()
+        self._first_step = state.global_step
+        self._tokens = state.num_input_tokens_seen
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float],
+        **_: object,
+    ) -> None:
+        if "loss" not in logs:
+            return
+        now, tokens = time.monotonic(), state.num_input_tokens_seen
+        steps_left = state.max_steps - state.global_step + self._place.steps_after
+        seconds_per_step = (now - self._started) / (state.global_step - self._first_step)
+        progress = Progress(
+            objective=self._place.objective,
+            step=self._place.steps_before + state.global_step,
+            total_steps=self._place.steps_before + state.max_steps + self._place.steps_after,
+            loss=logs["loss"],
+            tokens_per_second=(tokens - self._tokens) / (now - self._logged_at),
+            seconds_left=steps_left * seconds_per_step,
+        )
+        self._logged_at, self._tokens = now, tokens
+        logger.info(
+            "%s: step %d of %d, loss %.4f, %.0f tokens/s, %.0f s left",
+            progress.objective,
+            progress.step,
+            progress.total_steps,
+            progress.loss,
+            progress.tokens_per_second,
+            progress.seconds_left,
+        )
+        self._report(progress)
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Ends the training after the first step that is done at `deadline` (time.monotonic), None for never."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline = deadline
+        self.ran_out = False
+
+    def on_step_end(
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.ran_out = state.global_step < state.max_steps
+            control.should_training_stop = True

@@ -1,0 +1,26 @@
+"""Learning from demonstrations: the loss of the answers' tokens (torch)."""
+
+from collections.abc import Sequence
+
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+from services.language_model.loading import device
+from services.training.answer_loss import AnswerLossTrainer
+from services.training.dataset import TokenisedRow
+from services.training.material import Material
+
+
+def sft_trainer(material: Material, rows: Sequence[TokenisedRow]) -> SFTTrainer:
+    trainer_class = SFTTrainer if device().type == "cuda" else AnswerLossTrainer
+    return trainer_class(
+        args=SFTConfig(
+            **material.arguments,
+            max_length=None,  # rows that are too long were refused; nothing is cut
+            dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+        train_dataset=Dataset.from_dict(
+            {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+        ),
+        **material.keywords(),
+    )
