@@ -75,7 +75,12 @@ def seen_from_here(host: str) -> str:
 
 
 def read_settings() -> Settings:
-    """The settings of this process; SettingsMissing names everything that is missing or wrong at once."""
+    """The settings of this process; SettingsMissing names everything that is missing or wrong at once.
+
+    Every edge begins with it, and from here on no other account may read what the process and its children
+    write: people's texts are in most of it.
+    """
+    os.umask(0o077)
     var_dir = Path(os.environ.get("VAR_DIR", ROOT / "var"))
     try:
         return Settings(_env_file=var_dir / SECRETS_FILE)

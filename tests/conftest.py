@@ -27,8 +27,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 @pytest.fixture(scope="session")
 def var_dir() -> Iterator[Path]:
-    """A folder of this run's own; another run of pytest may close pytest's to PostgreSQL's user."""
+    """A folder of this run's own, outside of pytest's, which is closed to PostgreSQL's user."""
     with tempfile.TemporaryDirectory(prefix="persona-loop-tests-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def own_var_dir() -> Iterator[Path]:
+    """As `var_dir`, for a module that starts a database server of its own, in it or below it."""
+    with tempfile.TemporaryDirectory(prefix="persona-loop-tests-") as folder:
+        Path(folder).chmod(0o711)
         yield Path(folder)
 
 

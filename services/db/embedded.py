@@ -20,10 +20,19 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection
 
-from services.db.postgres_programs import ENVIRONMENT, give, let_in, programs, run_program, system_user
+from services.db.postgres_programs import (
+    ENVIRONMENT,
+    give,
+    let_in,
+    programs,
+    refuse_unreachable,
+    run_program,
+    system_user,
+)
 from services.errors.outages import EmbeddedDatabaseFailed
 from services.lifetime import spawn
 from services.settings import Settings
+from services.var_dir import make_private
 
 ROLE = "persona_loop"
 DATABASES = ("persona_loop", "airflow")
@@ -58,7 +67,7 @@ def start(settings: Settings) -> None:
     Call it from the main thread: on Linux the server ends with the thread that started it.
     Raises EmbeddedDatabaseFailed.
     """
-    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    make_private(settings.var_dir)
     with _one_at_a_time(settings):
         running = _running(settings)
         server = _login(settings, running.port) if running else None
@@ -163,7 +172,8 @@ def _wait_for_its_end(settings: Settings) -> None:
 def _initialise(settings: Settings) -> None:
     """Make the data folder in one step: it is built beside its place and moved in when it is whole."""
     data = _data(settings)
-    let_in(data)
+    let_in(settings.var_dir.resolve())
+    refuse_unreachable(data)
     if data.exists():
         return
     with tempfile.TemporaryDirectory(dir=settings.var_dir.resolve(), prefix="postgres-new-") as folder:

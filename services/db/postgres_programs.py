@@ -3,9 +3,9 @@
 Which server they make and run is `embedded`'s. Nothing here knows settings.
 """
 
-import logging
 import os
 import pwd
+import stat
 import subprocess
 from functools import cache
 from importlib.util import find_spec
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from services.errors.outages import EmbeddedDatabaseFailed
 
-logger = logging.getLogger(__name__)
-
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
+
+_FIRST_CLOSED = 'for folder; do [ -x "$folder" ] || { echo "$folder"; exit; }; done'
 
 # No PG* variable of the caller may move the server's port, data or time zone.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -70,12 +70,38 @@ def give(path: Path) -> None:
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
-def let_in(data: Path) -> None:
-    """As root: let the server's user pass through (not list) the folders above its data and programs."""
-    if system_user() is None:
+def let_in(var_dir: Path) -> None:
+    """As root: let the server's user pass through (not list) our own folder, where its data lie."""
+    mode = var_dir.stat().st_mode
+    if system_user() is not None and not mode & 0o001:
+        var_dir.chmod(stat.S_IMODE(mode) | 0o001)
+
+
+def refuse_unreachable(data: Path) -> None:
+    """As root: EmbeddedDatabaseFailed when the server's user cannot get to its data or its programs.
+
+    The folders above them are not ours, so which of them to open is said and left to their owner.
+    """
+    user = system_user()
+    if user is None:
         return
-    for folder in {*data.parents, *programs().parents}:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            logger.info("letting the database's user pass through a folder", extra={"folder": str(folder)})
-            folder.chmod(mode | 0o001)
+    server = (programs() / "postgres").resolve()
+    folders = sorted({*data.parents, *server.parents}, key=lambda folder: len(folder.parts))
+    found = subprocess.run(  # noqa: S603 - asks the kernel, as that user, so that groups and ACLs count too
+        ["/bin/sh", "-c", _FIRST_CLOSED, "sh", *map(str, folders)],
+        env=ENVIRONMENT,
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    closed = found.stdout.removesuffix("\n")
+    if closed:
+        elsewhere = "set VAR_DIR to another place" if Path(closed) in data.parents else "install it elsewhere"
+        raise EmbeddedDatabaseFailed(
+            f"its system user {user} may not pass through {closed}: let it with `chmod o+x {closed}`, "
+            f"or {elsewhere}"
+        )

@@ -75,6 +75,9 @@ def _airflow_core(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(settings.airflow_port),
         "AIRFLOW__API__SECRET_KEY": jwt_secret,
         "AIRFLOW__API_AUTH__JWT_SECRET": jwt_secret,
+        # Airflow gives its logs modes of its own, whatever the umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__EDGE__API_ENABLED": "True",
         "AIRFLOW__EDGE__API_URL": f"{settings.airflow_endpoint}/edge_worker/v1/rpcapi",
         # Worker and API share a folder of logs: what the worker pushed it would read again, and push again.

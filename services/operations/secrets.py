@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 
 from services.settings import SECRETS_FILE
+from services.var_dir import make_private
 
 
 def ensure_secrets(var_dir: Path) -> Path:
     """The secrets file, made with mode 0600 if there is none; a reader never sees half of it."""
     path = var_dir / SECRETS_FILE
-    var_dir.mkdir(parents=True, exist_ok=True)
+    make_private(var_dir)
     if path.exists():
         return path
     handle, name = tempfile.mkstemp(dir=var_dir, prefix=SECRETS_FILE)  # mkstemp gives mode 0600

@@ -36,6 +36,7 @@ from services.operations.airflow_client import AirflowClient
 from services.operations.environment import ADMINISTRATOR, airflow_home, airflow_passwords_file, environment
 from services.operations.processes import Processes, end_leftover
 from services.settings import ROOT, Settings, seen_from_here
+from services.var_dir import make_private
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 @contextmanager
 def _alone_in(var_dir: Path) -> Iterator[None]:
     """Two services in one folder would end each other's parts. The lock ends with the process, always."""
-    var_dir.mkdir(parents=True, exist_ok=True)
+    make_private(var_dir)
     with (var_dir / "service.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -61,17 +61,16 @@ def free_ports(number: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def own_settings(own_var_dir: Path) -> Iterator[Settings]:
     """An installation of its own, on free ports; jobs in this process read the same environment."""
-    var_dir = tmp_path_factory.mktemp("loop")
     feedback, inference, airflow = free_ports(3)
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("DATABASE_URL", raising=False)
-        environment.setenv("VAR_DIR", str(var_dir))
+        environment.setenv("VAR_DIR", str(own_var_dir))
         environment.setenv("FEEDBACK_PORT", str(feedback))
         environment.setenv("INFERENCE_PORT", str(inference))
         environment.setenv("AIRFLOW_PORT", str(airflow))
-        ensure_secrets(var_dir)
+        ensure_secrets(own_var_dir)
         yield read_settings()
 
 

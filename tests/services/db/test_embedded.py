@@ -26,9 +26,9 @@ def installation(var_dir: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings(own_var_dir: Path) -> Iterator[Settings]:
     """An installation of its own whose server runs, under a path far longer than a socket's may be."""
-    own = installation(tmp_path_factory.mktemp("x" * 120))
+    own = installation(own_var_dir / ("x" * 120))
     embedded.start(own)
     yield own
     embedded.stop(own)
@@ -136,20 +136,32 @@ def test_the_pid_of_another_program_is_not_taken_for_the_server(settings: Settin
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_it_ends_with_the_process_that_started_it(tmp_path: Path):
+def test_it_ends_with_the_process_that_started_it(own_var_dir: Path):
     program = (
         "import sys, time; from pathlib import Path; from services.db import embedded\n"
         "from services.settings import Settings; var = Path(sys.argv[1])\n"
         f"embedded.start(Settings(_env_file=var / {SECRETS_FILE!r}, var_dir=var))\n"
         "print('started', flush=True); time.sleep(60)"
     )
-    own = installation(tmp_path)
+    own = installation(own_var_dir / "ends")
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-c", program, str(own.var_dir)], cwd=ROOT, stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
         server = psutil.Process(server_pid(own))
         parent.kill()
     server.wait(timeout=20)
-    assert not (tmp_path / "postgres" / "postmaster.pid").exists()  # shut down, not killed
+    assert not (own.var_dir / "postgres" / "postmaster.pid").exists()  # shut down, not killed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_a_folder_that_its_user_cannot_pass_through_is_named_and_left_as_it_is(own_var_dir: Path):
+    closed = own_var_dir / "closed"
+    closed.mkdir()
+    closed.chmod(0o700)
+    own = installation(closed / "var")
+    with pytest.raises(EmbeddedDatabaseFailed, match=f"chmod o\\+x {closed}`, or set VAR_DIR"):
+        embedded.start(own)
+    assert closed.stat().st_mode & 0o777 == 0o700
+    assert not (own.var_dir / "postgres").exists()

@@ -42,6 +42,13 @@ def test_there_is_no_environment_without_a_database(tmp_path: Path):
         environment(installation(tmp_path))
 
 
+def test_logs_of_tasks_are_closed_to_other_accounts(tmp_path: Path):
+    """Airflow sets their modes itself, whatever the umask."""
+    given = environment(installation(tmp_path, database_url="postgresql://a@db/x"))
+    assert given["AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS"] == "0o700"
+    assert given["AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS"] == "0o600"
+
+
 def test_a_log_that_worker_and_api_share_is_not_pushed_to_itself(tmp_path: Path):
     given = environment(installation(tmp_path, database_url="postgresql://a@db/x"))
     assert given["AIRFLOW__EDGE__PUSH_LOGS"] == "False"

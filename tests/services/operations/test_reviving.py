@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -34,14 +35,13 @@ _SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
-def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def stack_settings(own_var_dir: Path) -> Iterator[Settings]:
     """A stack that stays, in a process of its own: it has one process to watch beside the database."""
-    var_dir = tmp_path_factory.mktemp("staying")
-    settings = Settings(_env_file=ensure_secrets(var_dir), var_dir=var_dir)
-    procfile = var_dir / "Procfile"
-    procfile.write_text("idle: sleep 600\n")
+    settings = Settings(_env_file=ensure_secrets(own_var_dir), var_dir=own_var_dir)
+    procfile = own_var_dir / "Procfile"
+    procfile.write_text("idle: sh -c 'echo a text > $VAR_DIR/by-a-process; sleep 600'\n")
     ports = {name: str(free_port()) for name in ("FEEDBACK_PORT", "INFERENCE_PORT", "AIRFLOW_PORT")}
-    own = {**os.environ, **ports, "VAR_DIR": str(var_dir)}
+    own = {**os.environ, **ports, "VAR_DIR": str(own_var_dir)}
     own.pop("DATABASE_URL", None)
     with subprocess.Popen(
         [sys.executable, "-c", _STAYS, str(procfile)], env=own, cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -49,6 +49,8 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
         assert parent.stdout is not None
         try:
             assert parent.stdout.readline() == "stays\n"
+            while not (own_var_dir / "by-a-process").exists():
+                time.sleep(0.01)
             yield settings
         finally:
             parent.terminate()
@@ -83,6 +85,14 @@ def test_a_second_service_in_the_same_folder_is_refused_and_stops_nothing(stack_
         assert once_it_answers(engine, "SELECT 'there'") == ["there"]
 
 
+def test_other_accounts_may_pass_through_the_folder_and_read_nothing_in_it(stack_settings: Settings):
+    paths = [*stack_settings.var_dir.iterdir(), *(stack_settings.var_dir / "airflow").rglob("*")]
+    entries = {path: path.stat().st_mode & 0o077 for path in paths}
+    assert stack_settings.var_dir / "by-a-process" in entries
+    assert [path for path, others in entries.items() if others and path.name != "Procfile"] == []
+    assert stack_settings.var_dir.stat().st_mode & 0o777 == 0o711
+
+
 def test_a_database_that_is_killed_comes_back_with_its_rows(stack_settings: Settings):
     postmaster = stack_settings.var_dir / "postgres" / "postmaster.pid"
     with closing_engine(stack_settings) as engine:
@@ -90,5 +100,6 @@ def test_a_database_that_is_killed_comes_back_with_its_rows(stack_settings: Sett
             session.execute(text("CREATE TABLE kept AS SELECT 'still here' AS word"))
         killed = int(postmaster.read_text().split()[0])
         os.kill(killed, signal.SIGKILL)
+        engine.dispose()  # an open connection's own process may answer once more
         assert once_it_answers(engine, "SELECT word FROM kept") == ["still here"]
         assert int(postmaster.read_text().split()[0]) != killed
