@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from services.domain.training import Objective, Recipe
 
 _FILE = "footing.json"
-_SHORTENING = 0.75  # of the length before
+_KEPT = 0.8  # of the rows, by the next length
 _FEWEST_ROWS = 0.5  # of the stage: what teaches less than half of a set is not that set any more
 
 
@@ -49,7 +49,7 @@ def next_footing(footing: Footing, *, lengths: Sequence[int], smallest_batch: in
         )
     if not footing.checkpointing:
         return _conceding(replace(footing, checkpointing=True), "activations are computed again, not kept")
-    length = int(footing.length * _SHORTENING)
+    length = _shorter_length(footing.length, lengths)
     left_out = sum(given > length for given in lengths)
     if len(lengths) - left_out < max(1, _FEWEST_ROWS * len(lengths)):
         return None
@@ -76,6 +76,12 @@ def _smaller_batch(batch: int, smallest: int) -> int | None:
         if batch % size == 0:
             return size
     return None
+
+
+def _shorter_length(length: int, lengths: Sequence[int]) -> int:
+    """The greatest length below this one that leaves out at least a fifth of the rows still there."""
+    there = sorted(given for given in lengths if given <= length)
+    return min(there[int(_KEPT * len(there)) - 1], there[-1] - 1) if len(there) > 1 else 0
 
 
 def _conceding(footing: Footing, concession: str) -> Footing:
