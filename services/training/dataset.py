@@ -7,6 +7,7 @@ an error here, because assembly has dropped and counted such rows before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from transformers import PreTrainedTokenizerBase
 
@@ -99,17 +100,31 @@ def refuse_long_rows(rows: Sequence[Tokenised], *, limit: int) -> None:
 
 
 def show_row(row: Tokenised, tokenizer: PreTrainedTokenizerBase) -> str:
-    """One row as a person can check it: what is masked, and what is learnt."""
+    """What of a row is masked and what is learnt, as a person can check it without reading anybody's text."""
+
+    def outline(ids: Sequence[int]) -> str:
+        return _outline(ids, tokenizer)
+
     match row:
         case TokenisedRow():
             masked = [
                 token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED
             ]
-            learnt = repr(tokenizer.decode([label for label in row.labels if label != IGNORED]))
+            learnt = outline([label for label in row.labels if label != IGNORED])
         case TokenisedPair():
             masked = row.prompt_ids
-            learnt = f"{tokenizer.decode(row.chosen_ids)!r} over {tokenizer.decode(row.rejected_ids)!r}"
+            learnt = f"{outline(row.chosen_ids)} over {outline(row.rejected_ids)}"
         case TokenisedJudgement():
             masked = row.prompt_ids
-            learnt = f"{tokenizer.decode(row.completion_ids)!r} is {'' if row.label else 'un'}desirable"
-    return f"masked {tokenizer.decode(masked)!r}, learnt {learnt}"
+            learnt = f"{outline(row.completion_ids)} is {'' if row.label else 'un'}desirable"
+    return f"masked {outline(masked)}, learnt {learnt}"
+
+
+def _outline(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """`<|user|> [12 tokens] <|end|>`: control tokens, which no person's text holds, and counts of the others."""
+    control = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+    parts = []
+    for is_control, group in groupby(ids, key=control.__contains__):
+        run = list(group)
+        parts.extend([control[id_] for id_ in run] if is_control else [f"[{len(run)} tokens]"])
+    return " ".join(parts)

@@ -21,6 +21,7 @@ from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
 from services.training.following import Place
 from services.training.material import usable_optimizer
+from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
 from services.training.stage_run import ADAPTER, StageRun, run_stage
 from services.training.stages import Stage, prepare_stages
 from services.training.trainer import TrainingJob
@@ -38,6 +39,8 @@ class QloraTrainer:
         recipe = job.recipe
         tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
         stages = prepare_stages(job, tokenizer)
+        memory = estimate_memory(recipe, stages)
+        refuse_what_cannot_fit(memory, available=available_memory())
         base = load_base(recipe.model.name, revision=recipe.model.revision, attention=recipe.model.attention)
         for stage in stages:
             refuse_long_rows(stage.rows, limit=context_length(base))
@@ -73,7 +76,7 @@ class QloraTrainer:
             base_digest=base_digest(recipe.model.name, base.config),
             stages=tuple(results),
             optimizer=usable_optimizer(recipe.training),
-            memory={},
+            memory=dict(memory.parts),
             packages=package_versions(),
         )
 
