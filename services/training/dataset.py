@@ -121,7 +121,7 @@ def show_row(row: Tokenised, tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _outline(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
-    """`<|user|> [12 tokens] <|end|>`: control tokens, which no person's text holds, and counts of the others."""
+    """`<|user|> [12 tokens] <|end|>`: control tokens, which no person's text holds, and counts of others."""
     control = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
     parts = []
     for is_control, group in groupby(ids, key=control.__contains__):
