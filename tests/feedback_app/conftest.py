@@ -1,22 +1,33 @@
 """The app under test: real PostgreSQL, a fake Generator, and a browser that follows the forms it is shown."""
 
+import os
 import re
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
+from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from honcho.environ import parse_procfile
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
 from services.db.session import session_scope
-from services.settings import Settings
+from services.settings import ROOT, Settings
 from tests.builders import add_persona
 from tests.fakes import FakeGenerator
+
+THREADS = 4  # of the served app
+PATIENCE_S = 30
 
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
@@ -78,3 +89,42 @@ def new_visitor(app: Flask) -> Callable[[], Visitor]:
 @pytest.fixture
 def visitor(new_visitor: Callable[[], Visitor]) -> Visitor:
     return new_visitor()
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings, database_url: str) -> Iterator[str]:
+    """Where the app is served, by the command that serves it for people."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = {"FEEDBACK_HOST": "127.0.0.1", "FEEDBACK_PORT": str(port), "FEEDBACK_THREADS": str(THREADS)}
+    line = parse_procfile((ROOT / "Procfile").read_text()).processes["feedback"]
+    server = subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=ROOT,
+        env=os.environ
+        | ours
+        | {
+            "VAR_DIR": str(settings.var_dir),
+            "DATABASE_URL": database_url,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+    )
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+
+
+def _wait_until_up(address: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            httpx.get(f"{address}/healthz").raise_for_status()
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "gunicorn did not start"
+            time.sleep(0.2)
+        else:
+            return
