@@ -1,5 +1,7 @@
 """How the browser is kept from doing harm: CSRF tokens, cookie flags, size limit and response headers."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
@@ -39,8 +41,7 @@ def install(app: Flask, *, secret_key: str) -> None:
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM_BYTES  # one field may fill the form, however it is sent
-    # An address is right or unknown: a redirect to the right one would name whatever host a request claims.
-    app.url_map.merge_slashes = False
+    app.url_map.merge_slashes = False  # an address is right or unknown
     # A token lives as long as its session: a page left open over lunch must not cost what was typed into it.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     CSRFProtect(app)
@@ -49,6 +50,10 @@ def install(app: Flask, *, secret_key: str) -> None:
 
 def add_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
+    if response.location:
+        # Werkzeug corrects an address by naming the host that the request claims; ours are all on this one.
+        here = urlsplit(response.location)._replace(scheme="", netloc="")
+        response.location = here._replace(path=f"/{here.path.lstrip('/')}").geturl()
     if request.endpoint not in {"static", "bootstrap.static"}:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from flask import Flask
+from flask import Flask, redirect
 
 from feedback_app.security import HEADERS
 from tests.feedback_app.conftest import Visitor
@@ -105,7 +105,21 @@ def test_redirects_stay_on_this_site(visitor: Visitor, path: str):
     assert sent.location == f"{path}#rating"
 
 
-@pytest.mark.parametrize("address", ["/p//pirate", "/history/", "/p/pirate/"])
+@pytest.mark.parametrize("address", ["", "//", "///elsewhere.example/p//x", "?next=//elsewhere.example"])
+def test_no_address_leads_to_the_host_that_a_request_claims(visitor: Visitor, address: str):
+    page = visitor.client.get(address, base_url="http://elsewhere.example")
+    assert page.headers.get("Location", "/") in {"/", "/?next=//elsewhere.example"}
+
+
+@pytest.mark.parametrize(
+    "target", ["http://elsewhere.example//evil?a=b#c", "//elsewhere.example//evil?a=b#c"]
+)
+def test_a_redirect_to_another_host_is_turned_to_this_one(app: Flask, target: str):
+    app.add_url_rule("/away", "away", lambda: redirect(target))
+    assert app.test_client().get("/away").headers["Location"] == "/evil?a=b#c"
+
+
+@pytest.mark.parametrize("address", ["/p//pirate", "/p//x", "/history/", "/p/pirate/", "/static//style.css"])
 def test_an_address_that_is_nearly_right_leads_nowhere(visitor: Visitor, address: str):
     page = visitor.client.get(address, base_url="http://elsewhere.example")
     assert page.status_code == 404
