@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,11 +11,15 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.errors.tree import InvalidInput, PersonaLoopError, Refused, Unavailable
 
 PLAIN_WIDTH = 200  # characters
 EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4
+
+# A terminal obeys these. People's texts may hold them, as may what a model wrote.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Parameters = ParamSpec("Parameters")
@@ -32,7 +37,7 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
     if isinstance(records, dict):
         table = Table(show_header=False, box=None)
         for name, value in records.items():
-            table.add_row(name.replace("_", " "), _plain(value))
+            table.add_row(_cell(name.replace("_", " ")), _cell(value))
         console.print(table)
         return
     if not records:
@@ -41,9 +46,9 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
     columns = list(dict.fromkeys(name for record in records for name in record))
     table = Table()
     for name in columns:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(_cell(name.replace("_", " ")), overflow="fold")
     for record in records:
-        table.add_row(*(_plain(record.get(name)) for name in columns))
+        table.add_row(*(_cell(record.get(name)) for name in columns))
     console.print(table)
 
 
@@ -58,10 +63,15 @@ def speaking(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         try:
             return command(*args, **kwargs)
         except PersonaLoopError as error:
-            typer.echo(str(error), err=True)
+            complain(error)
             raise typer.Exit(_exit_code(error)) from error
 
     return spoken
+
+
+def complain(error: PersonaLoopError) -> None:
+    """The error's sentence on stderr."""
+    typer.echo(_without_control(str(error)), err=True)
 
 
 def _exit_code(error: PersonaLoopError) -> int:
@@ -72,9 +82,18 @@ def _exit_code(error: PersonaLoopError) -> int:
     return EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_ERROR
 
 
+def _cell(value: object) -> Text:
+    """The value as it is: what looks like markup is somebody's brackets."""
+    return Text(_without_control(_plain(value)))
+
+
 def _plain(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else ""
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _without_control(text: str) -> str:
+    return _CONTROL.sub("", text)

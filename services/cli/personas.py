@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.output import EXIT_ERROR, Json, show, speaking
+from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
 from services.domain.examples import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, GenerationSettings, Persona, parse_slug
@@ -123,7 +123,7 @@ def _read_policy(file: Path | None) -> dict[str, Any]:
 
 def _report(imported: Imported, *, as_json: bool) -> None:
     for error in imported.rejected:
-        typer.echo(str(error), err=True)
+        complain(error)
     rejected = [{"line": error.line, "reason": error.reason} for error in imported.rejected]
     counts = {"added": imported.added, "there_already": imported.already_there}
     if as_json:

@@ -14,6 +14,7 @@ from services.domain.examples import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import Persona, check_template, parse_slug
 from services.errors.refusals import PersonaExists
+from services.feedback.single_line import check_line
 
 NAME_LIMIT = 80
 TEMPLATE_LIMIT = 4_000
@@ -57,12 +58,12 @@ def _columns(plan: PersonaPlan) -> dict[str, Any]:
     persona = plan.persona
     return {
         "slug": persona.slug,
-        "display_name": check_text("display name", persona.display_name, limit=NAME_LIMIT),
+        "display_name": check_line("display name", persona.display_name, limit=NAME_LIMIT),
         "system_template": check_template(
             check_text("prompt template", persona.system_template, limit=TEMPLATE_LIMIT)
         ),
         "answer_format": persona.answer_format,
-        "markers": [check_text("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
+        "markers": [check_line("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
         "generation": asdict(persona.generation),
         "example_policy": asdict(plan.example_policy),
         "gate_policy": _plain(asdict(plan.gate_policy)),

@@ -12,8 +12,11 @@ from services.adapters.store import AdapterName
 from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug, parse_slug
+from services.feedback.single_line import check_line
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved
+
+REASON_LIMIT = 500
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ def rollback_with(
     *,
     once: bool = False,
 ) -> Moved:
-    """As `rollback`, in a given installation."""
+    """As `rollback`, in a given installation. Raises what `check_line` raises for the reason."""
+    reason = check_line("reason", reason, limit=REASON_LIMIT)
     if version is not None:
         _clear_if_restored(installation, persona, version)
     with session_scope(installation.engine) as session:

@@ -150,3 +150,26 @@ def test_a_database_that_is_down_is_one_sentence(run, monkeypatch: pytest.Monkey
     assert result.exit_code == 4
     assert "does not answer" in result.output
     assert "secret" not in result.output
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(run, command_engine: Engine):
+    assert run("persona", "create", "bracket", "--name", "Mr [/x] [red]").exit_code == 0
+    with session_scope(command_engine) as session:  # as one that was stored before such names were refused
+        find_persona(session, "bracket").display_name += "\x1b[2J"
+    shown = run("status")
+    assert shown.exit_code == 0, shown.exception
+    assert "Mr [/x] [red][2J" in shown.output
+    assert "\x1b" not in shown.output
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\n", "\t", "\u2028", "\x9b"])
+def test_names_and_reasons_are_of_one_line(run, pirate: str, character: str):
+    name = f"Pi{character}rate"
+    for refused in (
+        run("persona", "create", "ahoy", "--name", name),
+        run("persona", "create", "ahoy", "--marker", name),
+        run("rollback", pirate, "--reason", name),
+    ):
+        assert refused.exit_code == 2
+        assert f"U+{ord(character):04X}" in refused.output
+        assert character not in refused.output.rstrip("\n")
