@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, who_serves
@@ -16,18 +16,32 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.session import session_scope
+from services.domain.training import RunState
 from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
 from services.jobs.installation import open_installation
 
 Record = dict[str, Any]
 
+INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
+
+# The lock that `jobs.train` takes on a run (7001, its id) ends with the process that trains.
+HELD = text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND classid = 7001 AND objid = :run AND objsubid = 2"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+
 
 def personas() -> list[Record]:
     """Every persona with who serves it and its newest training set, run and decision."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        rows = session.scalars(select(PersonaRow).order_by(PersonaRow.slug))
-        return [_persona(session, row) for row in rows]
+        return personas_in(session)
+
+
+def personas_in(session: Session) -> list[Record]:
+    """As `personas`, in a given session."""
+    return [_persona(session, row) for row in session.scalars(select(PersonaRow).order_by(PersonaRow.slug))]
 
 
 def totals() -> Record:
@@ -145,11 +159,18 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "served_name": live.name,
         "training_set": newest_set.id if newest_set else None,
         "rows": newest_set.row_count if newest_set else None,
-        "run": run.state if run else None,
+        "run": _state(session, run) if run else None,
         "progress": f"{run.step}/{run.total_steps}" if run else None,
         "decision": decided.id if decided else None,
         "verdict": decided.verdict if decided else None,
     }
+
+
+def _state(session: Session, run: TrainingRunRow) -> str:
+    """A run's state; one that was marked running and that no process holds any more is interrupted."""
+    if run.state != RunState.RUNNING:
+        return run.state
+    return run.state if session.scalar(HELD, {"run": run.id}) else INTERRUPTED
 
 
 def _overall(session: Session, version_id: int) -> Record:

@@ -1,0 +1,45 @@
+"""What `status` says of a training run: running only while a process holds it."""
+
+import pytest
+from sqlalchemy import Engine, update
+
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
+from services.db.session import session_scope
+from services.domain.training import RunState
+from services.jobs.installation import Installation
+from services.jobs.status import personas_in
+from services.jobs.train import train_with
+from tests.fakes import FakeTrainer
+from tests.services.jobs.test_train import training_set
+
+__all__ = ["training_set"]
+
+
+def shown(engine: Engine) -> str:
+    with session_scope(engine) as session:
+        (record,) = personas_in(session)
+    return str(record["run"])
+
+
+def test_a_run_is_running_while_it_is_trained_and_then_succeeded(
+    installation: Installation, training_set: TrainingSetRow, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[str] = []
+    train = FakeTrainer.train
+
+    def look_and_train(trainer, job, *, progress):
+        seen.append(shown(installation.engine))
+        return train(trainer, job, progress=progress)
+
+    monkeypatch.setattr(FakeTrainer, "train", look_and_train)
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    assert [*seen, shown(installation.engine)] == ["running", "succeeded"]
+
+
+def test_a_run_whose_process_was_killed_is_interrupted(
+    installation: Installation, training_set: TrainingSetRow
+):
+    train_with(installation, FakeTrainer(), training_set.id, [])
+    with session_scope(installation.engine) as session:
+        session.execute(update(TrainingRunRow).values(state=RunState.RUNNING))  # as a kill leaves it
+    assert shown(installation.engine) == "interrupted"
