@@ -36,7 +36,8 @@ from services.domain.promotions import BASE_VERSION
 from services.domain.splits import Split, assign_split, prompt_key, split_key
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan, create_persona
-from services.feedback.recording import new_rater, rate, record_question, start_conversation
+from services.feedback.questions import new_rater, record_question, start_conversation
+from services.feedback.recording import rate
 from services.jobs.ask import ask
 from services.jobs.installation import now
 from services.language_model.asking import Generator
@@ -59,7 +60,6 @@ def permute(session: Session, original: str, slug: str, *, until: datetime, at: 
         rater, at_then = RaterId(row.RatingRow.rater_id), row.RatingRow.created_at
         asked = record_question(
             session,
-            persona=control,
             conversation=start_conversation(session, persona=control, rater=rater, at=at_then),
             question=_question(row.QuestionRow),
             at=at_then,

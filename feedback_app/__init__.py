@@ -23,7 +23,18 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from sqlalchemy import Engine
 
-from feedback_app import answers, error_pages, health, history, personas, request_log, security, wording
+from feedback_app import (
+    answers,
+    error_pages,
+    health,
+    history,
+    personas,
+    raters,
+    request_log,
+    security,
+    wording,
+)
+from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
 from services.language_model.asking import Generator
 from services.settings import Settings
@@ -31,10 +42,16 @@ from services.settings import Settings
 
 def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> Flask:
     app = Flask(__name__)
-    app.extensions[Backend.KEY] = Backend(settings=settings, engine=engine, generator=generator)
+    app.extensions[Backend.KEY] = Backend(
+        settings=settings,
+        engine=engine,
+        generator=generator,
+        asks=AsksUnderWay.beside_others(settings.feedback_threads),
+    )
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     request_log.install(app)
+    raters.install(app)
     security.install(app, secret_key=settings.secret_key.get_secret_value())
     wording.install(app)
     error_pages.install(app)

@@ -1,4 +1,4 @@
-"""What the views stand on: the process's one engine, its generator and the clock. No queries live here."""
+"""What the views stand on: the process's one engine, its generator, its asks and the clock. No queries."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import ClassVar
 from flask import current_app
 from sqlalchemy import Engine
 
+from feedback_app.asks_under_way import AsksUnderWay
 from services.language_model.asking import Generator
 from services.settings import Settings
 
@@ -18,6 +19,7 @@ class Backend:
     settings: Settings
     engine: Engine
     generator: Generator
+    asks: AsksUnderWay
 
 
 def backend() -> Backend:

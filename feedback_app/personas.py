@@ -13,7 +13,7 @@ from services.db.session import session_scope
 from services.domain.conversation import check_question
 from services.domain.personas import AUDIENCES
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
-from services.errors.outages import InferenceBusy, InferenceUnavailable
+from services.errors.outages import InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import queries
 from services.jobs.ask import ask as ask_persona
@@ -42,16 +42,17 @@ def ask(slug: str) -> Response:
         with session_scope(backend().engine) as session:
             find_persona(session, slug)
             rater = rater_for_asking(session)
-        answer_id = ask_persona(
-            backend().engine,
-            backend().generator,
-            persona_slug=slug,
-            rater=rater,
-            question=question,
-            submission=submission,
-            at=now(),
-        )
-    except (InvalidInput, InferenceBusy, InferenceUnavailable) as problem:
+        with backend().asks.one_more(rater):
+            answer_id = ask_persona(
+                backend().engine,
+                backend().generator,
+                persona_slug=slug,
+                rater=rater,
+                question=question,
+                submission=submission,
+                at=now(),
+            )
+    except (InvalidInput, InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks) as problem:
         return with_status(_render(slug, form, problem), status_of(problem))
     note(answer=answer_id)
     return redirect(url_for("answers.page", answer_id=answer_id), 303)

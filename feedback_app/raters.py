@@ -1,13 +1,14 @@
 """Who is acting: a rater known only by a signed, anonymous cookie, made on the first ask.
 
 A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie.
+Who keeps coming keeps theirs: it is made anew when it is a day old.
 """
 
 import hmac
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Response, after_this_request, current_app, request
+from flask import Flask, Response, current_app, g, request
 from flask import session as visit
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
@@ -16,19 +17,28 @@ from feedback_app.backend import now
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.errors.refusals import NotTheAsker
-from services.feedback.recording import ensure_rater
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)
+RENEWED_AFTER = timedelta(days=1)
+
+
+def install(app: Flask) -> None:
+    app.after_request(remember)
 
 
 def current_rater() -> RaterId | None:
     """The rater whose soundly signed cookie came with this request."""
     try:
-        text: str = _signer().loads(request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()))
+        text, signed_at = _signer().loads(
+            request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()), return_timestamp=True
+        )
     except BadSignature:
         return None
-    return RaterId(UUID(text))
+    rater = RaterId(UUID(text))
+    if now() - signed_at > RENEWED_AFTER:
+        g.rater_to_remember = rater
+    return rater
 
 
 def require_rater() -> RaterId:
@@ -40,14 +50,15 @@ def require_rater() -> RaterId:
 
 
 def rater_for_asking(session: Session) -> RaterId:
-    """The current rater, or a new one whose cookie leaves with this response, whatever becomes of the ask."""
+    """The current rater, or a new one whose cookie leaves with this response, whatever becomes of the ask.
+
+    A new one is stored with its question.
+    """
     known = current_rater()
     if known is not None and session.get(RaterRow, known) is not None:
         return known
-    rater = _rater_of_visit()
-    ensure_rater(session, rater, at=now())
-    after_this_request(lambda response: _with_cookie(response, rater))
-    return rater
+    g.rater_to_remember = _rater_of_visit()
+    return RaterId(g.rater_to_remember)
 
 
 def _rater_of_visit() -> RaterId:
@@ -59,15 +70,17 @@ def _rater_of_visit() -> RaterId:
     return RaterId(UUID(bytes=hmac.digest(str(current_app.secret_key).encode(), secret, "sha256")[:16]))
 
 
-def _with_cookie(response: Response, rater: RaterId) -> Response:
-    response.set_cookie(
-        COOKIE,
-        _signer().dumps(str(rater)),
-        max_age=LIFETIME,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure,
-    )
+def remember(response: Response) -> Response:
+    """The response with the cookie of a rater who is new, or whose cookie is to be renewed."""
+    if "rater_to_remember" in g:
+        response.set_cookie(
+            COOKIE,
+            _signer().dumps(str(g.rater_to_remember)),
+            max_age=LIFETIME,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure,
+        )
     return response
 
 

@@ -15,6 +15,7 @@ from services.db.lineage_tables import (
     TrainingRunRow,
     TrainingSetRow,
 )
+from services.db.splits import draw_split
 from services.domain.conversation import Question
 from services.domain.feedback import RaterId
 from services.domain.personas import Persona, PersonaSlug
@@ -23,7 +24,7 @@ from services.domain.training import RunState
 from services.evaluation.reports import find_report
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
-from services.feedback.recording import new_rater, record_question, start_conversation
+from services.feedback.questions import new_rater, record_question, start_conversation
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -51,11 +52,11 @@ def add_answer(
     conversation = start_conversation(session, persona=persona, rater=rater, at=at)
     asked = record_question(
         session,
-        persona=persona,
         conversation=conversation,
         question=Question(text=question, domain="physics", audience=audience),
         at=at,
     )
+    draw_split(session, persona=persona, key=asked.split_key, at=at)
     serving = who_serves(session, persona)
     answer = AnswerRow(
         question=asked,

@@ -15,7 +15,7 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.lookups import UnknownAnswer
-from services.feedback import recording
+from services.feedback import questions, recording
 from services.feedback.queries import answer_page
 from services.jobs import ask as asking
 from services.jobs.installation import Installation, now, open_installation
@@ -94,7 +94,7 @@ def _rater(installation: Installation) -> RaterId:
     with session_scope(installation.engine) as session:
         if known is not None and session.get(RaterRow, known) is not None:
             return known
-        rater = recording.new_rater(session, at=now())
+        rater = questions.new_rater(session, at=now())
     file.write_text(str(rater), encoding="ascii")
     return rater
 

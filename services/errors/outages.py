@@ -34,6 +34,22 @@ class InferenceBusy(Unavailable):
         super().__init__("The inference server has a full queue: try again in a few seconds.")
 
 
+class TooManyAsks(Unavailable):
+    def __init__(self) -> None:
+        super().__init__(
+            "Many people are being answered right now: send your question again in a few seconds."
+        )
+
+
+class TooManyOwnAsks(Unavailable):
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        super().__init__(
+            f"{at_once} of your questions are being answered already: "
+            "wait for one of them, then send this again."
+        )
+
+
 class VisitFailed(Unavailable):
     def __init__(self, request: str, *, reason: str) -> None:
         self.request, self.reason = request, reason

@@ -89,6 +89,16 @@ class NotTheAsker(Refused):
         super().__init__("This answer belongs to another rater: open one of your own answers.")
 
 
+class FormOutdated(Refused):
+    """A form that was sent before, of someone who has said something else since."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This was sent before, and what you said after it counts: choose or write again here if you "
+            "changed your mind once more."
+        )
+
+
 class AirflowRefused(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason

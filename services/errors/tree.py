@@ -20,10 +20,12 @@ PersonaLoopError
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
-│   └── NotTheAsker           a rater acting on another rater's answer
+│   ├── NotTheAsker           a rater acting on another rater's answer
+│   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
 │   ├── InferenceUnavailable · InferenceBusy
+│   ├── TooManyAsks · TooManyOwnAsks
 │   ├── RunTooSlow            a DAG run that did not end in time
 │   ├── ServiceDied           a process of the service ended by itself
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time

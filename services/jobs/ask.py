@@ -13,9 +13,12 @@ from sqlalchemy.orm import Session
 from services.adapters.promotions import find_persona, who_serves
 from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
+from services.db.splits import draw_split
 from services.domain.conversation import PROMPT_VERSION, Question, build_messages, check_question
 from services.domain.feedback import AnswerId, RaterId
-from services.feedback.recording import answer_to, record_ask
+from services.domain.splits import split_key
+from services.errors.tree import InvalidInput
+from services.feedback.questions import answer_to, ensure_rater, forget_ask, record_ask
 from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
 from services.serving.answering import Answered, answer
 
@@ -30,7 +33,10 @@ def ask(
     submission: UUID | None = None,
     at: datetime,
 ) -> AnswerId:
-    """The id of the stored answer. The question stays stored even when no answer could be made.
+    """The id of the stored answer. The question stays stored when no answer could be made just now.
+
+    A question that can never be answered leaves nothing behind: its length in tokens, for one, is known to
+    the inference server alone. A rater who is new is stored with the question.
 
     The same question from the same form (`submission`) again has the answer of the first time, whether that
     is there already or is just being made. Raises UnknownPersona, NotTheAsker, EmptyText, TextTooLong,
@@ -40,6 +46,7 @@ def ask(
     with session_scope(engine) as session:
         row = find_persona(session, persona_slug)
         persona, serving = row.as_persona(), who_serves(session, row)
+        ensure_rater(session, rater, at=at)
         question_id = record_ask(
             session, persona=row, rater=rater, question=question, submission=submission, at=at
         )
@@ -54,13 +61,19 @@ def ask(
         settings=persona.generation,
         seed=seed,
     )
-    answered = answer(engine, generator, request, persona=persona.slug, serving=serving, at=at)
+    try:
+        answered = answer(engine, generator, request, persona=persona.slug, serving=serving, at=at)
+    except InvalidInput:
+        with session_scope(engine) as session:
+            forget_ask(session, question_id)
+        raise
 
     with session_scope(engine) as session:
         # Nothing may be held while the model writes, so it may have written twice: the first text counts.
         known = answer_to(session, question_id, lock=True)
         if known is not None:
             return known
+        draw_split(session, persona=row, key=split_key(question), at=at)
         return _store(session, request, answered, question_id=question_id, at=at)
 
 

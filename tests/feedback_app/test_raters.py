@@ -9,7 +9,7 @@ from flask import Flask
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy import Engine, func, select
 
-from feedback_app.raters import LIFETIME
+from feedback_app.raters import LIFETIME, RENEWED_AFTER
 from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from tests.feedback_app.conftest import Visitor, hidden_fields
@@ -25,11 +25,14 @@ def raters(engine: Engine) -> int:
         return session.scalar(select(func.count()).select_from(RaterRow)) or 0
 
 
-class LateSigner(TimestampSigner):
-    """Signs as it would have, had the cookie been made just over its lifetime ago."""
+def signed_before(age: timedelta) -> type[TimestampSigner]:
+    """Signs as it would have, had the cookie been made a minute more than so long ago."""
 
-    def get_timestamp(self) -> int:
-        return super().get_timestamp() - int((LIFETIME + timedelta(minutes=1)).total_seconds())
+    class LateSigner(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return super().get_timestamp() - int((age + timedelta(minutes=1)).total_seconds())
+
+    return LateSigner
 
 
 def test_looking_around_makes_no_rater(visitor: Visitor, engine: Engine):
@@ -45,6 +48,37 @@ def test_the_first_ask_makes_a_rater_and_the_next_keeps_it(visitor: Visitor, eng
     visitor.ask()
     assert first == rater_cookie(visitor)
     assert raters(engine) == 1
+
+
+def test_first_asks_in_two_tabs_are_one_raters(visitor: Visitor, app: Flask, engine: Engine):
+    tabs = [visitor.get("/p/pirate"), visitor.get("/p/pirate")]
+    session = visitor.client.get_cookie("session")
+    assert session is not None
+    paths = []
+    for number, tab in enumerate(tabs):  # neither request carries what the other's answer set
+        alone = Visitor(app.test_client())
+        alone.client.set_cookie("session", session.value)
+        paths.append(alone.answer_of(alone.submit(tab, "/p/pirate/ask", question=f"Why, tab {number}?")))
+    assert raters(engine) == 1
+    assert [alone.get(path).status_code for path in paths] == [200, 200]
+    assert alone.get("/history").text.count("Why, tab") == 2
+
+
+@pytest.mark.parametrize(("age", "renewed"), [(RENEWED_AFTER, True), (timedelta(hours=1), False)])
+def test_who_keeps_coming_keeps_their_cookie(visitor: Visitor, app: Flask, age: timedelta, *, renewed: bool):
+    path = visitor.answer_of(visitor.ask())
+    fresh = rater_cookie(visitor)
+    assert fresh is not None
+    key, signer = str(app.secret_key), signed_before(age)
+    rater = URLSafeTimedSerializer(key, salt="rater-cookie").loads(fresh)
+    old = URLSafeTimedSerializer(key, salt="rater-cookie", signer=signer).dumps(rater)
+    for address in (path, "/history", "/p/pirate/ask"):
+        visitor.client.set_cookie("rater", old)
+        seen = visitor.ask() if address.endswith("/ask") else visitor.get(address)
+        cookies = [line for line in seen.headers.getlist("Set-Cookie") if line.startswith("rater=")]
+        assert len(cookies) == renewed
+        assert (rater_cookie(visitor) != old) == renewed
+        assert visitor.get(path).status_code == 200
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: Visitor):
@@ -79,12 +113,12 @@ def forge(app: Flask) -> Callable[[str], str]:
         visitor.ask()
         sound = rater_cookie(visitor)
         assert sound is not None
-        key = str(app.secret_key)
+        key, late = str(app.secret_key), signed_before(LIFETIME)
         rater = URLSafeTimedSerializer(key, salt="rater-cookie").loads(sound)
         return {
             "forged": URLSafeTimedSerializer("another key", salt="rater-cookie").dumps(rater),
             "signed for another use": URLSafeTimedSerializer(key, salt="session").dumps(rater),
-            "old": URLSafeTimedSerializer(key, salt="rater-cookie", signer=LateSigner).dumps(rater),
+            "old": URLSafeTimedSerializer(key, salt="rater-cookie", signer=late).dumps(rater),
             "cut short": sound[:-3],
             "plain": rater,
             "empty": "",

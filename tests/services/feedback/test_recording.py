@@ -9,9 +9,10 @@ from services.db.feedback_tables import CommentRow, CorrectionRow, PromptSplitRo
 from services.domain.feedback import AnswerId
 from services.errors.inputs import CorrectionUnchanged, EmptyText, StarsOutOfRange, TextTooLong
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import NotTheAsker
+from services.errors.refusals import FormOutdated, NotTheAsker
 from services.feedback.queries import answer_page, history
-from services.feedback.recording import comment, correct, new_rater, rate
+from services.feedback.questions import new_rater
+from services.feedback.recording import comment, correct, rate
 from tests.builders import AT, add_answer, add_persona, asker_of
 
 
@@ -40,12 +41,26 @@ def test_changing_ones_mind_keeps_both_in_the_journal_and_counts_the_newest(sess
     assert answer_page(session, answer_id=answer.id, rater=asker_of(answer)).stars == 5
 
 
-def test_an_old_form_sent_again_does_not_bring_back_its_stars(session: Session):
+@pytest.mark.parametrize("same_form", [True, False])
+def test_an_old_form_sent_again_does_not_bring_back_what_it_said_and_says_so(
+    session: Session, *, same_form: bool
+):
     answer = add_answer(session, add_persona(session))
-    first = uuid4()
-    for submission, stars in ((first, 2), (uuid4(), 5), (first, 2)):
-        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=stars, submission=submission, at=AT)
-    assert answer_page(session, answer_id=answer.id, rater=asker_of(answer)).stars == 5
+    said = {"answer_id": AnswerId(answer.id), "rater": asker_of(answer), "at": AT}
+    first = {"submission": uuid4()} | said
+    second = first if same_form else {"submission": uuid4()} | said
+    for say, field, old, new in (
+        (rate, "stars", 2, 5),
+        (correct, "text", "Better.", "Better still."),
+        (comment, "text", "Dry.", "Too dry."),
+    ):
+        say(session, **first | {field: old})
+        say(session, **second | {field: new})
+        with pytest.raises(FormOutdated):
+            say(session, **first | {field: old})
+    page = answer_page(session, answer_id=said["answer_id"], rater=said["rater"])
+    assert (page.stars, page.correction, page.comment) == (5, "Better still.", "Too dry.")
+    assert count(session, RatingRow) == count(session, CorrectionRow) == count(session, CommentRow) == 2
 
 
 def test_a_form_that_was_gone_back_to_and_changed_says_something_new(session: Session):

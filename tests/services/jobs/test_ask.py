@@ -7,13 +7,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, func, select
 
-from services.db.feedback_tables import AnswerRow, ConversationRow, QuestionRow
+from services.db.feedback_tables import AnswerRow, ConversationRow, PromptSplitRow, QuestionRow, RaterRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
-from services.errors.inputs import ForbiddenCharacter
+from services.errors.inputs import ForbiddenCharacter, TextTooLong
 from services.errors.outages import InferenceBusy
-from services.feedback.recording import new_rater
+from services.errors.tree import InvalidInput
+from services.feedback.questions import new_rater
 from services.jobs.ask import ask
 from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
@@ -43,7 +44,7 @@ def test_what_no_database_can_store_is_refused_in_a_question(clean: Engine, rate
         ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=question, at=AT)
 
 
-def count(engine: Engine, table: type[AnswerRow | ConversationRow | QuestionRow]) -> int:
+def count(engine: Engine, table: type) -> int:
     with session_scope(engine) as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
@@ -69,6 +70,59 @@ def test_one_form_sent_twice_at_once_has_one_answer(clean: Engine, rater: RaterI
     assert first == second
     assert count(clean, AnswerRow) == count(clean, QuestionRow) == count(clean, ConversationRow) == 1
     assert generator.requests[0] == generator.requests[1]
+
+
+TOO_LONG = TextTooLong("prompt", length=9_000, limit=1_000, unit="tokens")
+
+
+def test_a_question_that_can_never_be_answered_leaves_nothing(clean: Engine, rater: RaterId):
+    form = {"persona_slug": "pirate", "question": WHY, "at": AT}
+    for problem in (TOO_LONG, InvalidInput("No.")):
+        for asker in (rater, RaterId(uuid4())):
+            with pytest.raises(InvalidInput):
+                ask(clean, FakeGenerator(problem=problem), rater=asker, **form)
+    tables = (QuestionRow, ConversationRow, RaterRow, PromptSplitRow)
+    assert [count(clean, table) for table in tables] == [0, 0, 0, 0]
+    ask(clean, FakeGenerator(), rater=rater, **form)
+    assert [count(clean, table) for table in tables] == [1, 1, 1, 1]
+
+
+def test_what_else_a_rater_asked_stays_when_a_question_is_refused(clean: Engine, rater: RaterId):
+    form = {"persona_slug": "pirate", "rater": rater, "question": WHY, "at": AT}
+    ask(clean, FakeGenerator(), **form)
+    with pytest.raises(InferenceBusy):
+        ask(clean, FakeGenerator(problem=InferenceBusy()), **form)
+    with pytest.raises(TextTooLong):
+        ask(clean, FakeGenerator(problem=TOO_LONG), **form)
+    assert count(clean, QuestionRow) == count(clean, ConversationRow) == 2
+    assert count(clean, RaterRow) == 1
+
+
+def test_a_form_that_was_answered_meanwhile_keeps_its_answer_when_its_twin_is_refused(
+    clean: Engine, rater: RaterId
+):
+    form = {"persona_slug": "pirate", "rater": rater, "question": WHY, "submission": uuid4(), "at": AT}
+    refused = FakeGenerator(problem=TOO_LONG, meanwhile=lambda: ask(clean, FakeGenerator(), **form))
+    with pytest.raises(TextTooLong):
+        ask(clean, refused, **form)
+    assert count(clean, AnswerRow) == count(clean, QuestionRow) == count(clean, RaterRow) == 1
+
+
+def test_a_new_raters_questions_are_refused_and_answered_at_once_without_harm(clean: Engine, rater: RaterId):
+    newcomer = RaterId(uuid4())
+
+    def send(number: int) -> bool:
+        generator = FakeGenerator(problem=TOO_LONG if number % 2 else None)
+        try:
+            ask(clean, generator, persona_slug="pirate", rater=newcomer, question=WHY, at=AT)
+        except TextTooLong:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(send, range(60))) == 30
+    assert count(clean, AnswerRow) == count(clean, QuestionRow) == count(clean, ConversationRow) == 30
+    assert count(clean, RaterRow) == len({rater, newcomer})
 
 
 def test_a_form_sent_again_after_a_failure_goes_on_with_its_question(clean: Engine, rater: RaterId):

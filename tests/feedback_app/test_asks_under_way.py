@@ -1,0 +1,114 @@
+"""How many asks may wait for a model at once, and that everybody else finds a thread meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, func, select
+from werkzeug.test import TestResponse
+
+from feedback_app import create_app
+from feedback_app.asks_under_way import OF_ONE_RATER, AsksUnderWay
+from services.db.feedback_tables import QuestionRow
+from services.db.session import session_scope
+from services.errors.inputs import TextTooLong
+from services.errors.outages import InferenceBusy
+from services.settings import Settings
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import Visitor
+
+
+@contextmanager
+def being_answered(generator: FakeGenerator, asks: list[Callable[[], TestResponse]]) -> Iterator[None]:
+    """While the block runs, the model writes an answer to each of these; then all are answered."""
+    all_asked, may_answer = threading.Semaphore(0), threading.Event()
+
+    def write() -> None:
+        all_asked.release()
+        assert may_answer.wait(30)
+
+    generator.meanwhile = write
+    with ThreadPoolExecutor(len(asks)) as pool:
+        sent: list[Future[TestResponse]] = [pool.submit(one) for one in asks]
+        try:
+            for _ in asks:
+                assert all_asked.acquire(timeout=30)
+            yield
+        finally:
+            generator.meanwhile = lambda: None
+            may_answer.set()
+    assert [one.result().status_code for one in sent] == [303] * len(asks)
+
+
+def questions(engine: Engine) -> int:
+    with session_scope(engine) as session:
+        return session.scalar(select(func.count()).select_from(QuestionRow)) or 0
+
+
+def same_person(visitor: Visitor, app: Flask) -> Visitor:
+    """The same person in another tab, who may ask at the same time."""
+    other = Visitor(app.test_client())
+    for name in ("session", "rater"):
+        cookie = visitor.client.get_cookie(name)
+        assert cookie is not None
+        other.client.set_cookie(name, cookie.value)
+    return other
+
+
+def refused(asked: TestResponse, sentence: str) -> bool:
+    return (
+        (asked.status_code, asked.headers.get("Retry-After")) == (503, "5")
+        and sentence in asked.text
+        and "And why is it blue?" in asked.text
+    )
+
+
+def test_one_rater_has_a_few_questions_answered_at_once(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], app: Flask, generator: FakeGenerator, clean: Engine
+):
+    path = visitor.answer_of(visitor.ask())
+    tabs = [same_person(visitor, app) for _ in range(OF_ONE_RATER)]
+    with being_answered(generator, [tab.ask for tab in tabs]):
+        before = questions(clean)
+        asked = visitor.ask(question="And why is it blue?")
+        assert refused(asked, f"{OF_ONE_RATER} of your questions are being answered already")
+        assert questions(clean) == before
+        assert visitor.submit(visitor.get(path), f"{path}/rate", stars="4").status_code == 303
+        generator.meanwhile = lambda: None
+        assert new_visitor().ask().status_code == 303
+    assert visitor.ask(question="And why is it blue?").status_code == 303
+
+
+def test_all_raters_together_leave_threads_to_who_only_reads_and_rates(
+    settings: Settings, app: Flask, generator: FakeGenerator, clean: Engine
+):
+    few = create_app(
+        settings.model_copy(update={"feedback_threads": 4}),
+        engine=clean,
+        generator=generator,
+    )
+    several = [Visitor(few.test_client()) for _ in range(4)]
+    late = several.pop()
+    path = late.answer_of(late.ask())
+    with being_answered(generator, [visitor.ask for visitor in several]):
+        asked = late.ask(question="And why is it blue?")
+        assert refused(asked, "Many people are being answered right now")
+        assert late.submit(late.get(path), f"{path}/rate", stars="4").status_code == 303
+        assert Visitor(app.test_client()).get("/").status_code == 200
+    assert late.ask(question="And why is it blue?").status_code == 303
+
+
+@pytest.mark.parametrize(("threads", "asks"), [(1, 1), (2, 1), (4, 3), (16, 14), (32, 28)])
+def test_an_eighth_of_the_threads_is_left_alone(threads: int, asks: int):
+    assert AsksUnderWay.beside_others(threads).at_once == asks
+
+
+def test_an_ask_that_fails_is_no_longer_under_way(visitor: Visitor, generator: FakeGenerator):
+    for problem, status in ((TextTooLong("prompt", length=9, limit=8), 400), (InferenceBusy(), 503)):
+        generator.problem = problem
+        for _ in range(OF_ONE_RATER + 1):
+            asked = visitor.ask()
+            assert (asked.status_code, str(problem) in asked.text) == (status, True)
