@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
@@ -10,10 +10,12 @@ from feedback_app.error_pages import status_of, with_status
 from feedback_app.forms import FeedbackDraft, read_stars, read_submission, typed_text
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
+from feedback_app.thanks import take_thanks, thank
 from feedback_app.wording import stars_in_words
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
-from services.errors.tree import InvalidInput
+from services.errors.refusals import FormOutdated
+from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import queries, recording
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
@@ -33,7 +35,7 @@ def rate(answer_id: UUID) -> AnyResponse:
             recording.rate(
                 session, answer_id=answer, rater=rater, stars=stars, submission=submission, at=now()
             )
-    except InvalidInput as problem:
+    except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "rating", problem)
     verb = "is" if stars == 1 else "are"
     return _saved(answer, "rating", f"Thank you, your {stars_in_words(stars)} {verb} saved.")
@@ -49,7 +51,7 @@ def correct(answer_id: UUID) -> AnyResponse:
             recording.correct(
                 session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
             )
-    except InvalidInput as problem:
+    except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "correction", problem)
     return _saved(answer, "correction", "Thank you, your better answer is saved.")
 
@@ -64,7 +66,7 @@ def comment(answer_id: UUID) -> AnyResponse:
             recording.comment(
                 session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
             )
-    except InvalidInput as problem:
+    except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "comment", problem)
     return _saved(answer, "comment", "Thank you, your comment is saved.")
 
@@ -73,15 +75,15 @@ def _render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
     with session_scope(backend().engine) as session:
         answer = queries.answer_page(session, answer_id=answer_id, rater=require_rater())
     note(answer=answer.id, persona=answer.persona, version=answer.version)
-    return render_template("answer.html", answer=answer, draft=draft)
+    return render_template("answer.html", answer=answer, draft=draft, thanks=take_thanks(answer_id))
 
 
-def _refuse(answer_id: AnswerId, section: str, problem: InvalidInput) -> Response:
+def _refuse(answer_id: AnswerId, section: str, problem: PersonaLoopError) -> Response:
     draft = FeedbackDraft(section=section, text=typed_text(request.form, "text"), problem=str(problem))
     return with_status(_render(answer_id, draft), status_of(problem))
 
 
 def _saved(answer_id: AnswerId, section: str, thanks: str) -> AnyResponse:
     note(answer=answer_id)
-    flash(thanks, section)
+    thank(answer_id, section, thanks)
     return redirect(url_for("answers.page", answer_id=answer_id, _anchor=section), 303)

@@ -66,6 +66,41 @@ def test_a_changed_mind_is_a_new_row_and_the_newest_counts(visitor: Visitor, pat
     assert ratings(engine) == ([2, 5], [5])
 
 
+def test_a_form_that_was_gone_back_to_is_saved_or_refused_but_never_thanked_for_in_vain(
+    visitor: Visitor, path: str, engine: Engine
+):
+    page = visitor.get(path)
+    for stars in ("2", "5"):
+        visitor.submit(page, f"{path}/rate", stars=stars)
+        assert f"Thank you, your {stars} stars are saved." in visitor.get(path).text
+    refused = visitor.submit(page, f"{path}/rate", stars="2")
+    assert refused.status_code == 409
+    assert "what you said after it counts" in refused.text
+    assert ratings(engine) == ([2, 5], [5])
+    visitor.submit(refused, f"{path}/rate", stars="2")
+    assert ratings(engine) == ([2, 5, 2], [2])
+
+
+def test_a_thank_you_waits_for_the_page_of_its_answer(visitor: Visitor, path: str):
+    other = visitor.answer_of(visitor.ask(question="Why is the sea blue?"))
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
+    visitor.submit(visitor.get(other), f"{other}/comment", text="Too dry.")
+    assert "your 4 stars are saved" not in visitor.get(other).text
+    page = visitor.get(path).text
+    assert "Thank you, your 4 stars are saved." in page
+    assert "your comment is saved" not in page
+    assert "Thank you" not in visitor.get(other).text + visitor.get(path).text
+
+
+def test_thanks_that_nobody_reads_do_not_pile_up(visitor: Visitor, path: str):
+    page = visitor.get(path)
+    for number in range(60):
+        visitor.submit(page, f"{path}/comment", text=f"Comment {number}.")
+    cookie = visitor.client.get_cookie("session")
+    assert cookie is not None
+    assert len(cookie.value) < 1_500
+
+
 @pytest.mark.parametrize(
     ("stars", "sentence"),
     [
