@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
 
-# The lock that `jobs.train` takes on a run (7001, its id) ends with the process that trains.
+# The lock that `services.training.holding` takes on a run (7001, its id) ends with the process that trains.
 HELD = text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
     " AND classid = 7001 AND objid = :run AND objsubid = 2"
