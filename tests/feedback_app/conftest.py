@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -91,31 +92,30 @@ def visitor(new_visitor: Callable[[], Visitor]) -> Visitor:
     return new_visitor()
 
 
-@pytest.fixture(scope="module")
-def address(settings: Settings, database_url: str) -> Iterator[str]:
-    """Where the app is served, by the command that serves it for people."""
+@contextmanager
+def served(settings: Settings, database_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The app by the command that serves it for people: its address, and gunicorn's main process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ours = {"FEEDBACK_HOST": "127.0.0.1", "FEEDBACK_PORT": str(port), "FEEDBACK_THREADS": str(THREADS)}
+        port = str(probe.getsockname()[1])
+    ours = {"FEEDBACK_HOST": "127.0.0.1", "FEEDBACK_PORT": port, "FEEDBACK_THREADS": str(THREADS)}
+    there = {"VAR_DIR": str(settings.var_dir), "DATABASE_URL": database_url}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     line = parse_procfile((ROOT / "Procfile").read_text()).processes["feedback"]
-    server = subprocess.Popen(
-        ["sh", "-c", f"exec {line}"],
-        cwd=ROOT,
-        env=os.environ
-        | ours
-        | {
-            "VAR_DIR": str(settings.var_dir),
-            "DATABASE_URL": database_url,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
-    )
+    command = ["sh", "-c", f"exec {line}"]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | ours | there | {"PATH": path})
     try:
         _wait_until_up(f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", server
     finally:
         server.terminate()
         server.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings, database_url: str) -> Iterator[str]:
+    with served(settings, database_url) as (where, _):
+        yield where
 
 
 def _wait_until_up(address: str) -> None:

@@ -5,14 +5,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from feedback_app.worker import REQUEST_S
-from tests.feedback_app.conftest import THREADS
+from services.settings import Settings
+from tests.feedback_app.conftest import THREADS, served
 
 HEAD = b"POST /p/pirate/ask HTTP/1.1\r\nHost: localhost\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n"
@@ -21,21 +22,26 @@ ROOM_S = 5.0  # for everything but waiting
 Dial = Callable[[bytes], socket.socket]
 
 
-@pytest.fixture
-def dial(address: str) -> Iterator[Dial]:
+@contextmanager
+def dialling(address: str) -> Iterator[Dial]:
     """Opens a connection on which these bytes are sent and nothing is read; it stays open."""
     where = urlsplit(address)
     assert where.hostname is not None
     with ExitStack() as stack:
 
         def open_one(sent: bytes) -> socket.socket:
-            client = socket.socket()
-            stack.enter_context(client)
+            client = stack.enter_context(socket.socket())
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)  # what is not read fills up soon
             client.connect((where.hostname, where.port))
             client.sendall(sent)
             return client
 
+        yield open_one
+
+
+@pytest.fixture
+def dial(address: str) -> Iterator[Dial]:
+    with dialling(address) as open_one:
         yield open_one
 
 
@@ -76,3 +82,22 @@ def test_who_does_not_hang_up_keeps_nobody_else_waiting(address: str, dial: Dial
     for _ in range(3 * THREADS):
         dial(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert seconds_until_answered(address, after=1.0) < 3 * goodbye_s + ROOM_S
+
+
+def test_a_worker_whose_master_was_killed_leaves_its_port_in_time(settings: Settings, database_url: str):
+    graceful_s, notices_s = 10, 2
+    with served(settings, database_url) as (where, master), dialling(where) as dial:
+        dial(HEAD + b"X")
+        seconds_until_answered(where)  # the worker has taken both up
+        master.kill()
+        master.wait(ROOM_S)
+        began = time.monotonic()
+        while listens(where):
+            assert time.monotonic() - began < graceful_s + notices_s + ROOM_S
+            time.sleep(0.2)
+
+
+def listens(address: str) -> bool:
+    where = urlsplit(address)
+    with socket.socket() as probe:
+        return probe.connect_ex((where.hostname, where.port)) == 0
