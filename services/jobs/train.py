@@ -124,12 +124,24 @@ def _provenance(
         "recipe_digest": recipe.digest(),
         "lora": asdict(recipe.lora),
         "training": asdict(recipe.training),
+        "preference": asdict(recipe.preference),
         "prompt_version": PROMPT_VERSION,
         "code_revision": code_revision(),
         "steps": trained.steps,
         "resumed_from_step": trained.resumed_from_step,
         "supervised_tokens": trained.supervised_tokens,
-        # A diverged training is judged like any other and fails; JSON has no word for its loss.
-        "final_loss": trained.final_loss if math.isfinite(trained.final_loss) else None,
+        "final_loss": _finite(trained.final_loss),
+        "stages": [
+            # The curve is progress, not provenance.
+            {key: value for key, value in asdict(stage).items() if key != "losses"}
+            | {"final_loss": _finite(stage.final_loss)}
+            for stage in trained.stages
+        ],
+        "memory_estimate": dict(trained.memory),
         "packages": dict(trained.packages),
     }
+
+
+def _finite(loss: float) -> float | None:
+    """A diverged training is judged like any other and fails; JSON has no word for its loss."""
+    return loss if math.isfinite(loss) else None

@@ -37,6 +37,7 @@ from services.training.trainer import TrainingJob
 
 logger = logging.getLogger(__name__)
 
+_CPU_IS_FULL = "can't allocate memory"  # has no exception of its own
 ADAPTER = "adapter"  # the finished adapter's folder, inside the stage's
 
 
@@ -149,8 +150,8 @@ def _fits(trainer: LibraryTrainer, checkpoint: Path | None) -> bool:
     """Train to the end; False when memory ran out on the way."""
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "memory" not in str(error):
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and _CPU_IS_FULL not in str(error):
             raise
         logger.warning("memory ran out after step %d: %s", trainer.state.global_step, error)
         return False

@@ -77,6 +77,7 @@ def test_a_set_becomes_one_version_however_often_it_is_trained(
     assert version.number == 1
     assert version.name == f"trained@{(version.digest or '')[:12]}"
     assert version.provenance["training_set_digest"] == training_set.digest
+    assert [stage["objective"] for stage in version.provenance["stages"]] == ["sft"]
 
 
 def test_a_diverged_training_becomes_a_version_that_the_gate_can_fail(
