@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import make_url
 
 from services.cli.output import speaking
 from services.db import migrate as migrations
 from services.db.session import database_url, make_engine
+from services.operations.pgpass import write_pgpass
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
 from services.settings import ROOT, Settings, read_settings
@@ -55,10 +55,11 @@ def migrate() -> None:
 
 @commands.command("database-url")
 @speaking
-def show_database_url() -> None:
-    """Print the address of the database, password included, for pg_dump and psql."""
-    url = make_url(database_url(read_settings())).set(drivername="postgresql")
-    typer.echo(url.render_as_string(hide_password=False))
+def show_database_url(
+    database: Annotated[str, typer.Option(help="Another database on the same server.")] = "",
+) -> None:
+    """Print the database's address for pg_dump and psql; its password is kept in VAR_DIR/pgpass."""
+    typer.echo(write_pgpass(read_settings(), database=database))
 
 
 def _first_settings() -> Settings:

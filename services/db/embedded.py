@@ -37,6 +37,7 @@ from services.var_dir import make_private
 ROLE = "persona_loop"
 DATABASES = ("persona_loop", "airflow")
 _HOST = "127.0.0.1"
+_AUTH = "scram-sha-256"
 _READY_WITHIN = 60.0  # seconds; recovery after a crash included
 # One call for the whole file system instead of one for each of a thousand files: seconds on a slow disk.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
@@ -98,12 +99,15 @@ def stop(settings: Settings) -> None:
 
 
 def embedded_url(settings: Settings, database: str = "persona_loop") -> str | None:
-    """A database's SQLAlchemy URL, password included; None when the server is not running."""
+    """A database's SQLAlchemy URL, password included; None when the server is not running.
+
+    It makes libpq refuse a program that listens on the remembered port and asks for the password in clear.
+    """
     running = _running(settings)
     if running is None:
         return None
     password = settings.database_password.get_secret_value()
-    return f"postgresql+psycopg2://{ROLE}:{password}@{_HOST}:{running.port}/{database}"
+    return f"postgresql+psycopg2://{ROLE}:{password}@{_HOST}:{running.port}/{database}?require_auth={_AUTH}"
 
 
 def _data(settings: Settings) -> Path:
@@ -148,6 +152,7 @@ def _login(settings: Settings, port: int) -> connection | None:
             user=ROLE,
             password=settings.database_password.get_secret_value(),
             dbname="postgres",
+            require_auth=_AUTH,
             connect_timeout=5,
         )
     except psycopg2.OperationalError as error:
@@ -188,7 +193,7 @@ def _initialise(settings: Settings) -> None:
             f"--pgdata={draft}",
             f"--username={ROLE}",
             f"--pwfile={password}",
-            "--auth=scram-sha-256",
+            f"--auth={_AUTH}",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             f"--sync-method={_SYNC_METHOD}",

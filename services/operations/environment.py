@@ -26,6 +26,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **_airflow_pace(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(settings),
         "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",  # the stack has just migrated it
+        **_required_of_the_database(settings),
         "PYTHONPATH": str(ROOT),  # `services` and `dags` import from the tree
         "PYTHONUNBUFFERED": "1",
     }
@@ -34,7 +35,17 @@ def environment(settings: Settings) -> dict[str, str]:
 def airflow_database_url(settings: Settings) -> str:
     """Airflow's database: beside ours, on the same server."""
     url = make_url(database_url(settings)).set(drivername="postgresql+psycopg2", database=AIRFLOW_DATABASE)
+    if settings.database_url is None:
+        # Airflow turns it into one for asyncpg too, which does not know this word of libpq's.
+        url = url.difference_update_query(["require_auth"])
     return url.render_as_string(hide_password=False)
+
+
+def _required_of_the_database(settings: Settings) -> dict[str, str]:
+    """What the embedded server's URL asks of libpq, for connections that Airflow makes."""
+    if settings.database_url is not None:
+        return {}
+    return {"PGREQUIREAUTH": str(make_url(database_url(settings)).query["require_auth"])}
 
 
 def airflow_home(settings: Settings) -> Path:

@@ -3,22 +3,29 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
 from services.db import embedded
+from services.db.session import make_engine
 from services.errors.outages import EmbeddedDatabaseFailed
 from services.operations.secrets import ensure_secrets
 from services.settings import ROOT, SECRETS_FILE, Settings
+
+_STARTUP = struct.pack("!I", 3 << 16)  # the protocol's version in a client's first packet
 
 
 def installation(var_dir: Path) -> Settings:
@@ -165,3 +172,29 @@ def test_a_folder_that_its_user_cannot_pass_through_is_named_and_left_as_it_is(o
         embedded.start(own)
     assert closed.stat().st_mode & 0o777 == 0o700
     assert not (own.var_dir / "postgres").exists()
+
+
+def test_a_program_on_the_remembered_port_is_not_told_the_password(settings: Settings):
+    """Whoever binds it while the server is away may ask for the password in clear."""
+    url = embedded.embedded_url(settings)
+    assert url is not None
+    heard: list[bytes] = []
+
+    def ask_in_clear(listener: socket.socket) -> None:
+        connected, _ = listener.accept()
+        with connected:
+            while (packet := connected.recv(4096)) and packet[4:8] != _STARTUP:
+                connected.sendall(b"N")  # no TLS, no GSS
+            connected.sendall(b"R" + struct.pack("!II", 8, 3))
+            with suppress(ConnectionError):
+                heard.append(connected.recv(4096))
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        impostor = make_url(url).set(port=listener.getsockname()[1])
+        thread = threading.Thread(target=ask_in_clear, args=(listener,))
+        thread.start()
+        engine = make_engine(impostor.render_as_string(hide_password=False))
+        with pytest.raises(OperationalError, match="authentication method requirement"):
+            engine.connect()
+        thread.join(10)
+    assert heard == [b""]
