@@ -1,6 +1,8 @@
 """Create a persona from a form, learn from its seed file if there is one, and put the result to the gate.
 
 Without a file, or with too few examples in it, training is skipped and the plain base serves the persona.
+The first task, cleared and run again, is content with the persona as the form made it, and refuses one that
+people have changed since: clear the run from `assemble` on instead.
 """
 
 from typing import Any

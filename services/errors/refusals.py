@@ -4,9 +4,18 @@ from services.errors.tree import Refused
 
 
 class PersonaExists(Refused):
-    def __init__(self, slug: str) -> None:
-        self.slug = slug
-        super().__init__(f"There is already a persona {slug!r}: choose another slug.")
+    """`differences`: in what it is not as the form says that would be content with an equal one."""
+
+    def __init__(self, slug: str, differences: tuple[str, ...] = ()) -> None:
+        self.slug, self.differences = slug, differences
+        advice = "choose another slug"
+        if differences:
+            advice = (
+                f"its {', '.join(differences)} differ from this form, or were changed since it was sent. "
+                "Choose another slug for a new persona; to train that one as it is, use "
+                f"`persona-loop assemble {slug}` and `persona-loop train`, or wait for the night"
+            )
+        super().__init__(f"There is already a persona {slug!r}: {advice}.")
 
 
 class VersionNeverServed(Refused):

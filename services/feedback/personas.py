@@ -49,9 +49,11 @@ def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> Pers
     return row
 
 
-def is_as_planned(row: PersonaRow, plan: PersonaPlan) -> bool:
-    """Whether creating the plan gave, or would have given, this row."""
-    return all(getattr(row, name) == value for name, value in _columns(plan).items())
+def differences(row: PersonaRow, plan: PersonaPlan) -> tuple[str, ...]:
+    """In what this row is not what creating the plan gave, or would have given, in words for people."""
+    return tuple(
+        name.replace("_", " ") for name, value in _columns(plan).items() if getattr(row, name) != value
+    )
 
 
 def _columns(plan: PersonaPlan) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from services.db.session import session_scope
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug
 from services.errors.refusals import PersonaExists
 from services.errors.tree import InvalidInput
-from services.feedback.personas import PersonaPlan, create_persona, is_as_planned
+from services.feedback.personas import PersonaPlan, create_persona, differences
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
 from services.training_sets.importing import Imported, import_examples, import_items
@@ -61,14 +61,17 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
                 if imported.rejected:
                     raise imported.rejected[0]
                 if known and imported.added:
-                    raise PersonaExists(row.slug)
+                    raise PersonaExists(row.slug, ("examples",))
                 logger.info("%s: %d seed examples", row.slug, imported.added)
             return row.slug
 
 
 def _find_as_planned(session: Session, plan: PersonaPlan) -> PersonaRow | None:
+    """None when there is none of its slug; PersonaExists when that one is not as planned."""
     row = session.scalar(select(PersonaRow).where(PersonaRow.slug == plan.persona.slug))
-    return row if row is not None and is_as_planned(row, plan) else None
+    if row is not None and (found := differences(row, plan)):
+        raise PersonaExists(row.slug, found)
+    return row
 
 
 def add_examples(slug: str, file: Path) -> Imported:
