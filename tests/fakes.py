@@ -101,5 +101,6 @@ class FakeTrainer:
             final_loss=self.final_loss,
             concessions=(),
             stopped_early="",
+            evaluations=(),
             peak_bytes=1,
         )

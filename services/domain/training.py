@@ -36,7 +36,11 @@ class LoraRecipe:
 
 @dataclass(frozen=True, slots=True)
 class OptimisationRecipe:
-    """Lengths in tokens, `checkpoint_steps` in optimiser steps; `max_seconds` of all stages, 0: no limit."""
+    """Lengths in tokens, `checkpoint_steps` in optimiser steps; `max_seconds` of all stages, 0: no limit.
+
+    `validation_share` of the prompts of demonstrations is kept out and scored at each checkpoint, with
+    `previews` answers written; after `patience` checkpoints that are no better, 0 for never, the stage ends.
+    """
 
     epochs: float
     batch_size: int
@@ -50,6 +54,9 @@ class OptimisationRecipe:
     optimizer: str
     checkpoint_steps: int
     max_seconds: int
+    validation_share: float
+    patience: int
+    previews: int
     seed: int
 
 
@@ -108,11 +115,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Mean loss a token of the answers kept out, after a step, and what was answered to the first of them."""
+
+    step: int
+    loss: float
+    previews: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
     """What one stage learnt from and how it went.
 
     `losses` are (step, mean loss since the point before). `concessions` are the sentences about what was
     given up to fit into memory, `dropped_rows` the rows it cost. `stopped_early` says why steps are missing.
+    With `evaluations` the adapter is the one that was best in them, otherwise the last.
     `peak_bytes` is the most memory held by the GPU, or by the process where there is none.
     """
 
@@ -127,6 +144,7 @@ class StageResult:
     final_loss: float
     concessions: tuple[str, ...]
     stopped_early: str
+    evaluations: tuple[Evaluation, ...]
     peak_bytes: int
 
 

@@ -93,6 +93,15 @@ class MemoryTooSmall(TrainingError):
         )
 
 
+class ScoringDied(TrainingError):
+    def __init__(self, log: str) -> None:
+        self.log = log
+        super().__init__(
+            f"The process that validates checkpoints ended: its last words are in {log}. Start the run "
+            "again, or leave validation out with training.validation_share=0."
+        )
+
+
 class MemoryExhausted(TrainingError):
     """While training, after every step down was taken."""
 

@@ -45,7 +45,7 @@ PersonaLoopError
 │   ├── AllPairsEqual · OneClassOnly
 │   ├── ReferenceDiffers      a preference stage that does not start from its reference
 │   ├── StartUnusable         an adapter that this recipe cannot go on from
-│   ├── MemoryTooSmall · MemoryExhausted
+│   ├── MemoryTooSmall · MemoryExhausted · ScoringDied
 │   └── RunBusy
 └── DemoFailed                the demo did not show what it is there to show
 """

@@ -37,6 +37,10 @@ def step_of(checkpoint: Path | None) -> int:
     return int(checkpoint.name.removeprefix(_PREFIX)) if checkpoint else 0
 
 
+def checkpoint_after(folder: Path, step: int) -> Path:
+    return folder / f"{_PREFIX}{step}"
+
+
 def finish(folder: Path, result: StageResult) -> None:
     """Record that the stage of this folder is done, once its adapter is on the disk; its checkpoints go."""
     os.sync()
@@ -62,6 +66,5 @@ class CheckpointMarks(TrainerCallback):  # type: ignore[misc]
     def on_save(
         self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
     ) -> None:
-        folder = Path(args.output_dir) / f"{_PREFIX}{state.global_step}"
         os.sync()
-        (folder / _MARK).touch()
+        (checkpoint_after(Path(args.output_dir), state.global_step) / _MARK).touch()

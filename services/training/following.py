@@ -83,4 +83,4 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self.ran_out = state.global_step < state.max_steps
-            control.should_training_stop = True
+            control.should_save = control.should_training_stop = True

@@ -68,6 +68,8 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
         "optimiser": adapter * _MOMENTS.get(recipe.training.optimizer, 2 * _FULL),
         "reference adapter in fp32": adapter * _FULL * references,
     }
+    if any(stage.validation for stage in stages):
+        fixed["base of the process that validates"] = int(linear * _NF4) + others * _HALF
     tokens = max(stage.longest * _sequences(stage) for stage in stages) * recipe.training.batch_size
     longest = max(stage.longest for stage in stages)
     vocabulary = layout.config.get_text_config().vocab_size

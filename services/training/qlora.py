@@ -22,7 +22,8 @@ from services.training.dataset import refuse_long_rows
 from services.training.following import Place
 from services.training.material import usable_optimizer
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
-from services.training.stage_run import ADAPTER, StageRun, run_stage
+from services.training.stage_run import ADAPTER, run_stage
+from services.training.stage_trainer import StageRun
 from services.training.stages import Stage, prepare_stages
 from services.training.trainer import TrainingJob
 
@@ -70,6 +71,8 @@ class QloraTrainer:
             start = folder / ADAPTER
             if results[-1].stopped_early:
                 logger.warning("stage %s: %s", stage.name, results[-1].stopped_early)
+            if stage.number < len(stages) and _out_of_time(recipe, began):
+                logger.warning("training.max_seconds left no time for the stages after %s", stage.name)
                 break
         return TrainedAdapter(
             folder=folder / ADAPTER,
@@ -99,6 +102,11 @@ def _planned_steps(stage: Stage, recipe: Recipe) -> int:
     epochs = training.epochs if stage.objective is Objective.SFT else recipe.preference.epochs
     per_epoch = math.ceil(len(stage.rows) / (training.batch_size * training.gradient_accumulation_steps))
     return math.ceil(epochs * per_epoch)
+
+
+def _out_of_time(recipe: Recipe, began: float) -> bool:
+    deadline = _deadline(recipe, began)
+    return deadline is not None and time.monotonic() >= deadline
 
 
 def _deadline(recipe: Recipe, began: float) -> float | None:

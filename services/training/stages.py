@@ -13,6 +13,7 @@ from services.training.dataset import (
     Tokenised,
     TokenisedJudgement,
     TokenisedPair,
+    TokenisedRow,
     refuse_long_rows,
     show_row,
     tokenise_demonstration,
@@ -21,6 +22,7 @@ from services.training.dataset import (
 )
 from services.training.rows import DemonstrationLine, Line, PairLine, UnpairedLine, read_lines
 from services.training.trainer import TrainingJob
+from services.training.validation_split import split_off
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +35,15 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`number` counts from 1 and, with the objective, names the stage's folder in the workdir."""
+    """`number` counts from 1 and, with the objective, names the stage's folder in the workdir.
+
+    `validation` are demonstrations of other prompts than those of `rows`, kept out of the training.
+    """
 
     number: int
     objective: Objective
     rows: Sequence[Tokenised]
+    validation: Sequence[TokenisedRow] = ()
 
     @property
     def name(self) -> str:
@@ -65,13 +71,16 @@ def prepare_stages(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> list
         rows = _tokenise(lines, objective, tokenizer, chat_template=job.recipe.model.chat_template)
         _check(objective, rows)
         refuse_long_rows(rows, limit=job.recipe.training.max_length)
-        stage = Stage(number, objective, rows)
+        demonstrations = [row for row in rows if isinstance(row, TokenisedRow)]
+        learnt, held = split_off(demonstrations, share=job.recipe.training.validation_share)
+        stage = Stage(number, objective, learnt if held else rows, held)
         logger.info(
-            "stage %s: %d rows, %d supervised tokens; one row: %s",
+            "stage %s: %d rows and %d to validate with, %d supervised tokens; one row: %s",
             stage.name,
-            len(rows),
+            len(stage.rows),
+            len(held),
             stage.supervised_tokens,
-            show_row(rows[0], tokenizer),
+            show_row(stage.rows[0], tokenizer),
         )
         stages.append(stage)
     return stages

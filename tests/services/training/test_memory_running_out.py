@@ -99,7 +99,7 @@ def test_the_clock_stops_a_stage_after_a_step_and_leaves_the_next_out(job):
 
     [stage] = adapter.stages
     assert 0 < stage.steps < 1000 * ROWS // 4
-    assert stage.stopped_early == f"training.max_seconds=1 ran out after step {stage.steps} of 6000"
+    assert stage.stopped_early == f"training.max_seconds ran out after step {stage.steps} of 6000"
     assert adapter.folder.parent.name == "1-sft"
     assert (adapter.folder / "adapter_model.safetensors").exists()
     again = train(stopped).adapter

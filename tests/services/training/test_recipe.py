@@ -33,6 +33,9 @@ def test_the_default_recipe_is_the_documented_one():
         optimizer="paged_adamw_8bit",
         checkpoint_steps=50,
         max_seconds=0,
+        validation_share=0.0,
+        patience=3,
+        previews=0,
         seed=42,
     )
     assert recipe.preference == PreferenceRecipe(

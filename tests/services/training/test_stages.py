@@ -47,7 +47,7 @@ def test_what_is_learnt_is_counted_and_shown(stages, caplog):
     with caplog.at_level("INFO"):
         stages([make_row(0), make_pair(0)], Objective.SFT, Objective.DPO)
 
-    assert "stage 1-sft: 1 rows" in caplog.text
+    assert "stage 1-sft: 1 rows and 0 to validate with" in caplog.text
     assert "stage 2-dpo: 1 rows" in caplog.text
     assert " over " in caplog.text
 

@@ -1,0 +1,130 @@
+"""Validating a stage at each of its checkpoints: the best is kept, and patience has an end (torch).
+
+The losses come from a process of their own (`scoring_process`) and are written beside the checkpoints, so
+that a resumed stage decides as an uninterrupted one.
+"""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from pydantic import TypeAdapter
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from services.adapters.digests import ADAPTER_FILES
+from services.domain.training import Evaluation, ModelRecipe
+from services.errors.training import ScoringDied
+from services.training.checkpoints import checkpoint_after
+from services.training.stages import Stage
+
+logger = logging.getLogger(__name__)
+
+BEST = "best"  # the folder of the best adapter so far, inside the stage's
+_FILE = "evaluations.json"
+_EVALUATIONS = TypeAdapter(tuple[Evaluation, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A running process that scores checkpoints; its complaints are in `log`."""
+
+    requests: IO[str]
+    replies: IO[str]
+    log: Path
+
+    def score(self, checkpoint: Path, *, step: int) -> Evaluation:
+        """ScoringDied when it does not answer."""
+        try:
+            self.requests.write(f"{checkpoint}\n")
+            self.requests.flush()
+        except BrokenPipeError as error:
+            raise ScoringDied(str(self.log)) from error
+        reply = self.replies.readline()
+        if not reply:
+            raise ScoringDied(str(self.log))
+        scores = json.loads(reply)
+        return Evaluation(step, scores["loss"], tuple(scores["previews"]))
+
+
+@contextmanager
+def scoring(stage: Stage, model: ModelRecipe, folder: Path, *, previews: int) -> Iterator[Scoring]:
+    """The process, ended on leaving; it ends by itself when this one is killed and its input with it."""
+    rows = folder / "validation.json"
+    rows.write_text(json.dumps([asdict(row) for row in stage.validation]), encoding="utf-8")
+    command = [sys.executable, "-m", "services.training.scoring_process"]
+    arguments = [model.name, model.revision, model.attention, str(rows), str(previews)]
+    log = folder / "scoring.log"
+    with (
+        log.open("a", encoding="utf-8") as complaints,
+        subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            encoding="utf-8",
+        ) as process,
+    ):
+        try:
+            yield Scoring(cast("IO[str]", process.stdin), cast("IO[str]", process.stdout), log)
+        finally:
+            process.kill()
+
+
+class Validation(TrainerCallback):  # type: ignore[misc]
+    """Scores each checkpoint, keeps the best, and stops after `patience` evaluations without a better one.
+
+    A patience of 0 never stops. It must be called after the checkpoint was marked as whole.
+    """
+
+    def __init__(self, scoring: Scoring, folder: Path, *, patience: int) -> None:
+        self._scoring, self._folder, self._patience = scoring, folder, patience
+        self.evaluations = read_evaluations(folder)
+        self.stopped = False
+
+    def best(self) -> Evaluation:
+        return min(self.evaluations, key=lambda one: one.loss)
+
+    def on_train_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        """An attempt that was killed between a checkpoint and its evaluation left the latter to this one."""
+        if state.global_step and state.global_step not in {one.step for one in self.evaluations}:
+            self._evaluate(state.global_step)
+
+    def on_save(
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self._evaluate(state.global_step)
+        without_better = sum(one.step > self.best().step for one in self.evaluations)
+        if self._patience and without_better >= self._patience:
+            self.stopped = state.global_step < state.max_steps
+            control.should_training_stop = True
+
+    def _evaluate(self, step: int) -> None:
+        checkpoint = checkpoint_after(self._folder, step)
+        evaluation = self._scoring.score(checkpoint, step=step)
+        logger.info("step %d: validation loss %.4f", step, evaluation.loss)
+        for preview in evaluation.previews:
+            logger.info("step %d: it answers %r", step, preview)
+        self.evaluations = (*self.evaluations, evaluation)
+        if self.best() is evaluation:
+            shutil.rmtree(self._folder / BEST, ignore_errors=True)
+            (self._folder / BEST).mkdir()
+            for name in ADAPTER_FILES:
+                shutil.copyfile(checkpoint / name, self._folder / BEST / name)
+        part = self._folder / f"{_FILE}.part"
+        part.write_text(json.dumps([asdict(one) for one in self.evaluations]), encoding="utf-8")
+        part.rename(self._folder / _FILE)
+
+
+def read_evaluations(folder: Path) -> tuple[Evaluation, ...]:
+    """What the attempts so far found, oldest first."""
+    file = folder / _FILE
+    return _EVALUATIONS.validate_json(file.read_bytes()) if file.exists() else ()
