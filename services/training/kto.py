@@ -7,6 +7,7 @@ from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
 from services.domain.training import PreferenceRecipe
+from services.errors.training import OneClassOnly
 from services.training.class_weights import class_weights
 from services.training.dataset import TokenisedJudgement
 from services.training.material import Material
@@ -22,7 +23,9 @@ class JudgementTrainer(KTOTrainer):  # type: ignore[misc]
 def kto_trainer(
     material: Material, rows: Sequence[TokenisedJudgement], *, preference: PreferenceRecipe, longest: int
 ) -> JudgementTrainer:
-    """`longest` bounds, in tokens, a prompt with another prompt's answer; rows themselves are never cut.
+    """OneClassOnly unless there are answers of both kinds.
+
+    `longest` bounds, in tokens, a prompt with another prompt's answer; rows themselves are never cut.
 
     The library takes rows in their order, so they are shuffled here. Each row's mismatched answer, by which
     the distance from the reference is estimated, is that of the row before it.
@@ -30,9 +33,10 @@ def kto_trainer(
     order = np.random.default_rng(material.arguments["seed"]).permutation(len(rows))
     shuffled = [rows[index] for index in order]
     desirable = sum(row.label for row in rows)
-    weights = class_weights(
-        desirable=desirable, undesirable=len(rows) - desirable, ratio=preference.desirable_ratio
-    )
+    undesirable = len(rows) - desirable
+    if not desirable or not undesirable:  # the other class went with the rows that were too long
+        raise OneClassOnly(desirable=desirable, undesirable=undesirable)
+    weights = class_weights(desirable=desirable, undesirable=undesirable, ratio=preference.desirable_ratio)
     answers = [row.completion_ids for row in shuffled]
     return JudgementTrainer(
         args=KTOConfig(

@@ -5,6 +5,8 @@ import logging
 import resource
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +17,7 @@ from services.errors.training import MemoryExhausted
 from services.language_model.loading import device
 from services.training.adapter_weights import save_adapter
 from services.training.checkpoints import finish, newest_whole_checkpoint, step_of
+from services.training.dataset import Tokenised
 from services.training.footing import Footing, first_footing, next_footing, read_footing, write_footing
 from services.training.stage_trainer import StageRun, Watchers, build_trainer, watchers_of
 from services.training.validation import BEST, Scoring, read_evaluations, scoring
@@ -38,48 +41,66 @@ def run_stage(run: StageRun) -> StageResult:
         return _run(run, process)
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One way of using memory, made ready; `checkpoint` is where it goes on from, None for the beginning."""
+
+    trainer: LibraryTrainer
+    rows: Sequence[Tokenised]
+    footing: Footing
+    watchers: Watchers
+    checkpoint: Path | None
+
+
 def _run(run: StageRun, process: Scoring | None) -> StageResult:
     started = time.monotonic()
     footing = read_footing(run.folder) or first_footing(
         run.job.recipe, run.stage.objective, longest=run.stage.longest
     )
-    while True:
-        rows = [row for row in run.stage.rows if row.length <= footing.length]
-        watchers = watchers_of(run, process)
-        trainer = build_trainer(run, footing, rows, watchers)
-        checkpoint = newest_whole_checkpoint(run.folder)
-        if _fits(trainer, checkpoint):
-            break
+    attempt = _ready(run, process, footing)
+    while not _fits(attempt.trainer, attempt.checkpoint):
         footing = _step_down(run, footing)
-        trainer.model.unload()
-        del trainer
+        attempt.trainer.model.unload()
+        del attempt
         gc.collect()
         torch.cuda.empty_cache()
-    _leave_adapter(run, trainer, watchers)
-    result = StageResult(
-        objective=run.stage.objective,
-        rows=len(rows),
-        dropped_rows=len(run.stage.rows) - len(rows),
-        supervised_tokens=sum(row.supervised_tokens for row in rows),
-        steps=trainer.state.global_step,
-        resumed_from_step=step_of(checkpoint),
-        seconds=time.monotonic() - started,
-        losses=_losses(trainer),
-        final_loss=_last_loss(trainer),
-        concessions=footing.concessions,
-        stopped_early=watchers.why_stopped(trainer.state),
-        evaluations=read_evaluations(run.folder),
-        peak_bytes=_peak_bytes(),
-    )
+        attempt = _ready(run, process, footing)
+    _leave_adapter(run, attempt)
+    result = _result(run, attempt, seconds=time.monotonic() - started)
     finish(run.folder, result)
-    trainer.model.unload()
+    attempt.trainer.model.unload()
     return result
 
 
-def _leave_adapter(run: StageRun, trainer: LibraryTrainer, watchers: Watchers) -> None:
+def _ready(run: StageRun, process: Scoring | None, footing: Footing) -> _Attempt:
+    rows = [row for row in run.stage.rows if row.length <= footing.length]
+    watchers = watchers_of(run, process)
+    trainer = build_trainer(run, footing, rows, watchers)
+    return _Attempt(trainer, rows, footing, watchers, newest_whole_checkpoint(run.folder))
+
+
+def _result(run: StageRun, attempt: _Attempt, *, seconds: float) -> StageResult:
+    return StageResult(
+        objective=run.stage.objective,
+        rows=len(attempt.rows),
+        dropped_rows=len(run.stage.rows) - len(attempt.rows),
+        supervised_tokens=sum(row.supervised_tokens for row in attempt.rows),
+        steps=attempt.trainer.state.global_step,
+        resumed_from_step=step_of(attempt.checkpoint),
+        seconds=seconds,
+        losses=_losses(attempt.trainer),
+        final_loss=_last_loss(attempt.trainer),
+        concessions=attempt.footing.concessions,
+        stopped_early=attempt.watchers.why_stopped(attempt.trainer.state),
+        evaluations=read_evaluations(run.folder),
+        peak_bytes=_peak_bytes(),
+    )
+
+
+def _leave_adapter(run: StageRun, attempt: _Attempt) -> None:
     """The finished adapter in its place: the best that was validated, or else the last."""
-    if watchers.validation is None:
-        save_adapter(trainer.model, run.folder / ADAPTER)
+    if attempt.watchers.validation is None:
+        save_adapter(attempt.trainer.model, run.folder / ADAPTER)
     else:
         shutil.copytree(run.folder / BEST, run.folder / ADAPTER, dirs_exist_ok=True)
 
