@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from itertools import cycle
 from uuid import uuid4
 
 from sqlalchemy import Engine, Row, select
@@ -21,19 +22,20 @@ from services.db.feedback_tables import (
     CurrentRatingRow,
     EvaluationItemRow,
     PersonaRow,
-    PromptSplitRow,
     QuestionRow,
     RatingRow,
 )
+from services.db.prompt_tables import PromptSplitRow
 from services.db.session import session_scope
 from services.demo.chance import shuffled
 from services.demo.raters import inquiries
 from services.domain.conversation import Question
-from services.domain.examples import ExamplePolicy
+from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import AUDIENCES, Persona, parse_slug
 from services.domain.promotions import BASE_VERSION
 from services.domain.splits import Split, assign_split, prompt_key, split_key
+from services.domain.training import Objective
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.questions import new_rater, record_question, start_conversation
@@ -43,7 +45,9 @@ from services.jobs.installation import now
 from services.language_model.asking import Generator
 
 SEED = 1
+GOOD = 4  # stars
 _AT_ONCE = 8
+_OF_ONE_RATER = 10
 
 _Rated = Row[AnswerRow, QuestionRow, RatingRow]
 
@@ -71,23 +75,23 @@ def permute(session: Session, original: str, slug: str, *, until: datetime, at: 
     return len(rated)
 
 
-def add_rows(engine: Engine, generator: Generator, slug: str, *, wanted: int, minimum_stars: int) -> int:
+def add_rows(engine: Engine, generator: Generator, slug: str, *, wanted: int) -> int:
     """Let the base answer questions nobody asked yet, none of them held out, and rate them as if liked.
 
-    A rating below `minimum_stars` makes no row, whatever the answer: leaving those out changes nothing.
+    Many raters do it, so that none exceeds what one may carry.
     """
     with session_scope(engine) as session:
         questions = _new_questions(session, find_persona(session, slug))[:wanted]
-        rater = new_rater(session, at=now())
+        raters = [new_rater(session, at=now()) for _ in range(1 + wanted // _OF_ONE_RATER)]
 
-    def put(question: Question) -> AnswerId:
-        return ask(engine, generator, persona_slug=slug, rater=rater, question=question, at=now())
+    def put(question: Question, rater: RaterId) -> tuple[AnswerId, RaterId]:
+        return ask(engine, generator, persona_slug=slug, rater=rater, question=question, at=now()), rater
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = list(pool.map(put, questions))
+        answers = list(pool.map(put, questions, cycle(raters)))
     with session_scope(engine) as session:
-        for answer_id in answers:
-            rate(session, answer_id=answer_id, rater=rater, stars=minimum_stars, submission=uuid4(), at=now())
+        for answer_id, rater in answers:
+            rate(session, answer_id=answer_id, rater=rater, stars=GOOD, submission=uuid4(), at=now())
     return len(answers)
 
 
@@ -95,7 +99,13 @@ def _same_plan(source: PersonaRow, slug: str) -> PersonaPlan:
     persona: Persona = replace(source.as_persona(), slug=parse_slug(slug))
     return PersonaPlan(
         persona=persona,
-        example_policy=ExamplePolicy(**source.example_policy),
+        # Each answer has one rater, and no pairs are left: one opinion has to do, and SFT alone compares.
+        example_policy=replace(
+            ExamplePolicy(**source.example_policy),
+            agreeing_raters=1,
+            certainty=0.5,
+            objectives=(Objective.SFT,),
+        ),
         gate_policy=parse_policy(source.gate_policy),
         recipe=source.recipe,
         recipe_overrides=tuple(source.recipe_overrides),

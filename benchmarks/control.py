@@ -25,11 +25,9 @@ from benchmarks._held_out import newest_report, run_of
 from benchmarks._installation import own_installation
 from benchmarks._permuted import add_rows, permute
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
-from services.adapters.promotions import find_persona
 from services.db import embedded
-from services.db.lineage_tables import GateDecisionRow, TrainingRunRow
+from services.db.lineage_tables import GateDecisionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import database_url, make_engine, session_scope
-from services.domain.examples import ExamplePolicy, Source
 from services.domain.gate import Verdict
 from services.errors.outages import ServiceTooSlow
 from services.errors.tree import PersonaLoopError
@@ -43,7 +41,6 @@ from services.operations.environment import environment
 from services.operations.processes import Processes
 from services.operations.stack import PROCFILE
 from services.settings import Settings
-from services.training_sets.assembly import choose_examples
 
 NAME = "control"
 CONTROL = "control"  # the persona's slug
@@ -98,8 +95,7 @@ def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
         ).one()
         copied = permute(session, original, CONTROL, until=real.training_set.cutoff, at=now())
     with _inference_server(settings):
-        added = _fill_up(settings, engine, wanted=real.training_set.row_count)
-        set_id = assembling.assemble(CONTROL, now().isoformat())["training_set_id"]
+        added, set_id = _fill_up(settings, engine, wanted=real.training_set.counts["demonstrations"])
         reports = evaluating.evaluate(training.train(set_id))
         decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
     with session_scope(engine) as session:
@@ -114,42 +110,34 @@ def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
         ]
 
 
-def _fill_up(settings: Settings, engine: Engine, *, wanted: int) -> int:
-    """How many further answers it took to have as many rows as the real night."""
+def _fill_up(settings: Settings, engine: Engine, *, wanted: int) -> tuple[int, int]:
+    """How many further answers it took to have as many demonstrations as the real night, and the set."""
     client = InferenceClient(settings.inference_endpoint, token=settings.inference_token.get_secret_value())
     added = 0
     for _ in range(_ROUNDS):
+        set_id = assembling.assemble(CONTROL, now().isoformat())["training_set_id"]
         with session_scope(engine) as session:
-            persona = find_persona(session, CONTROL)
-            policy = ExamplePolicy(**persona.example_policy)
-            recipe = assembling.recipe_of(settings, persona, [])
-            there = choose_examples(
-                session,
-                persona,
-                cutoff=now(),
-                max_tokens=recipe.training.max_length,
-                count_tokens=assembling.token_counter(recipe),
-            ).rows
-        if len(there) < wanted:
-            added += add_rows(
-                engine, client, CONTROL, wanted=wanted - len(there), minimum_stars=policy.min_stars
-            )
-    return added
+            there = session.get_one(TrainingSetRow, set_id).counts["demonstrations"]
+        if there >= wanted:
+            break
+        added += add_rows(engine, client, CONTROL, wanted=wanted - there)
+    return added, set_id
 
 
 def _run_rows(control: TrainingRunRow, real: TrainingRunRow) -> list[Row]:
     """Figures of the control night, and of the real one beside them."""
     rows, rows_real = control.training_set, real.training_set
-    corrections = Source.CORRECTION.name.lower()
+    wanted = rows_real.counts["demonstrations"]
     return [
-        Row("rows learnt from", rows.row_count, rows_real.row_count, Bar(Relation.IS, rows_real.row_count)),
         Row(
-            "of them corrections",
-            rows.counts.get(corrections, 0),
-            rows_real.counts.get(corrections, 0),
-            Bar(Relation.IS, 0),
+            "demonstrations learnt from",
+            rows.counts["demonstrations"],
+            wanted,
+            Bar(Relation.AT_LEAST, wanted),
         ),
-        Row("steps trained", control.step, real.step, Bar(Relation.IS, real.step)),
+        Row("pairs learnt from", rows.counts["pairs"], rows_real.counts["pairs"], Bar(Relation.IS, 0)),
+        Row("stages", ", ".join(rows.plan["stages"]), ", ".join(rows_real.plan["stages"])),
+        Row("steps trained", control.step, real.step),
         Row("answer tokens learnt from", control.supervised_tokens, real.supervised_tokens),
         Row("loss of the last steps", control.loss, real.loss),
     ]

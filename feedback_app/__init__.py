@@ -6,9 +6,11 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>                  one persona, with the form to ask it
     POST /p/<slug>/ask              question, submission [context, domain, audience] -> 303 /answers/<uuid>
     GET  /answers/<uuid>            question, answer and the three feedback forms
-    POST /answers/<uuid>/rate       stars, submission                             -> 303 /answers/<uuid>
+    POST /answers/<uuid>/rate       stars, submission [reasons]                   -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
+    GET  /peers/<uuid>              somebody else's answer that the rater was offered to rate
+    POST /peers/<uuid>/rate         stars, submission [reasons]                   -> 303 /peers/<uuid>
     GET  /history                   one's own questions, newest first
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
@@ -28,6 +30,7 @@ from feedback_app import (
     error_pages,
     health,
     history,
+    peers,
     personas,
     raters,
     request_log,
@@ -55,6 +58,6 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     security.install(app, secret_key=settings.secret_key.get_secret_value())
     wording.install(app)
     error_pages.install(app)
-    for module in (personas, answers, history, health):
+    for module in (personas, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

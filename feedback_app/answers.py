@@ -7,16 +7,19 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import status_of, with_status
-from feedback_app.forms import FeedbackDraft, read_stars, read_submission, typed_text
+from feedback_app.forms import FeedbackDraft, read_reasons, read_stars, read_submission, typed_text
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
 from feedback_app.wording import stars_in_words
+from services.adapters.promotions import find_persona
 from services.db.session import session_scope
-from services.domain.feedback import AnswerId
+from services.db.splits import split_of
+from services.domain.feedback import AnswerId, RaterId
+from services.domain.splits import Split, split_key
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import queries, recording
+from services.feedback import peers, queries, recording
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 
@@ -30,11 +33,21 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
-        stars, submission = read_stars(request.form), read_submission(request.form)
+        stars, reasons = read_stars(request.form), read_reasons(request.form)
+        submission = read_submission(request.form)
         with session_scope(backend().engine) as session:
             recording.rate(
-                session, answer_id=answer, rater=rater, stars=stars, submission=submission, at=now()
+                session,
+                answer_id=answer,
+                rater=rater,
+                stars=stars,
+                reasons=reasons,
+                submission=submission,
+                at=now(),
             )
+            shown = queries.answer_page(session, answer_id=answer, rater=rater)
+            persona = find_persona(session, shown.persona)
+            peers.offer_peer(session, persona=persona, rater=rater, submission=submission, at=now())
     except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "rating", problem)
     verb = "is" if stars == 1 else "are"
@@ -53,7 +66,7 @@ def correct(answer_id: UUID) -> AnyResponse:
             )
     except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "correction", problem)
-    return _saved(answer, "correction", "Thank you, your better answer is saved.")
+    return _saved(answer, "correction", _thanks_for_correction(answer, rater))
 
 
 @blueprint.post("/comment")
@@ -73,9 +86,26 @@ def comment(answer_id: UUID) -> AnyResponse:
 
 def _render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
     with session_scope(backend().engine) as session:
-        answer = queries.answer_page(session, answer_id=answer_id, rater=require_rater())
+        rater = require_rater()
+        answer = queries.answer_page(session, answer_id=answer_id, rater=rater)
+        peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.stars else None
     note(answer=answer.id, persona=answer.persona, version=answer.version)
-    return render_template("answer.html", answer=answer, draft=draft, thanks=take_thanks(answer_id))
+    return render_template(
+        "answer.html", answer=answer, draft=draft, thanks=take_thanks(answer_id), peer=peer
+    )
+
+
+def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
+    """People may know what their words are for: to learn from, or to judge by."""
+    with session_scope(backend().engine) as session:
+        answer = queries.answer_page(session, answer_id=answer_id, rater=rater)
+        persona = find_persona(session, answer.persona)
+        split = split_of(session, persona, split_key(answer.question))
+    if split is Split.HOLDOUT:
+        return (
+            "Thank you, your better answer is saved. This question is kept for judging: yours helps to judge."
+        )
+    return "Thank you, your better answer is saved."
 
 
 def _refuse(answer_id: AnswerId, section: str, problem: PersonaLoopError) -> Response:

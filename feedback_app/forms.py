@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from werkzeug.datastructures import MultiDict
 
 from services.domain.conversation import Question
+from services.domain.feedback import Reason
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.tree import InvalidInput
 
@@ -57,6 +58,15 @@ def read_stars(fields: Fields) -> int:
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
         raise InvalidInput("No stars were chosen: choose 1, 2, 3, 4 or 5 and save again.")
     return int(text)
+
+
+def read_reasons(fields: Fields) -> frozenset[Reason]:
+    """The tags that were chosen; InvalidInput for a word that is none of them."""
+    try:
+        return frozenset(Reason(word) for word in fields.getlist("reasons"))
+    except ValueError as error:
+        words = ", ".join(Reason)
+        raise InvalidInput(f"A reason is none of those there are: choose among {words}.") from error
 
 
 def read_submission(fields: Fields) -> UUID:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from feedback_app.forms import new_submission
+from services.domain.feedback import Reason
 
 STAR_WORDS = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
 TONES = 6  # as many as style.css knows
@@ -16,7 +17,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
     app.add_template_filter(tone)
-    app.jinja_env.globals["STAR_WORDS"] = STAR_WORDS
+    app.jinja_env.globals |= {"STAR_WORDS": STAR_WORDS, "REASONS": [reason.value for reason in Reason]}
     app.add_template_global(new_submission)
 
 

@@ -1,12 +1,22 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import who_serves
-from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.db.feedback_tables import (
+    AnswerRow,
+    ComparisonRow,
+    CorrectionRow,
+    PersonaRow,
+    RaterReviewRow,
+    RatingRow,
+    SeedExampleRow,
+)
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
@@ -17,9 +27,10 @@ from services.db.lineage_tables import (
 )
 from services.db.splits import draw_split
 from services.domain.conversation import Question
-from services.domain.feedback import RaterId
+from services.domain.feedback import RaterId, Reason, Thumb
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import PromotionKind
+from services.domain.splits import prompt_key, split_key
 from services.domain.training import RunState
 from services.evaluation.reports import find_report
 from services.evaluation.suites import freeze_suite
@@ -78,6 +89,94 @@ def add_answer(
 
 def asker_of(answer: AnswerRow) -> RaterId:
     return RaterId(answer.question.conversation.rater_id)
+
+
+def add_rating(
+    session: Session,
+    answer: AnswerRow,
+    *,
+    stars: int | Thumb = 5,
+    rater: RaterId | None = None,
+    reasons: Collection[Reason] = (),
+    at: datetime = AT,
+) -> str:
+    """The source, as "rating:12", of an opinion of a rater of its own, or of the one given."""
+    row = RatingRow(
+        answer_id=answer.id,
+        rater_id=rater or new_rater(session, at=at),
+        stars=None if isinstance(stars, Thumb) else stars,
+        thumb=stars if isinstance(stars, Thumb) else None,
+        reasons=[reason.value for reason in reasons],
+        submission=uuid4(),
+        created_at=at,
+    )
+    session.add(row)
+    session.flush()
+    return f"rating:{row.id}"
+
+
+def add_correction(
+    session: Session, answer: AnswerRow, text: str, *, rater: RaterId | None = None, at: datetime = AT
+) -> str:
+    row = CorrectionRow(
+        answer_id=answer.id,
+        rater_id=rater or new_rater(session, at=at),
+        text=text,
+        submission=uuid4(),
+        created_at=at,
+    )
+    session.add(row)
+    session.flush()
+    return f"correction:{row.id}"
+
+
+def add_comparison(
+    session: Session,
+    left: AnswerRow,
+    right: AnswerRow,
+    choice: str = "left",
+    *,
+    rater: RaterId | None = None,
+    at: datetime = AT,
+) -> str:
+    row = ComparisonRow(
+        left_answer_id=left.id,
+        right_answer_id=right.id,
+        rater_id=rater or new_rater(session, at=at),
+        choice=choice,
+        submission=uuid4(),
+        created_at=at,
+    )
+    session.add(row)
+    session.flush()
+    return f"comparison:{row.id}"
+
+
+def add_seed(
+    session: Session, persona: PersonaRow, question: str, completion: str, *, at: datetime = AT
+) -> str:
+    asked = Question(text=question, domain="physics", audience="student")
+    draw_split(session, persona=persona, key=split_key(asked), at=at)
+    row = SeedExampleRow(
+        persona_id=persona.id,
+        text=question,
+        context="",
+        domain=asked.domain,
+        audience=asked.audience,
+        completion=completion,
+        prompt_key=prompt_key(asked),
+        split_key=split_key(asked),
+        digest=uuid4().hex,
+        imported_at=at,
+    )
+    session.add(row)
+    session.flush()
+    return f"seed:{row.id}"
+
+
+def add_review(session: Session, rater: RaterId, verdict: str, *, at: datetime = AT) -> None:
+    session.add(RaterReviewRow(rater_id=rater, verdict=verdict, reason="seen", actor="test", at=at))
+    session.flush()
 
 
 def add_version(

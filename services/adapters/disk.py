@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -31,14 +31,14 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     partial.mkdir()
     for name, content in contents.items():
         with (partial / name).open("wb") as file:
-            _write_through(file, content)
+            _write_through(file, [content])
     _sync(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     _sync(folder.parent)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, blocks: Iterable[bytes]) -> None:
     """`path` with this content; interrupted at any point, it leaves the old file or the whole new one.
 
     Needs no lock: who writes a file at the same time has a draft of their own, and the last rename wins.
@@ -46,7 +46,7 @@ def replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
         try:
-            _write_through(draft, content)
+            _write_through(draft, blocks)
             Path(draft.name).rename(path)
         except BaseException:
             Path(draft.name).unlink(missing_ok=True)
@@ -54,8 +54,8 @@ def replace_file(path: Path, content: bytes) -> None:
     _sync(path.parent)
 
 
-def _write_through(file: IO[bytes], content: bytes) -> None:
-    file.write(content)
+def _write_through(file: IO[bytes], blocks: Iterable[bytes]) -> None:
+    file.writelines(blocks)
     file.flush()
     os.fsync(file.fileno())
 

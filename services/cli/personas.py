@@ -7,15 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
-from services.domain.examples import ExamplePolicy
+from services.domain.example_policy import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, GenerationSettings, Persona, parse_slug
-from services.errors.inputs import InvalidPolicy
+from services.errors.inputs import InvalidFieldName, InvalidPolicy
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan
 from services.jobs import personas as jobs
 from services.jobs import status
-from services.training_sets.importing import Imported
+from services.training_sets.importers.formats import FormatName
+from services.training_sets.importers.rows import Reading
+from services.training_sets.importing import Imported, ImportFile
+
+_SHOWN = 20  # of the reports
 
 commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items.")
 
@@ -24,6 +28,15 @@ Name = Annotated[str, typer.Option(help="What people see; the slug when left out
 Template = Annotated[str, typer.Option(help="System prompt with {domain} and {audience}.")]
 Marker = Annotated[list[str] | None, typer.Option(help="A word or phrase that shows the style; repeat.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A recipe override, such as lora.r=8; repeat.")]
+Format = Annotated[FormatName, typer.Option("--format", help="What the file holds, and how.")]
+Field = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The format's name of a field and the file's, such as question=title; several of the file's "
+        "after one another, such as choice=ann,bob; repeat."
+    ),
+]
+Language = Annotated[str, typer.Option(help="Of records that do not name theirs; a slice when judging.")]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(help='JSON: {"examples": {...}, "gate": {"requirements": [...]}, "generation": {...}}.'),
@@ -57,7 +70,10 @@ def create(
 @speaking
 def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     slug: Slug,
-    file: Annotated[Path, typer.Argument(help="JSONL of examples.")],
+    file: Annotated[Path, typer.Argument(help="The file, or a folder of such files.")],
+    file_format: Format = FormatName.INSTRUCTIONS,
+    field: Field = None,
+    language: Language = "",
     name: Name = "",
     template: Template = DEFAULT_SYSTEM_TEMPLATE,
     marker: Marker = None,
@@ -65,10 +81,11 @@ def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its para
     policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
-    """Give a persona examples from a file, creating the persona first if it does not exist."""
+    """Give a persona what a file holds, creating the persona first if it does not exist."""
+    reading = Reading(names=_names(field or []), language=language)
     if slug not in {record["persona"] for record in status.personas()}:
         jobs.create_planned(_plan(slug, name, template, marker=marker, override=override, policy=policy))
-    _report(jobs.add_examples(slug, file), as_json=as_json)
+    _report(jobs.add_file(slug, ImportFile(file, file_format, reading)), as_json=as_json)
 
 
 @commands.command("items")
@@ -109,6 +126,17 @@ def _plan(
     )
 
 
+def _names(given: list[str]) -> dict[str, tuple[str, ...]]:
+    """Raises InvalidFieldName for what is not NAME=NAME."""
+    names: dict[str, tuple[str, ...]] = {}
+    for pair in given:
+        ours, _, theirs = pair.partition("=")
+        names[ours.strip()] = tuple(name.strip() for name in theirs.split(","))
+        if not ours.strip() or not all(names[ours.strip()]):
+            raise InvalidFieldName(pair)
+    return names
+
+
 def _read_policy(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
@@ -122,8 +150,10 @@ def _read_policy(file: Path | None) -> dict[str, Any]:
 
 
 def _report(imported: Imported, *, as_json: bool) -> None:
-    for error in imported.rejected:
+    for error in imported.rejected[:_SHOWN]:
         complain(error)
+    if len(imported.rejected) > _SHOWN:
+        typer.echo(f"… and {len(imported.rejected) - _SHOWN} more; --json lists all of them.", err=True)
     rejected = [{"line": error.line, "reason": error.reason} for error in imported.rejected]
     counts = {"added": imported.added, "there_already": imported.already_there}
     if as_json:

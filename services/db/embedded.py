@@ -24,8 +24,8 @@ from services.db.postgres_programs import (
     ENVIRONMENT,
     give,
     let_in,
+    open_the_way,
     programs,
-    refuse_unreachable,
     run_program,
     system_user,
 )
@@ -178,7 +178,7 @@ def _initialise(settings: Settings) -> None:
     """Make the data folder in one step: it is built beside its place and moved in when it is whole."""
     data = _data(settings)
     let_in(settings.var_dir.resolve())
-    refuse_unreachable(data)
+    open_the_way(data)
     if data.exists():
         return
     with tempfile.TemporaryDirectory(dir=settings.var_dir.resolve(), prefix="postgres-new-") as folder:

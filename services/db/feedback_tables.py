@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.db.base import Base, JsonObject
@@ -43,6 +44,7 @@ class RaterRow(Base):
     __tablename__ = "raters"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    label: Mapped[str | None] = mapped_column(unique=True)  # of a rater named in an imported file
     created_at: Mapped[datetime]
 
 
@@ -55,19 +57,6 @@ class ConversationRow(Base):
     persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), index=True)
     rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), index=True)
     created_at: Mapped[datetime]
-
-
-class PromptSplitRow(Base):
-    """Drawn once when a prompt is first seen; never recomputed, never updated."""
-
-    __tablename__ = "prompt_splits"
-
-    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), primary_key=True)
-    split_key: Mapped[str] = mapped_column(primary_key=True)
-    split: Mapped[str]
-    assigned_at: Mapped[datetime]
-
-    __table_args__ = (CheckConstraint("split IN ('train', 'holdout')", name="split_known"),)
 
 
 class QuestionRow(Base):
@@ -95,7 +84,8 @@ class AnswerRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"), index=True)
-    adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"), index=True)
+    imported: Mapped[bool] = mapped_column(server_default=sql("false"))  # made elsewhere: no version
+    adapter_version_id: Mapped[int | None] = mapped_column(ForeignKey("adapter_versions.id"), index=True)
     served_name: Mapped[str]
     text: Mapped[str]
     prompt_version: Mapped[str]
@@ -107,6 +97,7 @@ class AnswerRow(Base):
     created_at: Mapped[datetime]
 
     question: Mapped[QuestionRow] = relationship()
+    __table_args__ = (CheckConstraint("imported = (adapter_version_id IS NULL)", name="version_or_imported"),)
 
 
 class RatingRow(Base):
@@ -117,12 +108,16 @@ class RatingRow(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
     rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
-    stars: Mapped[int]
+    stars: Mapped[int | None]
+    thumb: Mapped[str | None]
+    reasons: Mapped[list[str]] = mapped_column(server_default=sql("'[]'"))
     submission: Mapped[UUID] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
 
     __table_args__ = (
         CheckConstraint("stars BETWEEN 1 AND 5", name="stars_range"),
+        CheckConstraint("thumb IN ('up', 'down')", name="thumb_known"),
+        CheckConstraint("(stars IS NULL) <> (thumb IS NULL)", name="stars_or_thumb"),
         Index(None, "answer_id", "rater_id", "id"),
     )
 
@@ -163,6 +158,50 @@ class CommentRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "answer_id", "rater_id", "id"),)
+
+
+class ComparisonRow(Base):
+    """Journal: a rater's choice between two answers to one prompt, as they stood on the page."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    left_answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"), index=True)
+    right_answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
+    choice: Mapped[str]
+    submission: Mapped[UUID] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (
+        CheckConstraint("choice IN ('left', 'right', 'tie', 'both bad')", name="choice_known"),
+        CheckConstraint("left_answer_id <> right_answer_id", name="two_answers"),
+    )
+
+
+class PeerOfferRow(Base):
+    """Somebody else's answer that a rater was offered to rate; without an offer only the asker may."""
+
+    __tablename__ = "peer_offers"
+
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), primary_key=True)
+    answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"), primary_key=True)
+    offered_at: Mapped[datetime]
+
+
+class RaterReviewRow(Base):
+    """Journal: what a person decided of a rater whom the statistics pointed at; the newest counts."""
+
+    __tablename__ = "rater_reviews"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), index=True)
+    verdict: Mapped[str]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("verdict IN ('trusted', 'excluded')", name="verdict_known"),)
 
 
 class SeedExampleRow(Base):

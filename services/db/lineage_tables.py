@@ -5,6 +5,7 @@ and the append-only ledger of promotions. Each row names what it came from.
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -17,6 +18,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.db.base import Base, JsonObject
 from services.db.feedback_tables import PersonaRow
+
+# What a set was planned for before plans were made.
+SFT_ALONE = """'{"stages": ["sft"], "reasons": [], "label_smoothing": 0.0}'"""
 
 
 class TrainingSetRow(Base):
@@ -33,13 +37,26 @@ class TrainingSetRow(Base):
     path: Mapped[str]  # below ADAPTER_STORE
     row_count: Mapped[int]
     counts: Mapped[JsonObject]  # rows by source
-    dropped: Mapped[JsonObject]  # rows by drop reason
+    dropped: Mapped[JsonObject]  # sources by drop reason
+    plan: Mapped[JsonObject] = mapped_column(server_default=text(SFT_ALONE))  # stages and why
+    report: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))  # leaks, raters, privacy
+    # Versions come from runs and runs from sets: this key closes the circle, so it is added last.
     created_at: Mapped[datetime]
 
     persona: Mapped[PersonaRow] = relationship()
     __table_args__ = (
         UniqueConstraint("persona_id", "cutoff", "policy_digest", name="training_sets_inputs_uq"),
     )
+
+
+class TrainingSetSourcesRow(Base):
+    """Which ratings, corrections, comparisons or seeds a set learnt from: sorted ids, one row a kind."""
+
+    __tablename__ = "training_set_sources"
+
+    training_set_id: Mapped[int] = mapped_column(ForeignKey("training_sets.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class TrainingRunRow(Base):

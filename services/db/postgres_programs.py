@@ -3,15 +3,19 @@
 Which server they make and run is `embedded`'s. Nothing here knows settings.
 """
 
+import logging
 import os
 import pwd
 import stat
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from services.errors.outages import EmbeddedDatabaseFailed
+
+logger = logging.getLogger(__name__)
 
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
 
@@ -77,17 +81,33 @@ def let_in(var_dir: Path) -> None:
         var_dir.chmod(stat.S_IMODE(mode) | 0o001)
 
 
-def refuse_unreachable(data: Path) -> None:
-    """As root: EmbeddedDatabaseFailed when the server's user cannot get to its data or its programs.
+def open_the_way(data: Path) -> None:
+    """As root: let the server's user pass through (not list) the folders above its data and programs.
 
-    The folders above them are not ours, so which of them to open is said and left to their owner.
+    Said aloud for each folder, because they are not this project's. A home that nobody may enter would
+    otherwise keep the service from starting at all.
     """
     user = system_user()
     if user is None:
         return
     server = (programs() / "postgres").resolve()
     folders = sorted({*data.parents, *server.parents}, key=lambda folder: len(folder.parts))
-    found = subprocess.run(  # noqa: S603 - asks the kernel, as that user, so that groups and ACLs count too
+    while closed := _first_closed(folders, user):
+        logger.warning(
+            "%s lets user %s pass through now (o+x), as PostgreSQL cannot run as root", closed, user
+        )
+        before = closed.stat().st_mode
+        closed.chmod(stat.S_IMODE(before) | 0o001)
+        if closed.stat().st_mode == before:
+            raise EmbeddedDatabaseFailed(
+                f"its system user {user} may not pass through {closed}: let it, "
+                "or set VAR_DIR to another place"
+            )
+
+
+def _first_closed(folders: Sequence[Path], user: str) -> Path | None:
+    """Asks the kernel, as that user, so that groups and access lists count too."""
+    found = subprocess.run(  # noqa: S603 - a fixed script
         ["/bin/sh", "-c", _FIRST_CLOSED, "sh", *map(str, folders)],
         env=ENVIRONMENT,
         user=user,
@@ -99,9 +119,4 @@ def refuse_unreachable(data: Path) -> None:
         check=True,
     )
     closed = found.stdout.removesuffix("\n")
-    if closed:
-        elsewhere = "set VAR_DIR to another place" if Path(closed) in data.parents else "install it elsewhere"
-        raise EmbeddedDatabaseFailed(
-            f"its system user {user} may not pass through {closed}: let it with `chmod o+x {closed}`, "
-            f"or {elsewhere}"
-        )
+    return Path(closed) if closed else None

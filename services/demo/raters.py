@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from services.demo.chance import draw, shuffled
 from services.demo.corrections import better_answer
@@ -148,11 +149,31 @@ def visit(
 
 def _say(visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: int) -> Said:
     entry, question, number = inquiry.entry, inquiry.question, rater.number
-    honest = stars_for(page.answer, entry, question, rater.taste)
-    stars = moody_stars(honest, rater.taste, seed, number, question)
+    stars = _stars(page, rater, inquiry, seed=seed)
     rated = visitor.rate(page, stars)
+    if rated.peer:
+        _judge_peer(visitor, visitor.open_peer(rated), rater, seed=seed)
     if not wants_to_correct(stars, seed, number, question):
         return Said(number, question, stars, corrected=False, mistaken=False)
     better = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=seed, rater=number)
     visitor.correct(rated, better.text)
     return Said(number, question, stars, corrected=True, mistaken=better.mistaken)
+
+
+def _judge_peer(visitor: Visitor, page: Page, rater: Rater, *, seed: int) -> None:
+    """Stars for somebody else's answer; a question that is not of the bank is left alone."""
+    inquiry = _known_questions().get(page.question)
+    if inquiry is not None:
+        visitor.rate(page, _stars(page, rater, inquiry, seed=seed))
+
+
+def _stars(page: Page, rater: Rater, inquiry: Inquiry, *, seed: int) -> int:
+    honest = stars_for(page.answer, inquiry.entry, inquiry.question, rater.taste)
+    return moody_stars(honest, rater.taste, seed, rater.number, inquiry.question)
+
+
+@lru_cache(maxsize=1)
+def _known_questions() -> dict[str, Inquiry]:
+    """Every question that may be asked, by its words."""
+    found = [Inquiry(entry, turn) for entry in entries() for turn in range(PHRASINGS)]
+    return {inquiry.question: inquiry for inquiry in found}

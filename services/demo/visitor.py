@@ -18,11 +18,16 @@ Attributes = list[tuple[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a visitor needs of a page: hidden fields by the address of their form, and an answer's text."""
+    """What a visitor needs of a page: hidden fields by the address of their form, question and answer.
+
+    `peer` is the address of somebody else's answer that the page offers to rate; empty when it offers none.
+    """
 
     path: str
     forms: dict[str, dict[str, str]]
+    question: str
     answer: str
+    peer: str
 
 
 class Visitor:
@@ -49,6 +54,10 @@ class Visitor:
     def rate(self, page: Page, stars: int) -> Page:
         return self._send(page, f"{page.path}/rate", stars=str(stars))
 
+    def open_peer(self, page: Page) -> Page:
+        """Somebody else's answer, which the page offered."""
+        return self._get(page.peer)
+
     def correct(self, page: Page, text: str) -> Page:
         return self._send(page, f"{page.path}/correct", text=text)
 
@@ -72,15 +81,23 @@ class Visitor:
     def _read(self, response: httpx.Response) -> Page:
         reader = _Reader()
         reader.feed(response.text)
-        return Page(path=response.url.path, forms=reader.forms, answer="".join(reader.answer).strip())
+        return Page(
+            path=response.url.path,
+            forms=reader.forms,
+            question="".join(reader.question).strip(),
+            answer="".join(reader.answer).strip(),
+            peer=reader.peer,
+        )
 
 
 @dataclass
 class _Reader(HTMLParser):
     forms: dict[str, dict[str, str]] = field(default_factory=dict)
+    question: list[str] = field(default_factory=list)
     answer: list[str] = field(default_factory=list)
+    peer: str = ""
     _form: dict[str, str] = field(default_factory=dict)
-    _in_answer: bool = False
+    _reading: list[str] | None = None  # where text belongs at the moment
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -91,13 +108,15 @@ class _Reader(HTMLParser):
             self._form = self.forms.setdefault(given.get("action", ""), {})
         elif tag == "input" and given.get("type") == "hidden":
             self._form[given["name"]] = given["value"]
-        elif given.get("id") == "answer-text":
-            self._in_answer = True
+        elif given.get("href", "").startswith("/peers/"):
+            self.peer = given["href"]
+        elif given.get("id") in ("question", "answer-text"):
+            self._reading = self.question if given["id"] == "question" else self.answer
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "p":
-            self._in_answer = False
+        if tag in ("p", "h1"):
+            self._reading = None
 
     def handle_data(self, data: str) -> None:
-        if self._in_answer:
-            self.answer.append(data)
+        if self._reading is not None:
+            self._reading.append(data)

@@ -188,7 +188,8 @@ class _Expectation:
         """How often each rater made each choice where each was right, (K, raters, K)."""
         cells = self._opinions.raters * self._opinions.choices
         counted = [np.bincount(self._cell, weights=row[self._answer], minlength=cells) for row in posterior]
-        return np.array(counted, dtype=np.float64).reshape(-1, self._opinions.raters, self._opinions.choices)
+        sizes = (len(counted), self._opinions.raters, self._opinions.choices)
+        return np.array(counted, dtype=np.float64).reshape(sizes)
 
     def posterior(self, model: _Model) -> Floats:
         scores = [

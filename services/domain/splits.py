@@ -15,6 +15,7 @@ from services.domain.personas import PersonaSlug
 class Split(StrEnum):
     TRAIN = "train"
     HOLDOUT = "holdout"
+    QUARANTINE = "quarantine"  # too like both: neither learnt from nor asked to judge
 
 
 def prompt_key(question: Question) -> str:

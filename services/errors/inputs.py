@@ -38,6 +38,13 @@ class StarsOutOfRange(InvalidInput):
         super().__init__(f"A rating of {stars} does not exist: choose 1, 2, 3, 4 or 5 stars.")
 
 
+class AnswersNotComparable(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__(
+            "These are not two answers to one question: compare answers that stand side by side."
+        )
+
+
 class CorrectionUnchanged(InvalidInput):
     def __init__(self) -> None:
         super().__init__(
@@ -58,6 +65,14 @@ class InvalidRecord(InvalidInput):
     def __init__(self, line: int, reason: str) -> None:
         self.line, self.reason = line, reason
         super().__init__(f"Line {line} cannot be read ({reason}): correct it and import the file again.")
+
+
+class InvalidFieldName(InvalidInput):
+    def __init__(self, pair: str) -> None:
+        self.pair = pair
+        super().__init__(
+            f"{pair[:60]!r} renames no field: write NAME=NAME OF THE FILE, such as question=title."
+        )
 
 
 class InvalidRecipe(InvalidInput):

@@ -4,9 +4,10 @@ PersonaLoopError
 ├── InvalidInput              what a person sent cannot be used as it is
 │   ├── InvalidSlug
 │   ├── EmptyText · TextTooLong · ForbiddenCharacter
-│   ├── StarsOutOfRange · CorrectionUnchanged
+│   ├── StarsOutOfRange · CorrectionUnchanged · AnswersNotComparable
 │   ├── InvalidTemplate
 │   ├── InvalidRecord         one line of an imported file
+│   ├── InvalidFieldName      of an imported file, as a person spelt it
 │   ├── InvalidRecipe         an unknown key, a misspelt override
 │   ├── InvalidPolicy
 │   └── InvalidOpinions       arrays of opinions that do not fit together

@@ -8,20 +8,21 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import EvaluationItemRow, PersonaRow
 from services.db.lineage_tables import EvaluationSuiteRow
+from services.db.prompt_tables import PromptRetirementRow
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
-from services.domain.examples import Demonstration
+from services.domain.examples import Reference
 from services.domain.training import digest_of
 
 
 def compose_items(
-    session: Session, persona: PersonaRow, *, held_out: Iterable[Demonstration], cutoff: datetime
+    session: Session, persona: PersonaRow, *, held_out: Iterable[Reference], cutoff: datetime
 ) -> tuple[Item, ...]:
     """Held-out references as of the cutoff, then the items stored by then, each kind in a fixed order.
 
@@ -29,17 +30,25 @@ def compose_items(
     """
     references = tuple(
         Item(
-            key=row.item.prompt_key,
+            key=reference.prompt_key,
             source=ItemSource.HOLDOUT,
-            question=row.item.question,
-            reference=row.completion,
+            question=reference.question,
+            reference=reference.text,
             answer_key="",
         )
-        for row in held_out
+        for reference in held_out
     )
     stored = session.scalars(
         select(EvaluationItemRow)
-        .where(EvaluationItemRow.persona_id == persona.id, EvaluationItemRow.imported_at <= cutoff)
+        .where(
+            EvaluationItemRow.persona_id == persona.id,
+            EvaluationItemRow.imported_at <= cutoff,
+            ~exists().where(
+                PromptRetirementRow.persona_id == persona.id,
+                PromptRetirementRow.split_key == EvaluationItemRow.split_key,
+                PromptRetirementRow.at <= cutoff,
+            ),
+        )
         .order_by(EvaluationItemRow.prompt_key)
     )
     return references + tuple(

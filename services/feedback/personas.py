@@ -1,8 +1,9 @@
 """Creating personas: what a persona owns is stored with it, and version 0 serves from the first moment."""
 
+import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.adapters.versions import register_base
 from services.db.feedback_tables import PersonaRow
 from services.domain.conversation import check_text
-from services.domain.examples import ExamplePolicy
+from services.domain.example_policy import ExamplePolicy
 from services.domain.gate import GatePolicy
 from services.domain.personas import Persona, check_template, parse_slug
 from services.errors.refusals import PersonaExists
@@ -67,7 +68,7 @@ def _columns(plan: PersonaPlan) -> dict[str, Any]:
         "answer_format": persona.answer_format,
         "markers": [check_line("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
         "generation": asdict(persona.generation),
-        "example_policy": asdict(plan.example_policy),
+        "example_policy": _plain(asdict(plan.example_policy)),
         "gate_policy": _plain(asdict(plan.gate_policy)),
         "recipe": plan.recipe,
         "recipe_overrides": list(plan.recipe_overrides),
@@ -75,4 +76,5 @@ def _columns(plan: PersonaPlan) -> dict[str, Any]:
 
 
 def _plain(policy: dict[str, Any]) -> dict[str, Any]:
-    return policy | {"requirements": list(policy["requirements"])}
+    """As it reads back from the database: JSON knows lists and words only."""
+    return cast("dict[str, Any]", json.loads(json.dumps(policy)))

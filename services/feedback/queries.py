@@ -44,6 +44,7 @@ class AnswerView:
     latency_ms: int
     asked_at: datetime
     stars: int | None
+    reasons: tuple[str, ...]
     correction: str | None
     comment: str | None
 
@@ -103,6 +104,7 @@ def _answers() -> Select[*tuple[Any, ...]]:
             PersonaRow.display_name,
             AdapterVersionRow.number.label("version"),
             RatingRow.stars.label("stars"),
+            RatingRow.reasons.label("reasons"),
             newest_correction.label("correction"),
             newest_comment.label("comment"),
         )
@@ -138,6 +140,7 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         latency_ms=answer.latency_ms,
         asked_at=answer.accepted_at,
         stars=row.stars,
+        reasons=tuple(row.reasons or ()),
         correction=row.correction,
         comment=row.comment,
     )

@@ -3,6 +3,7 @@
 What they ask is `questions`; reading pages is `queries`.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -13,39 +14,69 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import (
     AnswerRow,
     CommentRow,
+    ComparisonRow,
     ConversationRow,
     CorrectionRow,
     CurrentRatingRow,
+    PeerOfferRow,
     QuestionRow,
     RatingRow,
 )
 from services.domain.conversation import check_text
-from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT, STARS, AnswerId, RaterId
-from services.errors.inputs import CorrectionUnchanged, StarsOutOfRange
+from services.domain.feedback import (
+    COMMENT_LIMIT,
+    CORRECTION_LIMIT,
+    STARS,
+    AnswerId,
+    Choice,
+    RaterId,
+    Reason,
+    Thumb,
+)
+from services.errors.inputs import AnswersNotComparable, CorrectionUnchanged, StarsOutOfRange
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import FormOutdated, NotTheAsker
 
 
 def rate(
-    session: Session, *, answer_id: AnswerId, rater: RaterId, stars: int, submission: UUID, at: datetime
+    session: Session,
+    *,
+    answer_id: AnswerId,
+    rater: RaterId,
+    stars: int | Thumb,
+    reasons: Collection[Reason] = (),
+    submission: UUID,
+    at: datetime,
 ) -> None:
-    """Append a rating and make it the current one of this rater for this answer.
+    """Append a rating (stars, or a thumb in their place) and make it the rater's current one of this answer.
 
-    The same stars by the same submission again change nothing. Raises StarsOutOfRange, UnknownAnswer,
-    NotTheAsker, and FormOutdated when this form said so before and the rater said something else since.
+    Whoever asked may rate, and whom the answer was offered to (`peers`). The same by the same submission
+    again changes nothing. Raises StarsOutOfRange, UnknownAnswer, NotTheAsker, and FormOutdated when this form
+    said so before and the rater said something else since.
     """
-    if stars not in STARS:
+    thumb = stars if isinstance(stars, Thumb) else None
+    if not isinstance(stars, Thumb) and stars not in STARS:
         raise StarsOutOfRange(stars)
-    _own_answer(session, answer_id, rater)
-    once = _said_once(submission, answer_id, rater, str(stars))
+    _answer_to_judge(session, answer_id, rater)
+    tags = sorted({reason.value for reason in reasons})
+    said = _in_words(stars, tags)
+    once = _said_once(submission, answer_id, rater, said)
     rating_id = session.scalar(
         insert(RatingRow)
-        .values(answer_id=answer_id, rater_id=rater, stars=stars, submission=once, created_at=at)
+        .values(
+            answer_id=answer_id,
+            rater_id=rater,
+            stars=None if thumb else stars,
+            thumb=thumb,
+            reasons=tags,
+            submission=once,
+            created_at=at,
+        )
         .on_conflict_do_nothing(index_elements=["submission"])
         .returning(RatingRow.id)
     )
     if rating_id is None:
-        _check_still_said(stars, _current_stars(session, answer_id, rater))
+        _check_still_said(said, _current_rating(session, answer_id, rater))
         return
     current = insert(CurrentRatingRow).values(answer_id=answer_id, rater_id=rater, rating_id=rating_id)
     session.execute(
@@ -72,6 +103,40 @@ def correct(
     once = _said_once(submission, answer_id, rater, checked)
     _append_text(
         session, CorrectionRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at
+    )
+
+
+def compare(
+    session: Session,
+    *,
+    left: AnswerId,
+    right: AnswerId,
+    rater: RaterId,
+    choice: Choice,
+    submission: UUID,
+    at: datetime,
+) -> None:
+    """Append a choice between two answers to one prompt, as they stood on the page.
+
+    Raises AnswersNotComparable unless both answer one prompt, UnknownAnswer, NotTheAsker.
+    """
+    for answer_id in (left, right):
+        _answer_to_judge(session, answer_id, rater)
+    asked = select(QuestionRow.prompt_key).join(AnswerRow).where(AnswerRow.id.in_((left, right)))
+    if left == right or len(set(session.scalars(asked))) != 1:
+        raise AnswersNotComparable
+    once = _said_once(submission, left, rater, f"{right} {choice}")
+    session.execute(
+        insert(ComparisonRow)
+        .values(
+            left_answer_id=left,
+            right_answer_id=right,
+            rater_id=rater,
+            choice=choice,
+            submission=once,
+            created_at=at,
+        )
+        .on_conflict_do_nothing(index_elements=["submission"])
     )
 
 
@@ -111,12 +176,17 @@ def _append_text(
         _check_still_said(text, session.scalar(newest))
 
 
-def _current_stars(session: Session, answer_id: AnswerId, rater: RaterId) -> int | None:
-    return session.scalar(
-        select(RatingRow.stars)
+def _current_rating(session: Session, answer_id: AnswerId, rater: RaterId) -> str | None:
+    current = session.scalar(
+        select(RatingRow)
         .join(CurrentRatingRow, CurrentRatingRow.rating_id == RatingRow.id)
         .where(CurrentRatingRow.answer_id == answer_id, CurrentRatingRow.rater_id == rater)
     )
+    return _in_words(current.thumb or current.stars, current.reasons) if current else None
+
+
+def _in_words(given: object, tags: list[str]) -> str:
+    return " ".join([str(given), *tags])
 
 
 def _check_still_said(said: object, newest: object) -> None:
@@ -131,6 +201,12 @@ def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str)
     A form that is gone back to and changed says something new, though it carries the same submission.
     """
     return uuid5(submission, f"{answer_id} {rater} {said}")
+
+
+def _answer_to_judge(session: Session, answer_id: AnswerId, rater: RaterId) -> None:
+    """UnknownAnswer, or NotTheAsker unless the rater asked for it or was offered it."""
+    if session.get(PeerOfferRow, (rater, answer_id)) is None:
+        _own_answer(session, answer_id, rater)
 
 
 def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> str:

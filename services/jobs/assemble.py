@@ -9,13 +9,13 @@ from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.conversation import Message
-from services.domain.examples import CountTokens
 from services.domain.training import ModelRecipe, Recipe
 from services.errors.tree import InvalidInput
 from services.jobs.installation import now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
 from services.training_sets import assembly
+from services.training_sets.assembly import CountTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -44,20 +44,20 @@ def assemble(persona: str, cutoff_iso: str) -> Assembled:
             row,
             cutoff=cutoff,
             store_url=installation.settings.store_url,
-            max_tokens=recipe.training.max_length,
-            count_tokens=token_counter(recipe),
+            limits=assembly.Limits(recipe.training.max_length, token_counter(recipe)),
             at=now(),
         )
         if isinstance(outcome, assembly.Skipped):
             logger.info("%s", outcome.reason)
             return {"skipped": outcome.reason}
         logger.info(
-            "%s: set %d with %d rows %s, dropped %s",
+            "%s: set %d with %d rows %s, dropped %s; %s",
             persona,
             outcome.id,
             outcome.row_count,
             outcome.counts,
             outcome.dropped,
+            "; ".join(outcome.plan["reasons"]),
         )
         return {"training_set_id": outcome.id}
 

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from sqlalchemy.orm import Session
@@ -19,10 +21,10 @@ from services.evaluation.asking import ask_all
 from services.evaluation.decisions import promoted_over
 from services.evaluation.reports import find_report, settings_digest, store_report
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
-from services.jobs.assemble import recipe_of, token_counter
 from services.jobs.installation import Installation, now, open_installation
 from services.settings import Settings
-from services.training_sets.assembly import choose_examples
+from services.training_sets.drafting import read_references
+from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
 
@@ -84,16 +86,14 @@ def _freeze(session: Session, settings: Settings, persona: PersonaRow, version: 
     run = session.get(TrainingRunRow, version.training_run_id) if version.training_run_id else None
     if run is None:
         raise UnknownRecord("training run of version", version.number)
-    recipe = recipe_of(settings, persona, [])
-    cutoff = run.training_set.cutoff
-    examples = choose_examples(
-        session,
-        persona,
-        cutoff=cutoff,
-        max_tokens=recipe.training.max_length,
-        count_tokens=token_counter(recipe),
-    )
-    items = compose_items(session, persona, held_out=examples.held_out, cutoff=cutoff)
+    training_set = run.training_set
+    with TemporaryDirectory(prefix="references-") as folder:
+        held_out = training_set.report["held_out"]
+        file = thaw(settings.store_url, held_out["path"], digest=held_out["digest"], into=Path(folder))
+        with file.open(encoding="utf-8") as lines:
+            items = compose_items(
+                session, persona, held_out=read_references(lines), cutoff=training_set.cutoff
+            )
     if not items:
         raise NothingToJudge(persona.slug)
     return freeze_suite(session, persona, items, at=now())

@@ -1,7 +1,7 @@
 """Creating personas and giving them files: examples to start from, items to be judged on."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import select
@@ -16,11 +16,9 @@ from services.errors.tree import InvalidInput
 from services.feedback.personas import PersonaPlan, create_persona, differences
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
-from services.training_sets.importing import Imported, import_examples, import_items
+from services.training_sets.importing import Imported, ImportFile, import_file, import_items
 
 logger = logging.getLogger(__name__)
-
-Importer = Callable[..., Imported]
 
 
 def create(
@@ -57,7 +55,7 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
             known = _find_as_planned(session, plan) if again else None
             row = known or create_persona(session, plan, at=now())
             if seed_file is not None:
-                imported = import_examples(session, row, _lines(seed_file), at=now())
+                imported = import_file(session, row, ImportFile(seed_file), at=now())
                 if imported.rejected:
                     raise imported.rejected[0]
                 if known and imported.added:
@@ -74,23 +72,22 @@ def _find_as_planned(session: Session, plan: PersonaPlan) -> PersonaRow | None:
     return row
 
 
-def add_examples(slug: str, file: Path) -> Imported:
-    """Import demonstrations into a persona; lines that cannot be used are reported and the rest is kept."""
-    return _import(slug, file, import_examples)
+def add_file(slug: str, file: ImportFile) -> Imported:
+    """Import a file into a persona, all of it or nothing; what cannot be used is reported, the rest kept."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        return import_file(session, find_persona(session, slug), file, at=now())
 
 
 def add_items(slug: str, file: Path) -> Imported:
     """Import evaluation items into a persona; lines that cannot be used are reported, the rest is kept."""
-    return _import(slug, file, import_items)
-
-
-def _import(slug: str, file: Path, importer: Importer) -> Imported:
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return importer(session, find_persona(session, slug), _lines(file), at=now())
+        return import_items(session, find_persona(session, slug), _lines(file), at=now())
 
 
-def _lines(file: Path) -> Iterable[str]:
+def _lines(file: Path) -> Iterator[str]:
     try:
-        return file.read_text(encoding="utf-8").split("\n")  # JSON may hold other separators
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The file {file} cannot be read as UTF-8 text: {error}.") from error
+        # JSON may hold other separators; what is no UTF-8 is reported with its line.
+        with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            yield from lines
+    except OSError as error:
+        raise InvalidInput(f"The file {file} cannot be read: {error}.") from error

@@ -12,7 +12,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
-from services.domain.training import Progress, Recipe, TrainedAdapter
+from services.domain.training import Objective, Progress, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy
@@ -46,14 +46,17 @@ def train_with(
             raise UnknownRecord("training set", training_set_id)
         slug = PersonaSlug(training_set.persona.slug)
         recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
-        learnt = version_learnt(session, training_set, recipe.digest())
+        digest = _digest(recipe, training_set)
+        learnt = version_learnt(session, training_set, digest)
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
             return learnt.id
-        run_id = runs.begin(session, training_set_id=training_set_id, recipe=recipe, at=now()).id
+        run_id = runs.begin(
+            session, training_set_id=training_set_id, recipe=recipe, recipe_digest=digest, at=now()
+        ).id
 
     # What is learnt is in the name too: a restored database counts its runs anew.
-    folder = f"{run_id:06d}-{training_set.digest[:12]}-{recipe.digest()[:12]}"
+    folder = f"{run_id:06d}-{training_set.digest[:12]}-{digest[:12]}"
     workdir = installation.settings.var_dir.resolve() / "runs" / folder
     with held(engine, run_id, workdir=workdir) as lock:
         trained = _train(
@@ -100,13 +103,35 @@ def _train(
         rows = thaw(
             installation.settings.store_url, training_set.path, digest=training_set.digest, into=workdir
         )
-        return trainer.train(TrainingJob(rows=rows, recipe=recipe, workdir=workdir), progress=follow)
+        job = TrainingJob(
+            rows=rows,
+            recipe=recipe,
+            workdir=workdir,
+            stages=_stages(training_set),
+            label_smoothing=float(training_set.plan["label_smoothing"]),
+        )
+        return trainer.train(job, progress=follow)
     except RunBusy:  # another machine took the run over while the database was away, and writes its end
         raise
     except Exception as error:
         with session_scope(engine) as session:
             runs.fail(session, run_id, error=str(error) or type(error).__name__, at=now())
         raise
+
+
+def _stages(training_set: TrainingSetRow) -> tuple[Objective, ...]:
+    return tuple(Objective(stage) for stage in training_set.plan["stages"])
+
+
+def _digest(recipe: Recipe, training_set: TrainingSetRow) -> str:
+    """What is done with the rows: the recipe and the plan's stages, which other rows would not change."""
+    return digest_of(
+        {
+            "recipe": recipe.digest(),
+            "stages": _stages(training_set),
+            "label_smoothing": training_set.plan["label_smoothing"],
+        }
+    )
 
 
 def _provenance(
@@ -122,6 +147,7 @@ def _provenance(
         "training_set_digest": training_set.digest,
         "cutoff": training_set.cutoff.isoformat(),
         "recipe_digest": recipe.digest(),
+        "plan": training_set.plan,
         "lora": asdict(recipe.lora),
         "training": asdict(recipe.training),
         "preference": asdict(recipe.preference),

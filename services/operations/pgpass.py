@@ -26,7 +26,8 @@ def write_pgpass(settings: Settings, *, database: str = "") -> str:
     url = make_url(database_url(settings))
     if url.password:
         fields = (url.host or "localhost", str(url.port or 5432), "*", url.username or "*", str(url.password))
-        replace_file(pgpass_file(settings), f"{':'.join(map(_escaped, fields))}\n".encode())
+        line = ":".join(map(_escaped, fields))
+        replace_file(pgpass_file(settings), [f"{line}\n".encode()])
     address = URL.create(
         "postgresql",
         username=url.username,

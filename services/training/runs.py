@@ -13,14 +13,19 @@ from services.domain.training import Progress, Recipe, RunState, TrainedAdapter
 FRESH = ""  # the starting digest of an adapter that starts from the base
 
 
-def begin(session: Session, *, training_set_id: int, recipe: Recipe, at: datetime) -> TrainingRunRow:
-    """The run of this set and recipe, marked running unless it has already succeeded."""
+def begin(
+    session: Session, *, training_set_id: int, recipe: Recipe, recipe_digest: str, at: datetime
+) -> TrainingRunRow:
+    """The run of this set and recipe, marked running unless it has already succeeded.
+
+    `recipe_digest` stands for the recipe and the stages it is used in.
+    """
     session.execute(
         insert(TrainingRunRow)
         .values(
             training_set_id=training_set_id,
             recipe=asdict(recipe),
-            recipe_digest=recipe.digest(),
+            recipe_digest=recipe_digest,
             starting_digest=FRESH,
             state=RunState.RUNNING,
             started_at=at,
@@ -31,7 +36,7 @@ def begin(session: Session, *, training_set_id: int, recipe: Recipe, at: datetim
         select(TrainingRunRow)
         .where(
             TrainingRunRow.training_set_id == training_set_id,
-            TrainingRunRow.recipe_digest == recipe.digest(),
+            TrainingRunRow.recipe_digest == recipe_digest,
             TrainingRunRow.starting_digest == FRESH,
         )
         .with_for_update()

@@ -1,18 +1,44 @@
-"""Assembling a persona's training set: once per (persona, cutoff, policy), or not at all tonight."""
+"""Assembling a persona's training set: once per (persona, cutoff, policy), or not at all tonight.
 
+Read, reconcile, draft, choose, plan, freeze: each step is a module of its own. What is decided of a row is
+the domain's (`examples`, `night_plan`).
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
-from services.domain.conversation import PROMPT_VERSION
-from services.domain.examples import CountTokens, ExamplePolicy, Examples, build_examples
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow, TrainingSetSourcesRow
+from services.domain.conversation import PROMPT_VERSION, Message, build_messages
+from services.domain.example_policy import ExamplePolicy
+from services.domain.examples import Dropped, DropReason, Example, examples_of
+from services.domain.night_plan import plan_night
+from services.domain.splits import Split
 from services.domain.training import RunState, digest_of
-from services.training_sets.freezing import freeze
-from services.training_sets.reading import count_new, read_feedback
+from services.training_sets.choosing import settle
+from services.training_sets.clustering import cluster_new
+from services.training_sets.drafting import Draft
+from services.training_sets.freezing import Frozen, freeze
+from services.training_sets.gathering import Gatherer
+from services.training_sets.hearing import hear
+from services.training_sets.masking import Masking
+from services.training_sets.news import count_new
+from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
+from services.training_sets.repeating import Repeats
+from services.training_sets.smoothing import measure_smoothing
+from services.training_sets.texts import PromptTexts, stream_overridden, stream_prompts
+
+CountTokens = Callable[[tuple[Message, ...], str], int]
+# No tokenizer makes more tokens than bytes of a text; this many are for the template around it.
+_TEMPLATE_TOKENS = 64
+_LONGEST_TOKEN = 256  # characters; counting those of a text of megabytes takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +48,24 @@ class Skipped:
     reason: str
 
 
-def choose_examples(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, max_tokens: int, count_tokens: CountTokens
-) -> Examples:
-    """Rows and held-out references of a persona as of the cutoff; the same inputs give the same result."""
-    return build_examples(
-        read_feedback(session, persona, cutoff=cutoff),
-        ExamplePolicy(**persona.example_policy),
-        system_template=persona.system_template,
-        max_tokens=max_tokens,
-        count_tokens=count_tokens,
-    )
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a row may be, in tokens of the base that will learn it."""
+
+    max_tokens: int
+    count_tokens: CountTokens
+
+    def allow(self, example: Example, system_template: str) -> bool:
+        messages = build_messages(system_template, example.question)
+        size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
+        return all(
+            size + len(text.encode()) <= self.max_tokens
+            or (
+                len(text) <= self.max_tokens * _LONGEST_TOKEN
+                and self.count_tokens(messages, text) <= self.max_tokens
+            )
+            for text in filter(None, (example.text, example.rejected))
+        )
 
 
 def assemble(
@@ -41,49 +74,141 @@ def assemble(
     *,
     cutoff: datetime,
     store_url: str,
-    max_tokens: int,
-    count_tokens: CountTokens,
+    limits: Limits,
     at: datetime,
+    without: Collection[str] = (),
 ) -> TrainingSetRow | Skipped:
-    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none."""
+    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none.
+
+    `without` are ids of raters to leave out, for the set as it would have been without them.
+    """
     policy = ExamplePolicy(**persona.example_policy)
+    conditions = _conditions(persona, policy, limits, without)
+    existing = _existing(session, persona, cutoff=cutoff, policy_digest=digest_of(conditions))
+    if existing is not None:
+        return existing
+    new = count_new(session, persona, after=_newest_learnt(session, persona, before=cutoff), until=cutoff)
+    if new < policy.minimum_new:
+        return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
+    with TemporaryDirectory(prefix="assembling-") as folder:
+        assembling = _Assembling(session, persona, policy, limits, cutoff=cutoff, without=without)
+        return assembling.finish(Path(folder), store_url=store_url, conditions=conditions, at=at)
+
+
+class _Assembling:
+    """One assembly under way: everything that its steps share."""
+
+    def __init__(
+        self,
+        session: Session,
+        persona: PersonaRow,
+        policy: ExamplePolicy,
+        limits: Limits,
+        *,
+        cutoff: datetime,
+        without: Collection[str],
+    ) -> None:
+        self._session, self._persona, self._policy, self._limits = session, persona, policy, limits
+        self._cutoff, self._masking = cutoff, Masking()
+        self._clustered = cluster_new(session, persona, cutoff=cutoff)
+        reviews = read_reviews(session, cutoff=cutoff)
+        heard = hear(session, persona, cutoff=cutoff)
+        self._reconciled = reconcile(heard, policy, reviews=reviews, without=without)
+
+    def finish(
+        self, folder: Path, *, store_url: str, conditions: dict[str, Any], at: datetime
+    ) -> TrainingSetRow | Skipped:
+        draft = self._draft(folder)
+        rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
+        raters = len(self._reconciled.heard.raters)
+        settled = settle(draft, draft.rows, rows, raters=raters, balance=self._policy.balance)
+        held_out = settle(draft, draft.references, references, raters=raters, kept_are=DropReason.HELD_OUT)
+        draft.close()
+        volume = draft.rows.volume(settled.kept)
+        plan = plan_night(volume, self._policy)
+        if not plan.stages:
+            return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
+        frozen = {
+            name: freeze(store_url, path)
+            for name, path in (("rows", rows), ("held_out", references), ("excluded", draft.excluded))
+        }
+        row = TrainingSetRow(
+            persona_id=self._persona.id,
+            cutoff=self._cutoff,
+            policy=conditions,
+            policy_digest=digest_of(conditions),
+            digest=frozen["rows"].digest,
+            path=frozen["rows"].path,
+            row_count=int(settled.kept.sum()),
+            counts=asdict(volume),
+            dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
+            plan=plan.as_record() | {"label_smoothing": self._smoothing()},
+            report=self._report(frozen, references=int(held_out.kept.sum())),
+            created_at=at,
+        )
+        self._session.add(row)
+        self._session.flush()  # a concurrent twin fails here on the unique key, before anything is trained
+        self._session.execute(
+            insert(TrainingSetSourcesRow),
+            [{"training_set_id": row.id, "kind": kind, "ids": ids} for kind, ids in settled.sources.items()],
+        )
+        return row
+
+    def _draft(self, folder: Path) -> Draft:
+        draft = Draft(folder, system_template=self._persona.system_template)
+        gatherer, repeats = Gatherer(self._reconciled), Repeats(self._session, self._persona)
+        for prompt in stream_prompts(self._session, self._persona, cutoff=self._cutoff):
+            found = examples_of(gatherer.gather(prompt), self._policy)
+            draft.drop(found.dropped)
+            for example in found.examples:
+                reason = self._reason_against(example, prompt, repeats)
+                masked = example if reason else self._masking.mask(example)
+                if masked is not example and not self._limits.allow(masked, self._persona.system_template):
+                    reason = DropReason.TOO_LONG
+                if reason is not None:
+                    draft.drop([Dropped(example.sources, reason)])
+                elif prompt.split is Split.HOLDOUT:
+                    draft.add_reference(masked)
+                else:
+                    draft.add_row(masked)
+        draft.drop(gatherer.dropped)
+        draft.drop(self._reconciled.dropped())
+        for source in stream_overridden(self._session, self._persona, cutoff=self._cutoff):
+            draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
+        return draft
+
+    def _smoothing(self) -> float:
+        heard = self._reconciled.heard
+        excluded = {heard.raters[rater] for rater in self._reconciled.excluded}
+        return measure_smoothing(self._session, self._persona, cutoff=self._cutoff, excluded=excluded)
+
+    def _reason_against(self, example: Example, prompt: PromptTexts, repeats: Repeats) -> DropReason | None:
+        if prompt.split is Split.QUARANTINE:
+            return DropReason.QUARANTINED
+        if not self._limits.allow(example, self._persona.system_template):
+            return DropReason.TOO_LONG
+        return DropReason.DUPLICATE if repeats.said_before(example, prompt.cluster) else None
+
+    def _report(self, frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
+        return {
+            "held_out": {"references": references, **asdict(frozen["held_out"])},
+            "excluded": asdict(frozen["excluded"]),
+            "masked": {kind.value: number for kind, number in sorted(self._masking.counts.items())},
+            "prompts": asdict(self._clustered),
+            "raters": describe_raters(self._reconciled),
+        }
+
+
+def _conditions(
+    persona: PersonaRow, policy: ExamplePolicy, limits: Limits, without: Collection[str]
+) -> dict[str, Any]:
+    """Everything that a set depends on besides persona and cutoff."""
     conditions = asdict(policy) | {
-        "max_tokens": max_tokens,
+        "max_tokens": limits.max_tokens,
         "prompt_version": PROMPT_VERSION,
         "system_template": persona.system_template,
     }
-    policy_digest = digest_of(conditions)
-    existing = _existing(session, persona, cutoff=cutoff, policy_digest=policy_digest)
-    if existing is not None:
-        return existing
-
-    newest = _newest_learnt(session, persona, before=cutoff)
-    new = count_new(session, persona, after=newest, until=cutoff)
-    if new < policy.minimum_new:
-        return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
-    examples = choose_examples(
-        session, persona, cutoff=cutoff, max_tokens=max_tokens, count_tokens=count_tokens
-    )
-    if len(examples.rows) < policy.minimum_rows:
-        return Skipped(
-            f"{persona.slug}: {len(examples.rows)} usable rows, and {policy.minimum_rows} are needed"
-        )
-    digest, path = freeze(store_url, examples.rows)
-    row = TrainingSetRow(
-        persona_id=persona.id,
-        cutoff=cutoff,
-        policy=conditions,
-        policy_digest=policy_digest,
-        digest=digest,
-        path=path,
-        row_count=len(examples.rows),
-        counts=examples.counts(),
-        dropped={reason.value: number for reason, number in examples.dropped.items()},
-        created_at=at,
-    )
-    session.add(row)
-    session.flush()  # a concurrent twin fails here on the unique key, before anything is trained
-    return row
+    return conditions | ({"without": sorted(without)} if without else {})
 
 
 def _existing(

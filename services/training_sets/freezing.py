@@ -1,73 +1,83 @@
-"""Freezing a training set: canonical JSONL under its digest in the store, never changed afterwards.
+"""Freezing the files of a training set under their digests in the store, never changed afterwards.
 
-The GPU worker reads it back from there, so a set travels the same way as adapters do.
+The GPU worker reads them back from there, so a set travels the same way as adapters do. Files are read and
+written in blocks: a set may be larger than memory.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from services.adapters.disk import replace_file
-from services.domain.examples import Demonstration
 from services.errors.artifacts import TrainingSetCorrupt
 
 FOLDER = "_training_sets"  # no persona's slug starts with an underscore
+_BLOCK = 1 << 20  # bytes
 
 
-def freeze(store_url: str, rows: Iterable[Demonstration]) -> tuple[str, str]:
-    """Write rows as JSONL; returns (digest, path below the store). The same rows give the same bytes.
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """SHA-256 (hex) of a file and its path below the store."""
 
-    A file of that name with other bytes, the remains of a crash, is written anew.
-    """
-    content = "".join(_line(row) for row in rows).encode()
-    digest = hashlib.sha256(content).hexdigest()
+    digest: str
+    path: str
+
+
+def freeze(store_url: str, file: Path) -> Frozen:
+    """Store a file under its digest; equal bytes give the same file, which is written once."""
+    digest = _digest(file)
     path = f"{FOLDER}/{digest}.jsonl"
     filesystem, root = fsspec.core.url_to_fs(store_url)
     target = f"{root.rstrip('/')}/{path}"
-    if _read(filesystem, target) != content:
-        _write(filesystem, target, content)
-    return digest, path
+    if _digest_in_store(filesystem, target) != digest:
+        # Durable before it has its name: the row that will name it is durable from its commit on.
+        if isinstance(filesystem, LocalFileSystem):
+            replace_file(Path(target), _blocks(file))
+        else:
+            filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            filesystem.put_file(str(file), target)  # an object appears whole or not at all
+    return Frozen(digest, path)
 
 
 def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
-    """A local copy of a frozen set; raises TrainingSetCorrupt when it is gone or its bytes changed."""
+    """A local copy of a frozen file; raises TrainingSetCorrupt when it is gone or its bytes changed."""
     filesystem, root = fsspec.core.url_to_fs(store_url)
     source = f"{root.rstrip('/')}/{path}"
-    content = _read(filesystem, source)
-    if content is None or hashlib.sha256(content).hexdigest() != digest:
-        raise TrainingSetCorrupt(source)
     into.mkdir(parents=True, exist_ok=True)
     local = into / f"{digest}.jsonl"
-    local.write_bytes(content)
+    try:
+        filesystem.get_file(source, str(local))
+    except FileNotFoundError as error:
+        raise TrainingSetCorrupt(source) from error
+    if _digest(local) != digest:
+        local.unlink()
+        raise TrainingSetCorrupt(source)
     return local
 
 
-def _write(filesystem: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
-    """Durable before it has its name: the row that will name it is durable from its commit on."""
-    if isinstance(filesystem, LocalFileSystem):
-        replace_file(Path(path), content)
-        return
-    filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-    filesystem.pipe_file(path, content)  # an object appears whole or not at all
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(file):
+        digest.update(block)
+    return digest.hexdigest()
 
 
-def _read(filesystem: fsspec.AbstractFileSystem, path: str) -> bytes | None:
+def _digest_in_store(filesystem: fsspec.AbstractFileSystem, path: str) -> str | None:
+    digest = hashlib.sha256()
     try:
-        return cast("bytes", filesystem.cat_file(path))
+        with filesystem.open(path, "rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
     except FileNotFoundError:
         return None
+    return digest.hexdigest()
 
 
-def _line(row: Demonstration) -> str:
-    record = {
-        "messages": [{"role": message.role, "content": message.content} for message in row.messages],
-        "completion": row.completion,
-        "prompt_key": row.item.prompt_key,
-        "source": row.item.source_id,
-    }
-    return json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n"
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while block := opened.read(_BLOCK):
+            yield block

@@ -1,149 +1,94 @@
-"""Reading files of examples and evaluation items: JSONL; a bad line is reported and the rest is kept.
+"""Importing files into a persona: every record that can be stored is, every one that cannot is reported.
 
-Examples come as {"instruction", "input", "output"} or as {"question", "context", "domain", "audience",
-"answer"}; items as {"question", "context", "domain", "audience", "reference", "answer_key"}.
+Reading the formats is `importers`, the rows are `import_rows`, writing them is `storing`.
 """
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import io
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from pathlib import Path
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import EvaluationItemRow, PersonaRow, SeedExampleRow
-from services.db.splits import draw_split
-from services.domain.conversation import Question, check_question, check_text
-from services.domain.feedback import CORRECTION_LIMIT
-from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
-from services.domain.splits import prompt_key, split_key
-from services.domain.training import digest_of
+from services.db.feedback_tables import PersonaRow
 from services.errors.inputs import InvalidRecord
-from services.errors.tree import InvalidInput
+from services.training_sets.import_rows import Origin, Rows
+from services.training_sets.importers import items
+from services.training_sets.importers.formats import FormatName, read_file
+from services.training_sets.importers.records import Read
+from services.training_sets.importers.rows import Reading
+from services.training_sets.storing import store
 
-_ANSWER_FIELDS = ("answer", "output")
-_QUESTION_FIELDS = ("question", "instruction")
-_CONTEXT_FIELDS = ("context", "input")
+logger = logging.getLogger(__name__)
+
+_END = "\n"
+_BATCH = 2_000  # records
+_TELL_EVERY = 10_000  # records
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many lines became rows, how many were there already, and what was wrong with the others."""
+    """How many records became rows, how many were there already, and what was wrong with the others."""
 
     added: int
     already_there: int
     rejected: tuple[InvalidRecord, ...]
 
 
-def import_examples(session: Session, persona: PersonaRow, lines: Iterable[str], *, at: datetime) -> Imported:
-    """Store demonstrations; the split of each prompt is drawn as for any prompt first seen."""
+@dataclass(frozen=True, slots=True)
+class ImportFile:
+    """A file or a folder of files to import, its format, and what a person knows of it beyond."""
 
-    def store(record: dict[str, Any]) -> bool:
-        question = _question(record)
-        completion = check_text("answer", _first(record, _ANSWER_FIELDS), limit=CORRECTION_LIMIT)
-        key = split_key(question)
-        draw_split(session, persona=persona, key=key, at=at)
-        digest = digest_of([prompt_key(question), completion])
-        added = session.scalar(
-            insert(SeedExampleRow)
-            .values(
-                persona_id=persona.id,
-                text=question.text,
-                context=question.context,
-                domain=question.domain,
-                audience=question.audience,
-                completion=completion,
-                prompt_key=prompt_key(question),
-                split_key=key,
-                digest=digest,
-                imported_at=at,
-            )
-            .on_conflict_do_nothing(index_elements=["persona_id", "digest"])
-            .returning(SeedExampleRow.id)
-        )
-        return added is not None
+    path: Path
+    format: FormatName = FormatName.INSTRUCTIONS
+    reading: Reading = field(default_factory=Reading)
 
-    return _import(lines, store)
+
+def import_file(session: Session, persona: PersonaRow, file: ImportFile, *, at: datetime) -> Imported:
+    """Store what the file holds. Raters are known by the file's name and theirs in it.
+
+    Raises InvalidInput for a file that cannot be opened.
+    """
+    name = Path(file.path.resolve().name.removesuffix(".gz"))
+    source = name.name if file.path.is_dir() else name.stem
+    reads = read_file(file.path, file.format, file.reading)
+    readable = source.encode("utf-8", "replace").decode()  # a file's name may be any bytes
+    return import_records(session, persona, reads, source=readable, at=at)
 
 
 def import_items(session: Session, persona: PersonaRow, lines: Iterable[str], *, at: datetime) -> Imported:
-    """Store questions with known answers, asked only to judge."""
-
-    def store(record: dict[str, Any]) -> bool:
-        question = _question(record)
-        added = session.scalar(
-            insert(EvaluationItemRow)
-            .values(
-                persona_id=persona.id,
-                text=question.text,
-                context=question.context,
-                domain=question.domain,
-                audience=question.audience,
-                reference=check_text("reference", _first(record, ("reference",)), limit=CORRECTION_LIMIT),
-                answer_key=check_text("answer key", _first(record, ("answer_key",)), limit=200),
-                prompt_key=prompt_key(question),
-                split_key=split_key(question),
-                imported_at=at,
-            )
-            .on_conflict_do_nothing(index_elements=["persona_id", "prompt_key"])
-            .returning(EvaluationItemRow.id)
-        )
-        return added is not None
-
-    return _import(lines, store)
+    """Store questions with known answers, asked only to judge: one JSON object a line."""
+    text = "".join(f"{line.removesuffix(_END)}{_END}" for line in lines)
+    file = io.BytesIO(text.encode("utf-8", "surrogateescape"))
+    return import_records(session, persona, items.read(file, Reading()), source="items", at=at)
 
 
-def _import(lines: Iterable[str], store: Callable[[dict[str, Any]], bool]) -> Imported:
-    added = already_there = 0
+def import_records(
+    session: Session, persona: PersonaRow, reads: Iterable[Read], *, source: str, at: datetime
+) -> Imported:
+    """Store records batch by batch in the caller's transaction; the same ones again add nothing."""
+    origin = Origin(persona.id, source, at)
+    stored = added = told = 0
     rejected: list[InvalidRecord] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            if store(_record(number, line)):
-                added += 1
+    for batch in _batches(reads):
+        rows = Rows(origin)
+        for read in batch:
+            if isinstance(read, InvalidRecord):
+                rejected.append(read)
             else:
-                already_there += 1
-        except InvalidRecord as error:
-            rejected.append(error)
-        except InvalidInput as error:
-            rejected.append(InvalidRecord(number, str(error).rstrip(".")))
-    return Imported(added, already_there, tuple(rejected))
+                rows.add(read)
+                stored += 1
+        added += store(session, persona, rows)
+        if stored + len(rejected) >= told + _TELL_EVERY:
+            told = stored + len(rejected)
+            logger.info("%s: %d records read, %d of them rejected", source, told, len(rejected))
+    return Imported(added, stored - added, tuple(rejected))
 
 
-def _record(number: int, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidRecord(number, f"not JSON: {error.msg}") from error
-    except ValueError as error:
-        raise InvalidRecord(number, "it holds a number of thousands of digits") from error
-    except RecursionError as error:
-        raise InvalidRecord(number, "it is nested too deeply") from error
-    if not isinstance(record, dict):
-        raise InvalidRecord(number, "not a JSON object")
-    return record
-
-
-def _question(record: dict[str, Any]) -> Question:
-    return check_question(
-        Question(
-            text=_first(record, _QUESTION_FIELDS),
-            context=_first(record, _CONTEXT_FIELDS),
-            domain=_first(record, ("domain",)) or DEFAULT_DOMAIN,
-            audience=_first(record, ("audience",)) or DEFAULT_AUDIENCE,
-        )
-    )
-
-
-def _first(record: dict[str, Any], names: Iterable[str]) -> str:
-    """The first of these fields that is there; empty when none is. Anything but text is refused."""
-    for name in names:
-        if name in record:
-            value = record[name]
-            if not isinstance(value, str):
-                raise InvalidInput(f"{name} is not text")
-            return value
-    return ""
+def _batches(reads: Iterable[Read]) -> Iterator[list[Read]]:
+    remaining = iter(reads)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch

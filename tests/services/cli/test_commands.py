@@ -81,6 +81,8 @@ def pirate(command_engine: Engine) -> str:
         (["rollback", "pirate", "--to", "1", "--reason", "x"], 3, "serves already"),
         (["versions", "nobody"], 1, "no persona"),
         (["persona", "items", "pirate", "/nowhere.jsonl"], 2, "cannot be read"),
+        (["persona", "import", "pirate", "/nowhere.jsonl"], 2, "cannot be read"),
+        (["persona", "import", "pirate", "x.jsonl", "--field", "question"], 2, "renames no field"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(
@@ -131,6 +133,26 @@ def test_a_file_is_imported_once_and_its_bad_lines_are_named(run, tmp_path: Path
         "there_already": 1,
         "rejected": [{"line": 2, "reason": "not JSON: Expecting property name enclosed in double quotes"}],
     }
+
+
+def test_a_file_of_another_format_is_imported_by_its_name(run, tmp_path: Path):
+    file = tmp_path / "votes.jsonl"
+    vote = {"title": "Why?", "one": "So.", "two": "No.", "ann": "left", "bob": "tie"}
+    file.write_text(json.dumps(vote))
+    command = ["persona", "import", "voter", str(file), "--format", "ratings", "--language", "en", "--json"]
+    fields = ["question=title", "answers=one,two", "choice=ann,bob"]
+    for added, there in ((2, 0), (0, 2)):
+        named = [part for field in fields for part in ("--field", field)]
+        told = json.loads(CliRunner().invoke(app, [*command, *named]).stdout)
+        assert told == {"added": added, "there_already": there, "rejected": []}
+    assert run("persona", "import", "voter", str(file), "--format", "riddles").exit_code == 2
+
+
+def test_of_many_bad_lines_people_see_the_first(run, tmp_path: Path):
+    file = tmp_path / "examples.jsonl"
+    file.write_text(SEED + "{\n" * 25)
+    output = run("persona", "import", "parrot", str(file)).output
+    assert (output.count("cannot be read"), "and 5 more" in output) == (20, True)
 
 
 def test_ratings_and_corrections_answer_machines_too(run, command_engine: Engine, settings: Settings):

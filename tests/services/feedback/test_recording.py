@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import CommentRow, CorrectionRow, PromptSplitRow, RatingRow
+from services.db.feedback_tables import CommentRow, CorrectionRow, RatingRow
+from services.db.prompt_tables import PromptSplitRow
 from services.domain.feedback import AnswerId
 from services.errors.inputs import CorrectionUnchanged, EmptyText, StarsOutOfRange, TextTooLong
 from services.errors.lookups import UnknownAnswer

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, func, select
 
-from services.db.feedback_tables import AnswerRow, ConversationRow, PromptSplitRow, QuestionRow, RaterRow
+from services.db.feedback_tables import AnswerRow, ConversationRow, QuestionRow, RaterRow
+from services.db.prompt_tables import PromptSplitRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId

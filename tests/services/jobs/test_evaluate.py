@@ -1,20 +1,27 @@
 """Evaluating as a job: the suite of a cutoff, and a retry before and after the promotion."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from services.adapters.promotions import promote, version_by_number
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
+from services.domain.conversation import Question
 from services.domain.gate import GatePolicy, Requirement
+from services.domain.splits import split_key
 from services.domain.training import RunState
+from services.errors.artifacts import TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
+from services.training_sets.freezing import Frozen, freeze
 from services.training_sets.importing import import_items
 from tests.builders import AT, add_persona, add_run, add_version
 from tests.fakes import FakeGenerator
@@ -26,8 +33,24 @@ def item(question: str) -> str:
     return json.dumps({"question": question, "reference": "Salt.", "answer_key": "salt"})
 
 
+REFERENCE = {
+    "prompt_key": "key",
+    "question": {"text": "Why is grass green?", "context": "", "domain": "biology", "audience": "student"},
+    "reference": "Chlorophyll.",
+    "sources": ["correction:1"],
+}
+
+
 @pytest.fixture
-def version_id(installation: Installation) -> int:
+def held_out(installation: Installation, tmp_path: Path) -> Frozen:
+    """A set's frozen references: one."""
+    file = tmp_path / "held_out.jsonl"
+    file.write_text(json.dumps(REFERENCE) + "\n")
+    return freeze(installation.settings.store_url, file)
+
+
+@pytest.fixture
+def version_id(installation: Installation, held_out: Frozen) -> int:
     """A version trained on a set whose cutoff is AT, of a persona with one item known by then."""
     with session_scope(installation.engine) as session:
         persona = add_persona(session)
@@ -42,6 +65,7 @@ def version_id(installation: Installation) -> int:
             row_count=1,
             counts={},
             dropped={},
+            report={"held_out": {"references": 1, **asdict(held_out)}},
             created_at=AT,
         )
         session.add(training_set)
@@ -74,8 +98,39 @@ def test_a_second_evaluation_asks_nothing_again(
     first = evaluate_with(installation, version_id)
     asked = len(generator.requests)
     assert evaluate_with(installation, version_id) == first
-    assert len(generator.requests) == asked == 2
+    assert len(generator.requests) == asked == 4
     assert first["champion"] == first["base"] != first["candidate"]
+
+
+def test_the_suite_has_the_sets_own_references_before_the_stored_items(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    evaluate_with(installation, version_id)
+    asked = [request.messages[-1].content for request in generator.requests[:2]]
+    assert asked == ["Question:\nWhy is grass green?", "Question:\nWhy is the sea salty?"]
+
+
+def test_references_that_changed_since_they_were_frozen_judge_nobody(
+    installation: Installation, generator: FakeGenerator, version_id: int, held_out: Frozen
+):
+    file = Path(installation.settings.store_url.removeprefix("file://")) / held_out.path
+    file.write_text(file.read_text().replace("Chlorophyll", "Paint"))
+    with pytest.raises(TrainingSetCorrupt):
+        evaluate_with(installation, version_id)
+    assert generator.requests == []
+
+
+def test_an_item_that_retired_by_the_cutoff_is_not_asked(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(AdapterVersionRow, version_id).persona
+        retired = split_key(Question("Why is the sea salty?", "geography", "student"))
+        session.add(PromptRetirementRow(persona_id=persona.id, split_key=retired, reason="test", at=AT))
+    evaluate_with(installation, version_id)
+    assert {request.messages[-1].content for request in generator.requests} == {
+        "Question:\nWhy is grass green?"
+    }
 
 
 def test_items_that_come_in_later_leave_the_suite_as_it_was(installation: Installation, version_id: int):

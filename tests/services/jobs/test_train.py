@@ -13,9 +13,6 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.domain.conversation import Message, Question
-from services.domain.examples import Demonstration, FeedbackItem, Source
-from services.domain.splits import Split
 from services.errors.artifacts import TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import AdapterStoreUnavailable
@@ -29,19 +26,11 @@ from tests.fakes import FakeTrainer
 
 
 @pytest.fixture
-def training_set(installation: Installation) -> TrainingSetRow:
+def training_set(installation: Installation, tmp_path: Path) -> TrainingSetRow:
     """A frozen set of one row, committed, for a persona of its own; jobs open their own sessions."""
-    item = FeedbackItem(
-        source=Source.CORRECTION,
-        source_id="correction:1",
-        question=Question("Why?", "physics", "student"),
-        prompt_key="key",
-        split=Split.TRAIN,
-        text="Because.",
-        stars=None,
-        at=AT,
-    )
-    digest, path = freeze(installation.settings.store_url, [Demonstration(item, (Message("user", "Why?"),))])
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"kind": "demonstration", "completion": "Because."}\n')
+    frozen = freeze(installation.settings.store_url, rows)
     with session_scope(installation.engine) as session:
         persona = add_persona(session, slug="trained")
         row = TrainingSetRow(
@@ -49,8 +38,8 @@ def training_set(installation: Installation) -> TrainingSetRow:
             cutoff=AT,
             policy={},
             policy_digest="policy",
-            digest=digest,
-            path=path,
+            digest=frozen.digest,
+            path=frozen.path,
             row_count=1,
             counts={},
             dropped={},

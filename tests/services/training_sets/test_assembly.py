@@ -1,210 +1,203 @@
+"""Sets by key: what names one, what counts at a cutoff, when there is none tonight, and its frozen files."""
+
 import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
-from uuid import uuid4
+from itertools import islice
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
-from services.db.lineage_tables import TrainingSetRow
-from services.domain.conversation import Message
-from services.domain.examples import ExamplePolicy
+from services.db.lineage_tables import TrainingSetRow, TrainingSetSourcesRow
+from services.domain.feedback import Thumb
+from services.domain.splits import Split
 from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt
-from services.feedback.recording import correct, rate
-from services.training_sets.assembly import Skipped, assemble
+from services.training_sets.assembly import Skipped
 from services.training_sets.freezing import thaw
-from services.training_sets.importing import import_items
-from tests.builders import AT, add_answer, add_persona, add_run, asker_of
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_correction,
+    add_persona,
+    add_rating,
+    add_run,
+    add_seed,
+    asker_of,
+)
+from tests.services.training_sets.conftest import POLICY, Nights
 
-POLICY = ExamplePolicy(minimum_rows=2, minimum_new=1)
+Questions = Callable[[Split], Iterator[str]]
+LATE = AT + timedelta(minutes=61)
 
 
 @pytest.fixture
-def persona(session: Session) -> PersonaRow:
-    return add_persona(session, example_policy=POLICY)
+def answers(session: Session, persona: PersonaRow, questions: Questions) -> list[AnswerRow]:
+    """Ten answers to learn from and two on held-out prompts; nothing is said of them yet."""
+    asked = [*islice(questions(Split.TRAIN), 10), *islice(questions(Split.HOLDOUT), 2)]
+    return [add_answer(session, persona, question=one, text=f"About {one}") for one in asked]
 
 
 @pytest.fixture
-def store_url(tmp_path: Path) -> str:
-    return f"file://{tmp_path / 'adapters'}"
+def rated(session: Session, answers: list[AnswerRow]) -> list[AnswerRow]:
+    """The same answers, each called good by two raters."""
+    for answer in answers:
+        add_rating(session, answer)
+        add_rating(session, answer, stars=Thumb.UP)
+    return answers
 
 
-def assembled(
-    session: Session, persona: PersonaRow, store_url: str, *, minutes: int = 60
-) -> TrainingSetRow | Skipped:
-    def count_words(_: tuple[Message, ...], completion: str) -> int:
-        return len(completion.split())
-
-    return assemble(
-        session,
-        persona,
-        cutoff=AT + timedelta(minutes=minutes),
-        store_url=store_url,
-        max_tokens=50,
-        count_tokens=count_words,
-        at=AT,
-    )
-
-
-def rated(session: Session, persona: PersonaRow, question: str, stars: int = 5) -> AnswerRow:
-    answer = add_answer(session, persona, question=question, text=f"About {question}")
-    rate(session, answer_id=answer.id, rater=asker_of(answer), stars=stars, submission=uuid4(), at=AT)
-    return answer
-
-
-def lines(training_set: TrainingSetRow, store_url: str, into: Path) -> list[str]:
-    local = thaw(store_url, training_set.path, digest=training_set.digest, into=into)
-    return local.read_text().splitlines()
-
-
-def test_the_same_inputs_give_the_same_set_and_the_same_bytes(
-    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
-):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    first = assembled(session, persona, store_url)
-    again = assembled(session, persona, store_url)
-    assert isinstance(first, TrainingSetRow)
-    assert isinstance(again, TrainingSetRow)
+@pytest.mark.usefixtures("rated")
+def test_the_same_inputs_give_the_same_set_and_the_same_bytes(nights: Nights):
+    first, again = nights.assemble(), nights.assemble()
     assert first.id == again.id
-    elsewhere = assembled(session, persona, f"file://{tmp_path / 'elsewhere'}", minutes=61)
-    assert isinstance(elsewhere, TrainingSetRow)
-    assert elsewhere.digest == first.digest
+    later = nights.assemble(minutes=61, store_url=f"{nights.store_url}-elsewhere")
+    assert later.id != first.id
+    assert later.digest == first.digest
+    assert later.report["excluded"] == first.report["excluded"]
+    assert later.report["held_out"] == first.report["held_out"]
 
 
-def test_no_held_out_prompt_is_ever_in_a_set(
-    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
+@pytest.mark.usefixtures("rated")
+def test_rows_have_what_the_trainer_reads(nights: Nights):
+    training_set = nights.assemble()
+    rows = nights.rows(training_set)
+    assert training_set.row_count == len(rows) == 20
+    assert training_set.counts == {"demonstrations": 10, "pairs": 0, "desirable": 10, "undesirable": 0}
+    assert [row["prompt_key"] for row in rows] == sorted(row["prompt_key"] for row in rows)
+    row = next(row for row in rows if row["kind"] == "demonstration")
+    assert [message["role"] for message in row["messages"]] == ["system", "user"]
+    assert row["completion"].removeprefix("About ") in row["messages"][1]["content"]
+    assert training_set.plan["stages"] == ["sft"]
+    assert training_set.plan["reasons"][0] == "SFT: 10 demonstrations"
+
+
+def test_a_set_says_which_sources_it_learnt_from(
+    session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow], questions: Questions
 ):
-    for number in range(60):
-        rated(session, persona, f"question {number}?")
-    training_set = assembled(session, persona, store_url)
-    assert isinstance(training_set, TrainingSetRow)
-    held_out = training_set.dropped["held out to judge"]
-    assert held_out > 0
-    assert training_set.row_count + held_out == 60
-    assert len(lines(training_set, store_url, tmp_path)) == training_set.row_count
-
-
-def test_a_question_that_is_asked_to_judge_is_never_in_a_set(
-    session: Session, persona: PersonaRow, store_url: str
-):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    before = assembled(session, persona, store_url)
-    items = [
-        json.dumps({"question": f"question {number}?", "reference": "It is.", "answer_key": "is"})
-        for number in range(20)
-        if number != 7
+    one, other = (
+        add_answer(session, persona, question=answers[0].question.text, text=text)
+        for text in ("One.", "Two.")
+    )
+    said = [
+        add_correction(session, answers[1], "Better."),
+        add_comparison(session, one, other),
+        add_seed(session, persona, next(questions(Split.TRAIN)), "Seed."),
+        *(add_rating(session, answers[2]) for _ in range(2)),
     ]
-    import_items(session, persona, items, at=AT)
-    after = assembled(session, persona, store_url, minutes=61)
-    assert isinstance(before, TrainingSetRow)
-    assert after == Skipped("pirate: 1 usable rows, and 2 are needed")
+    not_learnt = add_rating(session, answers[-1])
+    training_set = nights.assemble()
+    found = session.scalars(
+        select(TrainingSetSourcesRow).where(TrainingSetSourcesRow.training_set_id == training_set.id)
+    )
+    learnt = [f"{row.kind}:{number}" for row in found for number in row.ids]
+    assert sorted(learnt) == sorted(said)
+    assert not_learnt not in learnt
 
 
-def test_items_that_come_in_after_the_cutoff_take_nothing_out_of_its_set(
-    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
-):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    before = assembled(session, persona, store_url)
-    items = [
-        json.dumps({"question": f"question {number}?", "reference": "It is.", "answer_key": "is"})
-        for number in range(20)
-    ]
-    import_items(session, persona, items, at=AT + timedelta(minutes=30))
-    earlier = assembled(session, persona, store_url, minutes=29)
-    assert isinstance(before, TrainingSetRow)
-    assert isinstance(earlier, TrainingSetRow)
-    assert lines(earlier, store_url, tmp_path) == lines(before, store_url, tmp_path)
+def test_held_out_prompts_become_references_and_are_never_in_a_row(nights: Nights, rated: list[AnswerRow]):
+    training_set = nights.assemble()
+    kept_back = {answer.question.prompt_key for answer in rated[-2:]}
+    assert {reference["prompt_key"] for reference in nights.references(training_set)} == kept_back
+    assert kept_back.isdisjoint(row["prompt_key"] for row in nights.rows(training_set))
+    assert training_set.report["held_out"]["references"] == 2
+    assert training_set.dropped["held out to judge"] == 4
 
 
 def test_what_was_said_after_the_cutoff_does_not_count(
-    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
+    session: Session, nights: Nights, persona: PersonaRow, rated: list[AnswerRow], questions: Questions
 ):
-    answers = [rated(session, persona, f"question {number}?") for number in range(20)]
-    for answer in answers:
-        correct(
-            session,
-            answer_id=answer.id,
-            rater=asker_of(answer),
-            text="Too late.",
-            submission=uuid4(),
-            at=AT + timedelta(minutes=61),
-        )
-        rate(
-            session,
-            answer_id=answer.id,
-            rater=asker_of(answer),
-            stars=1,
-            submission=uuid4(),
-            at=AT + timedelta(minutes=61),
-        )
-    training_set = assembled(session, persona, store_url)
-    assert isinstance(training_set, TrainingSetRow)
-    assert set(training_set.counts) == {"rating"}
-    assert not any("Too late." in line for line in lines(training_set, store_url, tmp_path))
+    before = nights.assemble(minutes=59)
+    for answer in rated:
+        add_rating(session, answer, stars=1, rater=asker_of(answer), at=LATE)
+        add_correction(session, answer, "Too late.", at=LATE)
+    late = add_answer(session, persona, question=next(questions(Split.TRAIN)), at=LATE)
+    add_rating(session, late, at=LATE)
+    add_comparison(session, rated[0], rated[1], at=LATE)
+    add_seed(session, persona, next(questions(Split.TRAIN)), "Too late.", at=LATE)
+    training_set = nights.assemble()
+    assert training_set.digest == before.digest
+    assert nights.excluded(training_set) == nights.excluded(before)
 
 
-def test_a_rater_who_changed_their_mind_counts_with_the_newest_stars(
-    session: Session, persona: PersonaRow, store_url: str
+def test_a_mind_changed_by_the_cutoff_counts_and_one_changed_later_does_not(
+    session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow]
 ):
-    for number in range(10):
-        answer = rated(session, persona, f"question {number}?", stars=5)
-        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=1, submission=uuid4(), at=AT)
-    outcome = assembled(session, persona, store_url)
-    assert outcome == Skipped("pirate: 0 usable rows, and 2 are needed")
+    answer = answers[0]
+    rater = asker_of(answer)
+    add_seed(session, persona, answer.question.text, "Seed.")  # enough for a night
+    first = add_rating(session, answer, stars=5, rater=rater)
+    second = add_rating(session, answer, stars=1, rater=rater, at=AT + timedelta(minutes=30))
+    early, late = nights.assemble(minutes=29), nights.assemble(minutes=31)
+    labels = [
+        {source: row.get("label") for row in nights.rows(training_set) for source in row["sources"]}
+        for training_set in (early, late)
+    ]
+    assert labels[0][first] is True
+    assert second not in labels[0]
+    assert labels[1][second] is False
+    assert nights.excluded(late)[first] == {"the rater said something newer of the same"}
 
 
-def test_too_little_feedback_skips_the_night_with_the_reason(
-    session: Session, persona: PersonaRow, store_url: str
+def test_too_little_feedback_skips_the_night_with_the_reason(nights: Nights):
+    assert nights.outcome() == Skipped("pirate: 0 new pieces of feedback, and 1 are needed")
+
+
+def test_feedback_of_no_use_skips_the_night_with_what_is_missing(
+    session: Session, nights: Nights, answers: list[AnswerRow]
 ):
-    assert assembled(session, persona, store_url) == Skipped(
-        "pirate: 0 new pieces of feedback, and 1 are needed"
+    add_rating(session, answers[0], stars=3)
+    assert nights.outcome() == Skipped(
+        "pirate: no SFT: 0 demonstrations, and 1 are needed; no DPO: 0 pairs, and 1 are needed; "
+        "no KTO: 0 single judged answers, and 2 are needed"
     )
 
 
 def test_nothing_new_since_the_last_trained_set_skips_the_night(
-    session: Session, persona: PersonaRow, store_url: str
+    session: Session, nights: Nights, rated: list[AnswerRow]
 ):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    training_set = assembled(session, persona, store_url)
-    assert isinstance(training_set, TrainingSetRow)
-    after_a_failed_night = assembled(session, persona, store_url, minutes=90)
-    assert isinstance(after_a_failed_night, TrainingSetRow)
+    training_set = nights.assemble()
+    nights.assemble(minutes=90)  # after a failed night what was said is still new
     add_run(session, training_set, state=RunState.SUCCEEDED)
-    assert isinstance(assembled(session, persona, store_url, minutes=120), Skipped)
+    assert nights.outcome(minutes=120) == Skipped("pirate: 0 new pieces of feedback, and 1 are needed")
+    add_comparison(session, rated[0], rated[1], at=AT + timedelta(minutes=121))
+    nights.assemble(minutes=122)
 
 
-def test_another_personas_feedback_stays_out(session: Session, persona: PersonaRow, store_url: str):
+def test_another_personas_feedback_stays_out(session: Session, nights: Nights, questions: Questions):
     parrot = add_persona(session, slug="parrot", example_policy=POLICY)
-    for number in range(20):
-        rated(session, parrot, f"question {number}?")
-    assert isinstance(assembled(session, persona, store_url), Skipped)
+    asked = next(questions(Split.TRAIN))
+    one, other = (add_answer(session, parrot, question=asked, text=text) for text in ("One.", "Two."))
+    add_rating(session, one)
+    add_correction(session, one, "Better.")
+    add_comparison(session, one, other)
+    add_seed(session, parrot, asked, "Seed.")
+    assert isinstance(nights.outcome(), Skipped)
 
 
-def test_a_changed_file_is_noticed(session: Session, persona: PersonaRow, store_url: str, tmp_path: Path):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    training_set = assembled(session, persona, store_url)
-    assert isinstance(training_set, TrainingSetRow)
-    file = tmp_path / "adapters" / training_set.path
+@pytest.mark.usefixtures("rated")
+def test_a_changed_file_is_noticed(nights: Nights):
+    training_set = nights.assemble()
+    file = nights.folder.parent / "adapters" / training_set.path
     file.write_text(file.read_text().replace("About", "Above", 1))
     with pytest.raises(TrainingSetCorrupt):
-        thaw(store_url, training_set.path, digest=training_set.digest, into=tmp_path)
+        thaw(nights.store_url, training_set.path, digest=training_set.digest, into=nights.folder)
 
 
-def test_half_a_file_left_by_a_crash_is_written_anew(
-    session: Session, persona: PersonaRow, store_url: str, tmp_path: Path
-):
-    for number in range(20):
-        rated(session, persona, f"question {number}?")
-    first = assembled(session, persona, store_url)
-    assert isinstance(first, TrainingSetRow)
-    (tmp_path / "adapters" / first.path).write_bytes(b"")
-    again = assembled(session, persona, store_url, minutes=61)
-    assert isinstance(again, TrainingSetRow)
-    assert len(lines(again, store_url, tmp_path)) == again.row_count
+@pytest.mark.usefixtures("rated")
+def test_half_a_file_left_by_a_crash_is_written_anew(nights: Nights):
+    first = nights.assemble()
+    (nights.folder.parent / "adapters" / first.path).write_bytes(b"")
+    assert len(nights.rows(nights.assemble(minutes=61))) == first.row_count
+
+
+@pytest.mark.usefixtures("rated")
+def test_a_set_is_stored_in_json_a_person_can_read(session: Session, nights: Nights):
+    stored = session.get_one(TrainingSetRow, nights.assemble().id)
+    session.refresh(stored)
+    report = json.dumps(stored.report)
+    assert '"spoke": 24' in report
+    assert stored.policy["minimum_rows"] == POLICY.minimum_rows

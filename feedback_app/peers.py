@@ -1,0 +1,60 @@
+"""Rating somebody else's answer, which the rater was offered: several opinions make a consensus."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feedback_app.backend import backend, now
+from feedback_app.error_pages import status_of, with_status
+from feedback_app.forms import read_reasons, read_stars, read_submission
+from feedback_app.raters import require_rater
+from feedback_app.request_log import note
+from feedback_app.thanks import take_thanks, thank
+from services.db.session import session_scope
+from services.domain.feedback import AnswerId
+from services.errors.refusals import FormOutdated
+from services.errors.tree import InvalidInput, PersonaLoopError
+from services.feedback import peers, recording
+
+blueprint = Blueprint("peers", __name__, url_prefix="/peers/<uuid:answer_id>")
+
+
+@blueprint.get("")
+def page(answer_id: UUID) -> str:
+    return _render(AnswerId(answer_id))
+
+
+@blueprint.post("/rate")
+def rate(answer_id: UUID) -> AnyResponse:
+    answer, rater = AnswerId(answer_id), require_rater()
+    try:
+        stars, reasons = read_stars(request.form), read_reasons(request.form)
+        submission = read_submission(request.form)
+        with session_scope(backend().engine) as session:
+            shown = peers.peer_page(session, answer_id=answer, rater=rater)
+            recording.rate(
+                session,
+                answer_id=answer,
+                rater=rater,
+                stars=stars,
+                reasons=reasons,
+                submission=submission,
+                at=now(),
+            )
+    except (InvalidInput, FormOutdated) as problem:
+        return _refuse(answer, problem)
+    note(answer=answer, persona=shown.persona)
+    thank(answer, "peer", "Thank you, your opinion of it is saved.")
+    return redirect(url_for("peers.page", answer_id=answer_id), 303)
+
+
+def _render(answer_id: AnswerId, problem: str = "") -> str:
+    with session_scope(backend().engine) as session:
+        answer = peers.peer_page(session, answer_id=answer_id, rater=require_rater())
+    note(answer=answer.id, persona=answer.persona)
+    return render_template("peer.html", answer=answer, thanks=take_thanks(answer_id), problem_text=problem)
+
+
+def _refuse(answer_id: AnswerId, problem: PersonaLoopError) -> Response:
+    return with_status(_render(answer_id, str(problem)), status_of(problem))

@@ -1,0 +1,73 @@
+"""`persona-loop training-set …`, `why` and `rater …`: what was learnt, from whom, and whom to leave out."""
+
+import getpass
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from services.cli.output import Json, show, speaking
+from services.errors.lookups import UnknownAnswer
+from services.jobs import lineage, raters, training_sets
+
+sets = typer.Typer(no_args_is_help=True, help="Look at training sets.")
+commands = typer.Typer()
+
+
+class Verdict(StrEnum):
+    TRUSTED = "trusted"
+    EXCLUDED = "excluded"
+
+
+@sets.command("show")
+@speaking
+def show_set(training_set_id: int, as_json: Json = False) -> None:
+    """Counts, what was dropped and why, the plan of the night, leaks, raters pointed at."""
+    show(training_sets.show(training_set_id), as_json=as_json)
+
+
+@sets.command()
+@speaking
+def rebuild(
+    training_set_id: int,
+    without_rater: Annotated[str, typer.Option(help="The rater's id, as `training-set show` gives it.")],
+    as_json: Json = False,
+) -> None:
+    """The set as it would have been without one rater, and the difference."""
+    show(training_sets.rebuild(training_set_id, without_rater), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def why(
+    what: Annotated[str, typer.Argument(help="An answer's id, or a source such as rating:12.")],
+    as_json: Json = False,
+) -> None:
+    """From an answer back to what it learnt from; from a rating or correction to what it shaped."""
+    if ":" in what:
+        show(lineage.shaped_by(what), as_json=as_json)
+        return
+    try:
+        answer = UUID(what)
+    except ValueError as error:
+        raise UnknownAnswer(what) from error
+    found = lineage.why(answer)
+    rows = found.pop("nearest_rows", [])
+    if as_json:
+        show(found | {"nearest_rows": rows}, as_json=True)
+    else:
+        show(found, as_json=False)
+        show(rows, as_json=False)
+
+
+@commands.command("rater")
+@speaking
+def review_rater(
+    rater: str,
+    verdict: Verdict,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    as_json: Json = False,
+) -> None:
+    """Decide about a rater whom the statistics point at: trusted or excluded."""
+    show(raters.review(rater, verdict, reason, f"cli:{getpass.getuser()}"), as_json=as_json)

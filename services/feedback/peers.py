@@ -1,0 +1,108 @@
+"""Offering a rater somebody else's answer to rate, so that answers collect several opinions.
+
+Only the question and the answer are shown, never a context: it may be private. The draw is a hash, so it can
+be repeated; how often is the persona's policy.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, select, text
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import (
+    AnswerRow,
+    ConversationRow,
+    CurrentRatingRow,
+    PeerOfferRow,
+    PersonaRow,
+    QuestionRow,
+)
+from services.domain.feedback import AnswerId, RaterId
+from services.errors.lookups import UnknownAnswer
+from services.errors.refusals import NotTheAsker
+
+# The answer with the fewest opinions that the rater neither asked for nor was offered before; the newest of
+# those, as people may still care for it.
+_NEXT = text("""
+SELECT a.id
+FROM answers a
+JOIN questions q ON q.id = a.question_id AND q.context = ''
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona AND c.rater_id <> :rater
+WHERE NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
+  AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
+ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
+LIMIT 1
+""")
+
+
+def offer_peer(
+    session: Session, *, persona: PersonaRow, rater: RaterId, submission: UUID, at: datetime
+) -> AnswerId | None:
+    """An answer of another rater to judge after this submission, or None: by the persona's `peer_percent`."""
+    percent = int(persona.example_policy.get("peer_percent", 0))
+    draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
+    if draw >= percent:
+        return None
+    answer_id = session.scalar(_NEXT, {"persona": persona.id, "rater": rater})
+    if answer_id is None:
+        return None
+    session.add(PeerOfferRow(rater_id=rater, answer_id=answer_id, offered_at=at))
+    return AnswerId(answer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """What a rater sees of somebody else's answer: whom it is for, what was asked, what was said."""
+
+    id: AnswerId
+    persona: str
+    persona_name: str
+    question: str
+    audience: str
+    domain: str
+    text: str
+
+
+def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | None:
+    """The newest answer of this persona that the rater was offered and has not judged."""
+    judged = exists().where(
+        CurrentRatingRow.answer_id == PeerOfferRow.answer_id, CurrentRatingRow.rater_id == rater
+    )
+    found = session.scalar(
+        select(PeerOfferRow.answer_id)
+        .join(AnswerRow, PeerOfferRow.answer_id == AnswerRow.id)
+        .join(QuestionRow)
+        .join(ConversationRow)
+        .join(PersonaRow)
+        .where(PeerOfferRow.rater_id == rater, PersonaRow.slug == persona, ~judged)
+        .order_by(PeerOfferRow.offered_at.desc())
+        .limit(1)
+    )
+    return AnswerId(found) if found else None
+
+
+def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerAnswer:
+    """An answer that was offered to this rater; UnknownAnswer, NotTheAsker for any other."""
+    row = session.execute(
+        select(AnswerRow, QuestionRow, PersonaRow.slug, PersonaRow.display_name)
+        .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
+        .join(ConversationRow)
+        .join(PersonaRow)
+        .where(AnswerRow.id == answer_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownAnswer(answer_id)
+    if session.get(PeerOfferRow, (rater, answer_id)) is None:
+        raise NotTheAsker
+    return PeerAnswer(
+        id=answer_id,
+        persona=row.slug,
+        persona_name=row.display_name,
+        question=row.QuestionRow.text,
+        audience=row.QuestionRow.audience,
+        domain=row.QuestionRow.domain,
+        text=row.AnswerRow.text,
+    )

@@ -1,0 +1,125 @@
+"""Walking the chain: from an answer back to what people said, and from a rating forward to what it shaped."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import AnswerRow
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    PromotionRow,
+    TrainingRunRow,
+    TrainingSetRow,
+    TrainingSetSourcesRow,
+)
+from services.db.session import session_scope
+from services.errors.lookups import UnknownAnswer
+from services.jobs.installation import Installation, open_installation
+from services.training_sets.freezing import thaw
+from services.training_sets.nearness import nearest
+
+Record = dict[str, Any]
+SHOWN = 5  # of the training rows, those nearest to the answer's question
+
+
+def why(answer_id: UUID) -> Record:
+    """What made an answer: its version, run and set, who promoted it, and the rows nearest to its question.
+
+    Raises UnknownAnswer, TrainingSetCorrupt.
+    """
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        answer = session.get(AnswerRow, answer_id)
+        if answer is None:
+            raise UnknownAnswer(answer_id)
+        record: Record = {
+            "answer": str(answer.id),
+            "served_name": answer.served_name,
+            "prompt_version": answer.prompt_version,
+            "generation": answer.generation,
+            "seed": answer.seed,
+        }
+        version = session.get(AdapterVersionRow, answer.adapter_version_id or 0)
+        run = session.get(TrainingRunRow, version.training_run_id or 0) if version else None
+        if version is None or run is None:
+            return record | {
+                "version": version.number if version else None,
+                "learnt_from": "nothing: the plain base",
+            }
+        return record | _chain(session, installation, version, run, answer.question.text)
+
+
+def _chain(
+    session: Session,
+    installation: Installation,
+    version: AdapterVersionRow,
+    run: TrainingRunRow,
+    question: str,
+) -> Record:
+    training_set = run.training_set
+    promotion = session.scalar(
+        select(PromotionRow)
+        .where(PromotionRow.adapter_version_id == version.id)
+        .order_by(PromotionRow.id.desc())
+        .limit(1)
+    )
+    return {
+        "version": version.number,
+        "promotion": promotion.reason if promotion else None,
+        "decision": promotion.decision_id if promotion else None,
+        "training_run": run.id,
+        "training_set": training_set.id,
+        "cutoff": training_set.cutoff.isoformat(),
+        "plan": training_set.plan,
+        "rows": training_set.row_count,
+        "nearest_rows": _nearest_rows(installation, training_set, question),
+    }
+
+
+def _nearest_rows(installation: Installation, training_set: TrainingSetRow, question: str) -> list[Record]:
+    with TemporaryDirectory(prefix="why-") as folder:
+        url = installation.settings.store_url
+        file = thaw(url, training_set.path, digest=training_set.digest, into=Path(folder))
+        with file.open(encoding="utf-8") as lines:
+            found = nearest((json.loads(line) for line in lines), question, count=SHOWN)
+    return [
+        {
+            "kind": row["kind"],
+            "question": row["messages"][-1]["content"],
+            "text": row.get("completion", row.get("chosen")),
+            "sources": row["sources"],
+        }
+        for row in found
+    ]
+
+
+def shaped_by(source: str) -> list[Record]:
+    """Sets and versions that learnt from a source such as `rating:12` or `correction:3`, oldest first."""
+    kind, _, number = source.partition(":")
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        sets = session.scalars(
+            select(TrainingSetRow)
+            .join(TrainingSetSourcesRow, TrainingSetSourcesRow.training_set_id == TrainingSetRow.id)
+            .where(TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([int(number)]))
+            .order_by(TrainingSetRow.id)
+        )
+        return [_shaped(session, row) for row in sets]
+
+
+def _shaped(session: Session, training_set: TrainingSetRow) -> Record:
+    versions = session.scalars(
+        select(AdapterVersionRow.number)
+        .join(TrainingRunRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
+        .where(TrainingRunRow.training_set_id == training_set.id)
+        .order_by(AdapterVersionRow.number)
+    )
+    return {
+        "persona": training_set.persona.slug,
+        "training_set": training_set.id,
+        "cutoff": training_set.cutoff.isoformat(),
+        "versions": list(versions),
+    }

@@ -1,0 +1,39 @@
+"""Deciding about raters whom the statistics point at: trusted or excluded, by a person, with a reason."""
+
+from typing import Any
+from uuid import UUID
+
+from services.db.feedback_tables import RaterReviewRow, RaterRow
+from services.db.session import session_scope
+from services.domain.conversation import check_text
+from services.errors.lookups import UnknownRecord
+from services.jobs.installation import now, open_installation
+
+REASON_LIMIT = 500  # characters
+
+
+def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
+    """Write down a person's decision; from then on it counts before the statistics.
+
+    Raises UnknownRecord, EmptyText, TextTooLong.
+    """
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        if session.get(RaterRow, _parse(rater)) is None:
+            raise UnknownRecord("rater", rater)
+        row = RaterReviewRow(
+            rater_id=_parse(rater),
+            verdict=verdict,
+            reason=check_text("reason", reason, limit=REASON_LIMIT),
+            actor=actor,
+            at=now(),
+        )
+        session.add(row)
+        session.flush()  # the id is what the caller shows
+        return {"review": row.id, "rater": rater, "verdict": verdict}
+
+
+def _parse(rater: str) -> UUID:
+    try:
+        return UUID(rater)
+    except ValueError as error:
+        raise UnknownRecord("rater", rater[:60]) from error

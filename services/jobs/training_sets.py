@@ -1,0 +1,71 @@
+"""Looking at training sets, and assembling one as it would have been without a rater."""
+
+from typing import Any
+
+from services.db.lineage_tables import TrainingSetRow
+from services.db.session import session_scope
+from services.errors.lookups import UnknownRecord
+from services.jobs.assemble import recipe_of, token_counter
+from services.jobs.installation import now, open_installation
+from services.training_sets.assembly import Limits, Skipped, assemble
+
+Record = dict[str, Any]
+
+
+def show(training_set_id: int) -> Record:
+    """Everything a set's row says: counts, drops, plan and report."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        return _record(_find(session.get(TrainingSetRow, training_set_id), training_set_id))
+
+
+def rebuild(training_set_id: int, without_rater: str) -> Record:
+    """The same set without one rater's word, frozen as a set of its own, and how the two differ."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
+        recipe = recipe_of(installation.settings, original.persona, [])
+        rebuilt = assemble(
+            session,
+            original.persona,
+            cutoff=original.cutoff,
+            store_url=installation.settings.store_url,
+            limits=Limits(recipe.training.max_length, token_counter(recipe)),
+            at=now(),
+            without=frozenset({without_rater}),
+        )
+        if isinstance(rebuilt, Skipped):
+            return {"original": training_set_id, "skipped": rebuilt.reason}
+        return {
+            "original": original.id,
+            "rebuilt": rebuilt.id,
+            "rows": {"original": original.row_count, "rebuilt": rebuilt.row_count},
+            "counts": _difference(original.counts, rebuilt.counts),
+            "dropped": _difference(original.dropped, rebuilt.dropped),
+            "stages": {"original": original.plan["stages"], "rebuilt": rebuilt.plan["stages"]},
+        }
+
+
+def _find(row: TrainingSetRow | None, training_set_id: int) -> TrainingSetRow:
+    if row is None:
+        raise UnknownRecord("training set", training_set_id)
+    return row
+
+
+def _record(row: TrainingSetRow) -> Record:
+    return {
+        "training_set": row.id,
+        "persona": row.persona.slug,
+        "cutoff": row.cutoff.isoformat(),
+        "digest": row.digest,
+        "rows": row.row_count,
+        "counts": row.counts,
+        "dropped": row.dropped,
+        "plan": row.plan,
+        "report": row.report,
+    }
+
+
+def _difference(original: Record, rebuilt: Record) -> Record:
+    """What changed, as `rebuilt - original`, of every count that either has."""
+    names = sorted({*original, *rebuilt})
+    changes = {name: rebuilt.get(name, 0) - original.get(name, 0) for name in names}
+    return {name: change for name, change in changes.items() if change}

@@ -1,0 +1,161 @@
+"""A training set before its last decisions: lines in temporary files, and numbers to decide by in memory.
+
+Which lines stay is decided across the whole set (one rater's share, balance), so lines are written first and
+chosen afterwards (`choosing`); texts are never held in memory.
+"""
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.domain.consensus import Integers, Mask
+from services.domain.conversation import Question, build_messages, neutralise
+from services.domain.examples import Dropped, DropReason, Example, Kind, Reference
+from services.domain.night_plan import Volume
+
+KINDS = tuple(Kind)
+
+
+class Pile:
+    """Lines of one file in the order in which they were added, and what is decided by of each.
+
+    `kinds` (lines,) index KINDS, `domains` and `audiences` (lines,) are numbers of names; the entries, a
+    pair of parallel arrays, say which raters speak in which lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("w", encoding="utf-8")
+        self._kinds, self._labels = array("b"), array("b")
+        self._domains, self._audiences = array("i"), array("i")
+        self._entry_rows, self._entry_raters = array("i"), array("i")
+        self._names: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def add(self, example: Example, record: Mapping[str, Any]) -> None:
+        row = len(self)
+        _write(self._file, record)
+        self._kinds.append(KINDS.index(example.kind))
+        self._labels.append(bool(example.label))
+        for numbers, name in (
+            (self._domains, example.question.domain),
+            (self._audiences, example.question.audience),
+        ):
+            numbers.append(self._names.setdefault(name, len(self._names)))
+        for rater in sorted(set(example.raters)):
+            self._entry_rows.append(row)
+            self._entry_raters.append(rater)
+
+    @property
+    def domains(self) -> Integers:
+        return _numbers(self._domains, np.int32)
+
+    @property
+    def audiences(self) -> Integers:
+        return _numbers(self._audiences, np.int32)
+
+    @property
+    def entries(self) -> tuple[Integers, Integers]:
+        return _numbers(self._entry_rows, np.int32), _numbers(self._entry_raters, np.int32)
+
+    def volume(self, kept: Mask) -> Volume:
+        """How many of the kept lines are of each kind."""
+        kinds, labels = _numbers(self._kinds, np.int8)[kept], _numbers(self._labels, np.int8)[kept]
+        unpaired = kinds == KINDS.index(Kind.UNPAIRED)
+        return Volume(
+            demonstrations=int((kinds == KINDS.index(Kind.DEMONSTRATION)).sum()),
+            pairs=int((kinds == KINDS.index(Kind.PAIR)).sum()),
+            desirable=int((unpaired & (labels == 1)).sum()),
+            undesirable=int((unpaired & (labels == 0)).sum()),
+        )
+
+    def read_lines(self) -> Iterator[str]:
+        """Every line; nothing is added after."""
+        self.close()
+        with self._path.open(encoding="utf-8") as lines:
+            yield from lines
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Draft:
+    """Files under `folder`: candidate rows, references to judge by, and what was dropped with its reason."""
+
+    def __init__(self, folder: Path, *, system_template: str) -> None:
+        self._template = system_template
+        self.rows = Pile(folder / "candidates.jsonl")
+        self.references = Pile(folder / "candidate_references.jsonl")
+        self.excluded = folder / "excluded.jsonl"
+        self._excluded = self.excluded.open("w", encoding="utf-8")
+        self.dropped: Counter[DropReason] = Counter()
+
+    def add_row(self, example: Example) -> None:
+        self.rows.add(example, _row(example, self._template))
+
+    def add_reference(self, example: Example) -> None:
+        self.references.add(example, _reference(example))
+
+    def drop(self, dropped: Iterable[Dropped]) -> None:
+        for one in dropped:
+            self.dropped[one.reason] += len(one.sources)
+            _write(self._excluded, {"sources": list(one.sources), "reason": one.reason.value})
+
+    def close(self) -> None:
+        for file in (self.rows, self.references, self._excluded):
+            file.close()
+
+
+def read_references(lines: Iterable[str]) -> Iterator[Reference]:
+    """What the lines of a file of references say."""
+    for line in lines:
+        record = json.loads(line)
+        yield Reference(record["prompt_key"], Question(**record["question"]), record["reference"])
+
+
+def _row(example: Example, system_template: str) -> dict[str, Any]:
+    messages = build_messages(system_template, example.question)
+    record: dict[str, Any] = {
+        "kind": example.kind.value,
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "prompt_key": example.prompt_key,
+        "sources": sorted(example.sources),
+    }
+    # People correct answers: what they write is as little a control token here as in the prompt.
+    text = neutralise(example.text)
+    if example.kind is Kind.PAIR:
+        return record | {"chosen": text, "rejected": neutralise(example.rejected)}
+    if example.kind is Kind.UNPAIRED:
+        return record | {"completion": text, "label": example.label}
+    return record | {"completion": text}
+
+
+def _reference(example: Example) -> dict[str, Any]:
+    question = example.question
+    return {
+        "prompt_key": example.prompt_key,
+        "question": {
+            "text": question.text,
+            "context": question.context,
+            "domain": question.domain,
+            "audience": question.audience,
+        },
+        "reference": example.text,
+        "sources": sorted(example.sources),
+    }
+
+
+def _write(file: TextIO, record: Mapping[str, Any]) -> None:
+    file.write(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _numbers(values: "array[int]", kind: type[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    return np.frombuffer(values, dtype=kind) if values else np.empty(0, dtype=kind)

@@ -1,0 +1,106 @@
+"""One prompt's streamed rows with what was reconciled: the values that examples are made from."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Row
+
+from services.domain.consensus import Choice, Integers
+from services.domain.examples import Dropped
+from services.domain.signals import Correction, JudgedAnswer, Preference, PromptFeedback, Seed
+from services.training_sets.hearing import reasons_in
+from services.training_sets.reconciling import Reconciled
+from services.training_sets.texts import PromptTexts
+
+
+class Gatherer:
+    """Turns the rows of one prompt after another into feedback; `dropped` collects what does not count."""
+
+    def __init__(self, reconciled: Reconciled) -> None:
+        self._reconciled = reconciled
+        self._heard = reconciled.heard
+        self._numbers = {rater: number for number, rater in enumerate(reconciled.heard.raters)}
+        self.dropped: list[Dropped] = []
+
+    def gather(self, prompt: PromptTexts) -> PromptFeedback:
+        kinds: dict[str, list[Row[Any]]] = {"rated": [], "corrected": [], "compared": [], "seeded": []}
+        for row in prompt.rows:
+            kinds[row.what].append(row)
+        return PromptFeedback(
+            question=prompt.question,
+            prompt_key=prompt.prompt_key,
+            split=prompt.split,
+            answers=tuple(self._judged(row) for row in kinds["rated"]),
+            corrections=tuple(self._corrections(kinds["corrected"])),
+            preferences=tuple(self._preferences(kinds["compared"])),
+            seeds=tuple(Seed(f"seed:{row.id}", row.completion, row.imported_at) for row in kinds["seeded"]),
+        )
+
+    def _judged(self, row: Row[Any]) -> JudgedAnswer:
+        heard, answer = self._heard, row.number
+        counted = self._reconciled.opinions_of(answer)
+        good, poor = self._probabilities(answer, counted)
+        return JudgedAnswer(
+            answer_id=row.answer_id,
+            text=row.answer,
+            good=good,
+            poor=poor,
+            good_raters=int((heard.choice[counted] == Choice.GOOD).sum()),
+            raters=tuple(heard.rater[counted].tolist()),
+            opinions=tuple(f"rating:{rating}" for rating in heard.rating[counted].tolist()),
+            reasons=reasons_in(int(np.bitwise_or.reduce(heard.tags[counted]))),
+        )
+
+    def _probabilities(self, answer: int, counted: Integers) -> tuple[float, float]:
+        """How probably the answer is good, and poor.
+
+        A lone opinion is as probable as its rater is reliable: there is nothing to reconcile it with, and
+        what answers are like on the whole should not overrule the one person who read this one.
+        """
+        consensus, heard = self._reconciled.consensus, self._heard
+        if len(counted) != 1:
+            posterior = consensus.posterior[answer]
+            return float(posterior[Choice.GOOD]), float(posterior[Choice.POOR])
+        choice, reliability = heard.choice[counted[0]], float(consensus.reliability[heard.rater[counted[0]]])
+        return (
+            reliability if choice == Choice.GOOD else 0.0,
+            reliability if choice == Choice.POOR else 0.0,
+        )
+
+    def _corrections(self, rows: Iterable[Row[Any]]) -> Iterator[Correction]:
+        for row in rows:
+            source = f"correction:{row.id}"
+            if self._counts(row.rater, source):
+                yield Correction(
+                    source=source,
+                    answer_text=row.answer,
+                    text=row.better,
+                    rater=self._numbers[row.rater],
+                    reliability=self._reliability(row.rater),
+                    at=row.created_at,
+                )
+
+    def _preferences(self, rows: Iterable[Row[Any]]) -> Iterator[Preference]:
+        for row in rows:
+            source = f"comparison:{row.id}"
+            if self._counts(row.rater, source):
+                texts = (row.left_text, row.right_text)
+                chosen, rejected = texts[::-1] if row.choice == "right" else texts
+                yield Preference(
+                    source=source,
+                    chosen=chosen,
+                    rejected=rejected,
+                    rater=self._numbers[row.rater],
+                    reliability=self._reliability(row.rater),
+                    ordered=row.choice in ("left", "right"),
+                )
+
+    def _counts(self, rater: str, source: str) -> bool:
+        reason = self._reconciled.excluded.get(self._numbers[rater])
+        if reason is not None:
+            self.dropped.append(Dropped((source,), reason))
+        return reason is None
+
+    def _reliability(self, rater: str) -> float:
+        return float(self._reconciled.consensus.reliability[self._numbers[rater]])

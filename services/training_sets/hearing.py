@@ -1,0 +1,120 @@
+"""Reading a persona's ratings up to a cutoff: who said what, as arrays.
+
+Only what was true at the cutoff counts: a rater's newest word by then. Temporary tables hold what was heard,
+so that the arrays and the stream of `texts` number the answers alike. Rows come through server-side cursors:
+what is held in memory grows by a few bytes a rating.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.domain.consensus import Integers
+from services.domain.feedback import Reason
+
+_CHUNK = 20_000  # rows fetched at once
+_TAGS = tuple(Reason)
+
+# A text that answers one prompt is one answer, however often it was given: its raters judge the same thing.
+# Numbers count from 0 in an order that is always the same.
+_NUMBER_ANSWERS = """
+CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
+SELECT a.id AS answer_id,
+       (dense_rank() OVER (ORDER BY q.prompt_key COLLATE "C", md5(a.text) COLLATE "C") - 1)::int AS answer
+FROM answers a
+JOIN questions q ON q.id = a.question_id
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
+"""
+# Choices are those of `consensus.Choice`; in `tags` each bit is one of _TAGS.
+_HEAR = f"""
+CREATE TEMPORARY TABLE heard ON COMMIT DROP AS
+SELECT j.id, h.answer, j.rater_id,
+       CASE WHEN j.stars <= 2 OR j.thumb = 'down' THEN 0 WHEN j.stars = 3 THEN 1 ELSE 2 END AS choice,
+       CASE WHEN j.reasons = '[]' THEN 0 ELSE
+           {" + ".join(f"(j.reasons ? '{tag}')::int * {1 << bit}" for bit, tag in enumerate(_TAGS))}
+       END AS tags,
+       floor(extract(epoch FROM j.created_at) / 86400)::int AS day,
+       lead(j.id) OVER (PARTITION BY h.answer, j.rater_id ORDER BY j.id) IS NOT NULL AS overridden
+FROM ratings j
+JOIN heard_answers h ON h.answer_id = j.answer_id
+WHERE j.created_at <= :cutoff
+"""  # noqa: S608  (the tags are the code's own)
+_SPEAKERS = """
+SELECT rater_id FROM (
+    SELECT rater_id FROM heard
+    UNION SELECT j.rater_id FROM corrections j
+    JOIN answers a ON a.id = j.answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE j.created_at <= :cutoff
+    UNION SELECT j.rater_id FROM comparisons j
+    JOIN answers a ON a.id = j.left_answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE j.created_at <= :cutoff
+) everyone ORDER BY rater_id
+"""
+_OPINIONS = "SELECT id, answer, rater_id::text, choice, tags, day FROM heard WHERE NOT overridden ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """Ratings that count, in order of time: parallel arrays (ratings,); `raters` are ids by index.
+
+    `answer` < answers numbers answers in the order in which `texts` streams those that were rated; `tags`
+    are the reasons given with a rating, see `reasons_in`.
+    """
+
+    rating: Integers
+    answer: Integers
+    rater: Integers
+    choice: Integers
+    tags: Integers
+    day: Integers
+    answers: int
+    raters: tuple[str, ...]
+
+
+def hear(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Heard:
+    """Gather what was said into temporary tables of this transaction, and its numbers into arrays."""
+    connection = session.connection()
+    known = {"persona": persona.id, "cutoff": cutoff}
+    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers"))
+    for statement in (_NUMBER_ANSWERS, _HEAR):
+        connection.execute(text(statement), known)
+    connection.execute(text("ANALYZE heard_answers, heard"))
+    raters = tuple(str(row.rater_id) for row in connection.execute(text(_SPEAKERS), known))
+    rating, answer, rater, choice, tags, day = _columns(connection, raters)
+    return Heard(
+        rating=rating,
+        answer=answer.astype(np.int32),
+        rater=rater.astype(np.int32),
+        choice=choice.astype(np.int8),
+        tags=tags.astype(np.uint8),
+        day=day.astype(np.int32),
+        answers=int(answer.max()) + 1 if answer.size else 0,
+        raters=raters,
+    )
+
+
+@lru_cache(maxsize=1 << len(_TAGS))
+def reasons_in(tags: int) -> frozenset[Reason]:
+    """The reasons whose bits are set in the tags of one rating, or of several put together."""
+    return frozenset(tag for bit, tag in enumerate(_TAGS) if tags >> bit & 1)
+
+
+def _columns(connection: Connection, raters: Iterable[str]) -> list[Integers]:
+    numbers = {rater: number for number, rater in enumerate(raters)}
+    chunks = [np.empty((0, 6), dtype=np.int64)]
+    options = {"stream_results": True, "max_row_buffer": _CHUNK}
+    for rows in connection.execute(text(_OPINIONS), execution_options=options).partitions(_CHUNK):
+        chunk = [(*row[:2], numbers[row[2]], *row[3:]) for row in rows]
+        chunks.append(np.array(chunk, dtype=np.int64))
+    return list(np.concatenate(chunks).T)

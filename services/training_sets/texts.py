@@ -1,0 +1,166 @@
+"""Streaming the texts of a persona's feedback, one prompt after another, in the order of their keys.
+
+Run it in the transaction in which `hearing` made its tables: the streams join with them. Four cursors on the
+server give rated answers, corrections, comparisons and imported examples; nothing of the journal's size is
+held here.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Result, Row, TextClause, text
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.domain.conversation import Question
+from services.domain.splits import Split
+
+_CHUNK = 2_000  # rows fetched at once, each with its texts
+
+# Where a prompt's rows may go. What judges is never learnt from; what is like both sides goes to neither.
+_SPLIT = """
+    CASE WHEN EXISTS (SELECT 1 FROM prompt_retirements r WHERE r.persona_id = :persona
+                      AND r.split_key = {asked}.split_key AND r.at <= :cutoff) THEN 'quarantine'
+         WHEN EXISTS (SELECT 1 FROM evaluation_items e WHERE e.persona_id = :persona
+                      AND e.split_key = {asked}.split_key AND e.imported_at <= :cutoff) THEN 'holdout'
+         ELSE coalesce(g.split, s.split) END AS split,
+    coalesce(g.cluster, s.split_key) AS cluster
+"""
+_FIELDS = "{asked}.prompt_key, {asked}.text AS question, {asked}.context, {asked}.domain, {asked}.audience,"
+_SPLITS = """
+    JOIN prompt_splits s ON s.persona_id = :persona AND s.split_key = {asked}.split_key
+    LEFT JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = {asked}.split_key
+"""
+
+
+def _statement(template: str, *, asked: str) -> TextClause:
+    """The template with what every statement reads of a prompt; `asked` is the alias of its table."""
+    parts = {
+        "fields": _FIELDS.format(asked=asked),
+        "split": _SPLIT.format(asked=asked),
+        "splits": _SPLITS.format(asked=asked),
+    }
+    return text(template.format(**parts))
+
+
+_RATED = _statement(
+    """
+SELECT 'rated' AS what, {fields} {split}, a.id::text AS answer_id, a.text AS answer, h.answer AS number
+FROM (SELECT DISTINCT ON (answer) answer, answer_id FROM heard_answers ORDER BY answer, answer_id) h
+JOIN answers a ON a.id = h.answer_id
+JOIN questions q ON q.id = a.question_id {splits}
+ORDER BY h.answer
+""",
+    asked="q",
+)
+_CORRECTED = _statement(
+    """
+SELECT * FROM (
+    SELECT DISTINCT ON (k.answer_id, k.rater_id) 'corrected' AS what, {fields} {split},
+           a.text AS answer, k.id, k.text AS better, k.rater_id::text AS rater, k.created_at
+    FROM corrections k
+    JOIN answers a ON a.id = k.answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
+    WHERE k.created_at <= :cutoff
+    ORDER BY k.answer_id, k.rater_id, k.id DESC
+) newest ORDER BY prompt_key, id
+""",
+    asked="q",
+)
+_COMPARED = _statement(
+    """
+SELECT * FROM (
+    SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
+                        greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
+           'compared' AS what, {fields} {split}, a.text AS left_text, b.text AS right_text,
+           k.id, k.choice, k.rater_id::text AS rater
+    FROM comparisons k
+    JOIN answers a ON a.id = k.left_answer_id
+    JOIN answers b ON b.id = k.right_answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
+    WHERE k.created_at <= :cutoff
+    ORDER BY least(k.left_answer_id, k.right_answer_id), greatest(k.left_answer_id, k.right_answer_id),
+             k.rater_id, k.id DESC
+) newest ORDER BY prompt_key, id
+""",
+    asked="q",
+)
+_SEEDED = _statement(
+    """
+SELECT 'seeded' AS what, {fields} {split}, x.id, x.completion, x.imported_at
+FROM seed_examples x {splits}
+WHERE x.persona_id = :persona AND x.imported_at <= :cutoff
+ORDER BY x.prompt_key, x.id
+""",
+    asked="x",
+)
+
+_OVERRIDDEN = text("""
+SELECT 'rating' AS kind, id FROM heard WHERE overridden
+UNION ALL
+SELECT 'correction', id FROM (
+    SELECT k.id, lead(k.id) OVER (PARTITION BY k.answer_id, k.rater_id ORDER BY k.id) AS newer
+    FROM corrections k
+    JOIN answers a ON a.id = k.answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE k.created_at <= :cutoff
+) corrected WHERE newer IS NOT NULL
+UNION ALL
+SELECT 'comparison', id FROM (
+    SELECT k.id, lead(k.id) OVER (
+        PARTITION BY least(k.left_answer_id, k.right_answer_id),
+                     greatest(k.left_answer_id, k.right_answer_id), k.rater_id ORDER BY k.id
+    ) AS newer
+    FROM comparisons k
+    JOIN answers a ON a.id = k.left_answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE k.created_at <= :cutoff
+) compared WHERE newer IS NOT NULL
+ORDER BY kind, id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTexts:
+    """All rows of one prompt, as the four statements give them, `what` in each."""
+
+    question: Question
+    prompt_key: str
+    split: Split
+    cluster: str
+    rows: Sequence[Row[Any]]
+
+
+def stream_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[PromptTexts]:
+    """Every prompt that anything was said of up to the cutoff; the same inputs give the same order."""
+    known = {"persona": persona.id, "cutoff": cutoff}
+    statements = (_RATED, _CORRECTED, _COMPARED, _SEEDED)
+    merged = heapq.merge(*(_stream(session, statement, known) for statement in statements), key=_prompt_key)
+    for key, group in groupby(merged, key=_prompt_key):
+        rows = tuple(group)
+        first = rows[0]
+        question = Question(first.question, first.domain, first.audience, first.context)
+        yield PromptTexts(question, key, Split(first.split), first.cluster, rows)
+
+
+def stream_overridden(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[str]:
+    """The sources, as "rating:12", after which their rater said something newer of the same by the cutoff."""
+    for row in _stream(session, _OVERRIDDEN, {"persona": persona.id, "cutoff": cutoff}):
+        yield f"{row.kind}:{row.id}"
+
+
+def _stream(session: Session, statement: TextClause, known: Mapping[str, object]) -> Result[Any]:
+    options = {"stream_results": True, "max_row_buffer": _CHUNK}
+    return session.connection().execute(statement, known, execution_options=options)
+
+
+def _prompt_key(row: Row[Any]) -> str:
+    return str(row.prompt_key)

@@ -1,0 +1,66 @@
+"""Which stages a night runs, in which order, and that each decision has its reason."""
+
+import pytest
+
+from services.domain.example_policy import ExamplePolicy
+from services.domain.night_plan import Volume, plan_night
+from services.domain.training import Objective
+
+POLICY = ExamplePolicy(minimum_rows=50, minimum_pairs=50, minimum_unpaired=100)
+SFT, DPO, KTO = Objective.SFT, Objective.DPO, Objective.KTO
+
+
+@pytest.mark.parametrize(
+    ("volume", "stages"),
+    [
+        (Volume(50, 0, 0, 0), (SFT,)),
+        (Volume(49, 50, 0, 0), (DPO,)),
+        (Volume(50, 50, 0, 0), (SFT, DPO)),
+        (Volume(50, 49, 60, 40), (SFT, KTO)),
+        (Volume(0, 0, 60, 40), (KTO,)),
+        (Volume(0, 0, 59, 40), ()),
+        (Volume(0, 50, 60, 40), (DPO,)),  # pairs say more
+        (Volume(0, 0, 0, 0), ()),
+    ],
+)
+def test_stages_follow_from_volume_and_kind(volume: Volume, stages: tuple[Objective, ...]):
+    assert plan_night(volume, POLICY).stages == stages
+
+
+@pytest.mark.parametrize(("desirable", "undesirable"), [(100, 0), (0, 100), (96, 4), (4, 96)])
+def test_kto_needs_both_classes(desirable: int, undesirable: int):
+    plan = plan_night(Volume(0, 0, desirable, undesirable), POLICY)
+    assert plan.stages == ()
+    assert (
+        f"no KTO: {desirable} answers are good and {undesirable} poor, and it needs at least 5% of each"
+        in (plan.reasons)
+    )
+    assert plan_night(Volume(0, 0, 95, 5), POLICY).stages == (KTO,)
+
+
+def test_every_objective_has_its_reason():
+    assert plan_night(Volume(70, 60, 80, 80), POLICY).reasons == (
+        "SFT: 70 demonstrations",
+        "DPO: 60 pairs",
+        "no KTO: pairs say more than single answers, and DPO learns from them",
+    )
+
+
+def test_not_tonight_says_what_is_missing():
+    plan = plan_night(Volume(3, 2, 1, 0), POLICY)
+    assert plan.stages == ()
+    assert plan.reasons == (
+        "no SFT: 3 demonstrations, and 50 are needed",
+        "no DPO: 2 pairs, and 50 are needed",
+        "no KTO: 1 single judged answers, and 100 are needed",
+    )
+
+
+def test_an_objective_that_the_persona_does_not_want_never_runs():
+    plan = plan_night(Volume(70, 60, 80, 80), ExamplePolicy(objectives=(SFT, KTO)))
+    assert plan.stages == (SFT, KTO)
+    assert "DPO is not among the persona's objectives" in plan.reasons
+
+
+def test_a_plan_is_stored_in_words():
+    assert plan_night(Volume(70, 60, 0, 0), POLICY).as_record()["stages"] == ["sft", "dpo"]

@@ -1,0 +1,74 @@
+"""Rating somebody else's answer: only what was offered, never its context."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Engine, select
+from werkzeug.test import TestResponse
+
+from services.db.feedback_tables import PersonaRow, RatingRow
+from services.db.session import session_scope
+from services.feedback.recording import rate
+from tests.builders import AT, add_answer, asker_of
+from tests.feedback_app.conftest import Visitor
+
+
+def rated_by_another(engine: Engine, *, context: str = "") -> str:
+    """The id of an answer that another rater got and rated; every rating is followed by an offer now."""
+    with session_scope(engine) as session:
+        persona = session.scalars(select(PersonaRow).where(PersonaRow.slug == "pirate")).one()
+        persona.example_policy = persona.example_policy | {"peer_percent": 100}
+        answer = add_answer(session, persona, question="What is a keel?", text="It is the spine of a ship.")
+        answer.question.context = context
+        rate(session, answer_id=answer.id, rater=asker_of(answer), stars=4, submission=uuid4(), at=AT)
+        return str(answer.id)
+
+
+def ask_and_rate(visitor: Visitor) -> TestResponse:
+    path = visitor.answer_of(visitor.ask())
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="5")
+    return visitor.get(path)
+
+
+@pytest.mark.usefixtures("app")
+def test_after_a_rating_somebody_elses_answer_is_offered_and_can_be_rated(visitor: Visitor, clean: Engine):
+    other = rated_by_another(clean)
+    assert f"/peers/{other}" in ask_and_rate(visitor).text
+
+    offered = visitor.get(f"/peers/{other}")
+    assert "What is a keel?" in offered.text
+    assert "It is the spine of a ship." in offered.text
+    thanked = visitor.submit(offered, f"/peers/{other}/rate", stars="2", reasons="wrong fact")
+    assert "Thank you, your opinion of it is saved." in visitor.get(thanked.location).text
+
+    with session_scope(clean) as session:
+        given = session.scalars(
+            select(RatingRow).where(RatingRow.answer_id == UUID(other)).order_by(RatingRow.id)
+        ).all()
+    assert [(rating.stars, rating.reasons) for rating in given] == [(4, []), (2, ["wrong fact"])]
+
+
+def test_an_answer_with_a_context_is_never_offered(visitor: Visitor, clean: Engine):
+    other = rated_by_another(clean, context="My private letter.")
+    assert f"/peers/{other}" not in ask_and_rate(visitor).text
+
+
+def test_what_was_not_offered_cannot_be_seen_or_rated(visitor: Visitor, clean: Engine):
+    other = rated_by_another(clean)
+    visitor.ask()
+    assert visitor.get(f"/peers/{other}").status_code == 403
+
+
+def test_a_policy_without_peers_offers_nobody(visitor: Visitor, clean: Engine):
+    other = rated_by_another(clean)
+    with session_scope(clean) as session:
+        persona = session.scalars(select(PersonaRow).where(PersonaRow.slug == "pirate")).one()
+        persona.example_policy = persona.example_policy | {"peer_percent": 0}
+    assert f"/peers/{other}" not in ask_and_rate(visitor).text
+
+
+def test_an_unknown_reason_is_refused_with_the_words_there_are(visitor: Visitor):
+    path = visitor.answer_of(visitor.ask())
+    refused = visitor.submit(visitor.get(path), f"{path}/rate", stars="3", reasons="because")
+    assert refused.status_code == 400
+    assert "wrong fact" in refused.text

@@ -1,0 +1,171 @@
+"""Nobody owns a set or its judge: daily limits, flags and reviews, sets without a rater, capped influence."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.domain.example_policy import Balance
+from services.domain.feedback import RaterId, Reason
+from services.domain.influence import EQUAL_SHARES, SHARE
+from services.domain.splits import Split
+from services.feedback.questions import new_rater
+from tests.builders import AT, add_answer, add_correction, add_rating, add_review, add_seed
+from tests.services.training_sets.conftest import Nights, Record
+
+Questions = Callable[[Split], Iterator[str]]
+FLAGGED = {"a rater under review"}
+
+
+@pytest.fixture
+def answers(session: Session, persona: PersonaRow, questions: Questions) -> list[AnswerRow]:
+    return [add_answer(session, persona, question=one) for one in islice(questions(Split.TRAIN), 60)]
+
+
+@pytest.fixture
+def turned(session: Session, answers: list[AnswerRow]) -> tuple[RaterId, list[str]]:
+    """Eight raters who agree on every answer, and one who always says the opposite, with a tag of it."""
+    chance = random.Random(5)  # noqa: S311
+    crowd = [new_rater(session, at=AT) for _ in range(8)]
+    hostile, said = new_rater(session, at=AT), []
+    for answer in answers:
+        good = chance.random() < 0.5
+        for rater in crowd:
+            add_rating(session, answer, stars=5 if good else 1, rater=rater)
+        tags = [Reason.WRONG_FACT] if good else []
+        said.append(add_rating(session, answer, stars=1 if good else 5, rater=hostile, reasons=tags))
+    said.append(add_correction(session, answers[0], "Nonsense.", rater=hostile))
+    return hostile, said
+
+
+def test_what_a_flagged_rater_said_is_excluded_and_kept_with_the_reason(
+    nights: Nights, turned: tuple[RaterId, list[str]]
+):
+    hostile, said = turned
+    training_set = nights.assemble()
+    excluded = nights.excluded(training_set)
+    assert all(excluded[source] == FLAGGED for source in said)
+    rows = nights.rows(training_set)
+    assert not any(source in row["sources"] for row in rows for source in said)
+    labels = Counter(row["label"] for row in rows if row["kind"] == "unpaired")
+    assert labels[True] > 10  # whatever was tagged as wrong by the one who is flagged
+    (pointed_at,) = training_set.report["raters"]["pointed_at"]
+    assert pointed_at["rater"] == str(hostile)
+    assert pointed_at["agreement"] < 0.1
+    assert training_set.report["raters"]["left_out"] == {str(hostile): "a rater under review"}
+
+
+def test_a_person_who_trusts_a_flagged_rater_brings_them_back_from_then_on(
+    session: Session, nights: Nights, turned: tuple[RaterId, list[str]]
+):
+    hostile, said = turned
+    add_review(session, hostile, "trusted", at=AT + timedelta(minutes=30))
+    before, after = nights.assemble(minutes=29), nights.assemble(minutes=31)
+    assert nights.excluded(before)[said[-1]] == FLAGGED
+    assert any(said[-1] in row["sources"] for row in nights.rows(after))
+
+
+def test_a_person_may_exclude_a_rater_whom_nothing_points_at(
+    session: Session, nights: Nights, answers: list[AnswerRow]
+):
+    rater, other = new_rater(session, at=AT), new_rater(session, at=AT)
+    mine = add_correction(session, answers[0], "Mine.", rater=rater)
+    theirs = add_correction(session, answers[1], "Theirs.", rater=other)
+    add_review(session, rater, "trusted")
+    add_review(session, rater, "excluded")  # the newest word counts
+    training_set = nights.assemble()
+    assert nights.excluded(training_set) == {mine: FLAGGED}
+    assert all(row["sources"] == [theirs] for row in nights.rows(training_set))
+
+
+def test_a_set_can_be_had_without_a_rater(session: Session, nights: Nights, answers: list[AnswerRow]):
+    rater, other = new_rater(session, at=AT), new_rater(session, at=AT)
+    mine = add_correction(session, answers[0], "Mine.", rater=rater)
+    for answer in answers[1:5]:
+        add_rating(session, answer, rater=rater)
+        add_rating(session, answer, rater=other)
+        add_correction(session, answer, f"Theirs of {answer.id}.", rater=other)
+    whole, without = nights.assemble(), nights.assemble(without={str(rater)})
+    assert whole.id != without.id
+    assert nights.assemble(without={str(rater)}).id == without.id
+    assert any(mine in row["sources"] for row in nights.rows(whole))
+    assert without.dropped["left out on request"] == 5
+    assert without.counts["demonstrations"] == 4
+
+
+def test_only_the_first_opinions_of_a_day_count(
+    session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow], questions: Questions
+):
+    persona.example_policy = persona.example_policy | {"daily_limit": 3}
+    add_seed(session, persona, list(islice(questions(Split.TRAIN), 61))[-1], "Enough for a night.")
+    rater = new_rater(session, at=AT)
+    said = [
+        add_rating(session, answer, rater=rater, at=AT + timedelta(days=place // 5))
+        for place, answer in enumerate(answers[:10])
+    ]
+    training_set = nights.assemble(minutes=60 * 24 * 3)
+    excluded = nights.excluded(training_set)
+    too_many = {
+        source for source in said if "the rater's opinions of that day are used up" in excluded[source]
+    }
+    assert too_many == {*said[3:5], *said[8:]}
+
+
+def shares(records: list[Record], rater_of: dict[str, RaterId]) -> dict[RaterId, float]:
+    """What each rater carries of these lines: a line belongs to its raters in equal parts."""
+    carried: defaultdict[RaterId, float] = defaultdict(float)
+    for record in records:
+        raters = {rater_of[source] for source in record["sources"]}
+        for rater in raters:
+            carried[rater] += 1 / len(raters)
+    return {rater: weight / len(records) for rater, weight in carried.items()}
+
+
+@pytest.mark.parametrize(("split", "crowd"), [(Split.TRAIN, 20), (Split.HOLDOUT, 20), (Split.TRAIN, 3)])
+def test_no_rater_carries_more_than_their_share_of_what_is_learnt_or_of_what_judges(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions, split: Split, crowd: int
+):
+    flooder, others = new_rater(session, at=AT), [new_rater(session, at=AT) for _ in range(crowd)]
+    rater_of: dict[str, RaterId] = {}
+    for place, question in enumerate(islice(questions(split), 100)):
+        rater = flooder if place < 60 else others[place % crowd]
+        answer = add_answer(session, persona, question=question)
+        rater_of[add_correction(session, answer, f"Text {place}.", rater=rater)] = rater
+    if split is Split.HOLDOUT:
+        add_seed(session, persona, next(questions(Split.TRAIN)), "Enough for a night.")
+    training_set = nights.assemble()
+    records = nights.references(training_set) if split is Split.HOLDOUT else nights.rows(training_set)
+    carried = shares(records, rater_of)
+    limit = max(SHARE, EQUAL_SHARES / len(carried))
+    assert max(carried.values()) <= limit + 1e-9
+    assert carried[flooder] > limit / 2  # no more is taken than has to be
+    excluded = nights.excluded(training_set)
+    over = [source for source, reasons in excluded.items() if "the rater's share is used up" in reasons]
+    assert {rater_of[source] for source in over} == {flooder}
+    assert training_set.dropped["the rater's share is used up"] >= len(over)
+
+
+@pytest.mark.parametrize("wanted", [Balance.DOMAIN, Balance.AUDIENCE])
+def test_on_request_no_audience_has_more_than_twice_the_rows_of_the_smallest(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions, wanted: Balance
+):
+    persona.example_policy = persona.example_policy | {"balance": [wanted.value]}
+    for place, question in enumerate(islice(questions(Split.TRAIN), 40)):
+        audience = "student" if place < 30 else "engineer"
+        answer = add_answer(session, persona, question=question, audience=audience)
+        add_correction(session, answer, f"Text {place}.")
+    training_set = nights.assemble()
+    audiences = Counter(
+        "engineer" if "engineer" in row["messages"][0]["content"] else "student"
+        for row in nights.rows(training_set)
+    )
+    if wanted is Balance.DOMAIN:
+        assert audiences == {"student": 60, "engineer": 20}
+    else:
+        assert audiences == {"student": 40, "engineer": 20}
+        assert training_set.dropped["its domain or audience has enough rows"] == 20

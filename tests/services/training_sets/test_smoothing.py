@@ -1,0 +1,51 @@
+"""Label smoothing: from what several raters chose between the same two answers."""
+
+from sqlalchemy.orm import Session
+
+from services.domain.feedback import Choice
+from services.feedback.questions import new_rater
+from services.training_sets.smoothing import DEFAULT_FLIP, measure_smoothing
+from tests.builders import AT, add_answer, add_comparison, add_persona
+
+
+def compared(session: Session, persona, choices: list[list[Choice]]) -> list[str]:
+    """Each inner list: what successive raters chose of one pair, every second seeing it turned round."""
+    raters = [new_rater(session, at=AT) for _ in range(max(map(len, choices)))]
+    for number, of_pair in enumerate(choices):
+        left, right = (
+            add_answer(session, persona, question=f"Pair {number}?", text=f"{side} {number}") for side in "ab"
+        )
+        for place, (rater, choice) in enumerate(zip(raters, of_pair, strict=False)):
+            sides = (left, right) if place % 2 == 0 else (right, left)
+            turned = {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}
+            seen = choice if place % 2 == 0 else turned.get(choice, choice)
+            add_comparison(session, *sides, rater=rater, choice=seen)
+    session.flush()
+    return [str(rater) for rater in raters]
+
+
+def smoothing(session: Session, persona, excluded: set[str] | None = None) -> float:
+    return measure_smoothing(session, persona, cutoff=AT, excluded=excluded or set())
+
+
+def test_without_comparisons_nothing_is_smoothed(session: Session):
+    assert smoothing(session, add_persona(session)) == 0.0
+
+
+def test_pairs_that_one_person_compared_get_the_default(session: Session):
+    persona = add_persona(session)
+    compared(session, persona, [[Choice.LEFT]] * 4)
+    assert smoothing(session, persona) == DEFAULT_FLIP
+
+
+def test_people_who_agree_smooth_less_and_people_who_differ_more(session: Session):
+    agreeing, differing = add_persona(session, slug="agreed"), add_persona(session, slug="differed")
+    compared(session, agreeing, [[Choice.LEFT, Choice.LEFT]] * 40)
+    compared(session, differing, [[Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]] * 20)
+    assert smoothing(session, agreeing) < DEFAULT_FLIP < smoothing(session, differing) < 0.5
+
+
+def test_raters_who_do_not_count_are_left_out(session: Session):
+    persona = add_persona(session)
+    _, inverter = compared(session, persona, [[Choice.LEFT, Choice.RIGHT]] * 20)
+    assert smoothing(session, persona, excluded={inverter}) == DEFAULT_FLIP
