@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from services.demo.chance import draw, shuffled
@@ -55,14 +55,21 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """All that was said."""
+    """All that was said of own answers, and the stars for other people's.
+
+    Which those were depends on who was quicker, so they do not repeat by the seed.
+    """
 
     said: tuple[Said, ...]
-    stars: Counter[int] = field(default_factory=Counter)
+    peer_stars: tuple[int, ...] = ()
+
+    @property
+    def stars(self) -> Counter[int]:
+        return Counter([*(one.stars for one in self.said), *self.peer_stars])
 
     @property
     def ratings(self) -> int:
-        return len(self.said)
+        return len(self.said) + len(self.peer_stars)
 
     @property
     def corrections(self) -> int:
@@ -117,8 +124,11 @@ def let_them_rate(
                 done.result()
         finally:
             closing.set()  # after a failure or Ctrl-C nobody asks another question
-    said = tuple(one for done in visits for one in done.result())
-    return Feedback(said, Counter(one.stars for one in said))
+    heard = [done.result() for done in visits]
+    return Feedback(
+        said=tuple(one for feedback in heard for one in feedback.said),
+        peer_stars=tuple(stars for feedback in heard for stars in feedback.peer_stars),
+    )
 
 
 def visit(
@@ -129,9 +139,10 @@ def visit(
     seed: int,
     told: Callable[[Said], None],
     closing: threading.Event,
-) -> list[Said]:
+) -> Feedback:
     """One rater's visit, question after question until all are asked or `closing` is set."""
-    said = []
+    said: list[Said] = []
+    peer_stars: list[int] = []
     with Visitor(address) as visitor:
         for inquiry in rater.inquiries:
             if closing.is_set():
@@ -142,17 +153,19 @@ def visit(
                 domain=inquiry.entry.fact.domain,
                 audience=rater.taste.audience,
             )
-            said.append(_say(visitor, page, rater, inquiry, seed=seed))
+            said.append(_say(visitor, page, rater, inquiry, seed=seed, peer_stars=peer_stars))
             told(said[-1])
-    return said
+    return Feedback(tuple(said), tuple(peer_stars))
 
 
-def _say(visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: int) -> Said:
+def _say(
+    visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: int, peer_stars: list[int]
+) -> Said:
     entry, question, number = inquiry.entry, inquiry.question, rater.number
     stars = _stars(page, rater, inquiry, seed=seed)
     rated = visitor.rate(page, stars)
     if rated.peer:
-        _judge_peer(visitor, visitor.open_peer(rated), rater, seed=seed)
+        peer_stars += _judge_peer(visitor, visitor.open_peer(rated), rater, seed=seed)
     if not wants_to_correct(stars, seed, number, question):
         return Said(number, question, stars, corrected=False, mistaken=False)
     better = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=seed, rater=number)
@@ -160,11 +173,14 @@ def _say(visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: 
     return Said(number, question, stars, corrected=True, mistaken=better.mistaken)
 
 
-def _judge_peer(visitor: Visitor, page: Page, rater: Rater, *, seed: int) -> None:
-    """Stars for somebody else's answer; a question that is not of the bank is left alone."""
+def _judge_peer(visitor: Visitor, page: Page, rater: Rater, *, seed: int) -> list[int]:
+    """The stars given to somebody else's answer; a question that is not of the bank gets none."""
     inquiry = _known_questions().get(page.question)
-    if inquiry is not None:
-        visitor.rate(page, _stars(page, rater, inquiry, seed=seed))
+    if inquiry is None:
+        return []
+    stars = _stars(page, rater, inquiry, seed=seed)
+    visitor.rate(page, stars)
+    return [stars]
 
 
 def _stars(page: Page, rater: Rater, inquiry: Inquiry, *, seed: int) -> int:

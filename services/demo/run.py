@@ -150,7 +150,9 @@ def _rate(stage: _Stage, pair: Pair) -> Feedback:
     seen_by_few = let_them_rate(stage.address, pair.curator, few, seed=-pair.number, told=tell)
     many = plan_raters(pair.number)
     seen_by_many = let_them_rate(stage.address, pair.tutor, many, seed=pair.number, told=tell)
-    feedback = Feedback(seen_by_many.said + seen_by_few.said, seen_by_many.stars + seen_by_few.stars)
+    feedback = Feedback(
+        seen_by_many.said + seen_by_few.said, seen_by_many.peer_stars + seen_by_few.peer_stars
+    )
     showing.show_feedback(stage.console, feedback)
     return feedback
 

@@ -112,7 +112,7 @@ def played(judgement: Judgement | None, *, state: RunState = RunState.SUCCESS, f
     return Played(
         pair=Pair(1, PersonaSlug("tutor"), PersonaSlug("curator")),
         raters=25,
-        feedback=Feedback((said, said), Counter({2: 2})),
+        feedback=Feedback((said, said)),
         night=Night(state, {"curator": "too little"}),
         judgement=judgement,
         moves={PromotionKind.FULL: Move(1, PromotionKind.FULL, 1, live_ms=120, answered_ms=900)},
