@@ -35,6 +35,7 @@ class DropReason(StrEnum):
     DAILY_LIMIT = "the rater's opinions of that day are used up"
     WITHOUT_RATER = "left out on request"
     BALANCED = "its domain or audience has enough rows"
+    NOT_PLANNED = "no stage of the night learns from it"
     DUPLICATE = "a near duplicate of the prompt has this text"
 
 
@@ -177,7 +178,11 @@ def _unpaired(prompt: PromptFeedback, policy: ExamplePolicy, found: PromptExampl
     place = 0
     for answer in sorted(prompt.answers, key=lambda one: (-max(one.good, one.poor), one.answer_id)):
         faulty = bool(answer.reasons & FAULTS)
-        if not faulty and max(answer.good, answer.poor) <= 0.5:
+        if faulty and answer.good > answer.poor:
+            # One tag does not turn what the others find good into something to unlearn.
+            if not answer.good_raters:
+                found.drop(DropReason.FAULTY, *answer.opinions)
+        elif not faulty and max(answer.good, answer.poor) <= 0.5:
             found.drop(DropReason.UNDECIDED, *answer.opinions)
         elif place >= policy.answers_per_prompt:
             found.drop(DropReason.TOO_MANY_ANSWERS, *answer.opinions)

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.example_policy import ExamplePolicy
+from services.domain.examples import Kind
 from services.domain.training import Objective
 
 # KTO's authors weigh the classes so that their total influence lies between 1:1 and 4:3 (Ethayarajh et al.
 # 2024, arXiv 2402.01306); with fewer than this share of one class a few rows would carry half of it.
 LEAST_CLASS_SHARE = 0.05
+_KINDS = {
+    Objective.SFT: Kind.DEMONSTRATION,
+    Objective.DPO: Kind.PAIR,
+    Objective.KTO: Kind.UNPAIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,11 @@ class NightPlan:
 
     stages: tuple[Objective, ...]
     reasons: tuple[str, ...]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the stages learn from."""
+        return tuple(_KINDS[stage] for stage in self.stages)
 
     def as_record(self) -> dict[str, Any]:
         return {"stages": [stage.value for stage in self.stages], "reasons": list(self.reasons)}

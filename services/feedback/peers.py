@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import (
@@ -31,7 +32,9 @@ SELECT a.id
 FROM answers a
 JOIN questions q ON q.id = a.question_id AND q.context = ''
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona AND c.rater_id <> :rater
-WHERE NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
+WHERE NOT a.imported
+  AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
+  AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe')
   AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
 ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
 LIMIT 1
@@ -41,7 +44,12 @@ LIMIT 1
 def offer_peer(
     session: Session, *, persona: PersonaRow, rater: RaterId, submission: UUID, at: datetime
 ) -> AnswerId | None:
-    """An answer of another rater to judge after this submission, or None: by the persona's `peer_percent`."""
+    """An answer of another rater to judge after this submission, or None: by the persona's `peer_percent`.
+
+    Nothing more is offered while an offer is open, so that a form sent again shows no further answers.
+    """
+    if open_offer(session, persona=persona.slug, rater=rater) is not None:
+        return None
     percent = int(persona.example_policy.get("peer_percent", 0))
     draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
     if draw >= percent:
@@ -49,8 +57,13 @@ def offer_peer(
     answer_id = session.scalar(_NEXT, {"persona": persona.id, "rater": rater})
     if answer_id is None:
         return None
-    session.add(PeerOfferRow(rater_id=rater, answer_id=answer_id, offered_at=at))
-    return AnswerId(answer_id)
+    offered = session.scalar(
+        insert(PeerOfferRow)
+        .values(rater_id=rater, answer_id=answer_id, offered_at=at)
+        .on_conflict_do_nothing()  # two ratings at once may draw one answer
+        .returning(PeerOfferRow.answer_id)
+    )
+    return AnswerId(offered) if offered else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ def _freeze(session: Session, settings: Settings, persona: PersonaRow, version: 
     if run is None:
         raise UnknownRecord("training run of version", version.number)
     training_set = run.training_set
+    if "held_out" not in training_set.report:
+        raise UnknownRecord("file of references beside training set", training_set.id)
     with TemporaryDirectory(prefix="references-") as folder:
         held_out = training_set.report["held_out"]
         file = thaw(settings.store_url, held_out["path"], digest=held_out["digest"], into=Path(folder))

@@ -19,11 +19,13 @@ from services.db.lineage_tables import (
 )
 from services.db.session import session_scope
 from services.errors.lookups import UnknownAnswer
+from services.errors.tree import InvalidInput
 from services.jobs.installation import Installation, open_installation
 from services.training_sets.freezing import thaw
 from services.training_sets.nearness import nearest
 
 Record = dict[str, Any]
+KINDS = ("rating", "correction", "comparison", "seed")
 SHOWN = 5  # of the training rows, those nearest to the answer's question
 
 
@@ -88,10 +90,10 @@ def _nearest_rows(installation: Installation, training_set: TrainingSetRow, ques
             found = nearest((json.loads(line) for line in lines), question, count=SHOWN)
     return [
         {
-            "kind": row["kind"],
+            "kind": row.get("kind", "demonstration"),
             "question": row["messages"][-1]["content"],
             "text": row.get("completion", row.get("chosen")),
-            "sources": row["sources"],
+            "sources": row.get("sources") or [row["source"]],
         }
         for row in found
     ]
@@ -100,6 +102,9 @@ def _nearest_rows(installation: Installation, training_set: TrainingSetRow, ques
 def shaped_by(source: str) -> list[Record]:
     """Sets and versions that learnt from a source such as `rating:12` or `correction:3`, oldest first."""
     kind, _, number = source.partition(":")
+    if kind not in KINDS or not number.isdecimal():
+        kinds = ", ".join(KINDS)
+        raise InvalidInput(f"{source[:60]!r} is no source: name one such as rating:12, of {kinds}.")
     with open_installation() as installation, session_scope(installation.engine) as session:
         sets = session.scalars(
             select(TrainingSetRow)

@@ -18,10 +18,10 @@ def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
     Raises UnknownRecord, EmptyText, TextTooLong.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
-        if session.get(RaterRow, _parse(rater)) is None:
+        if session.get(RaterRow, parse_rater(rater)) is None:
             raise UnknownRecord("rater", rater)
         row = RaterReviewRow(
-            rater_id=_parse(rater),
+            rater_id=parse_rater(rater),
             verdict=verdict,
             reason=check_text("reason", reason, limit=REASON_LIMIT),
             actor=actor,
@@ -32,7 +32,7 @@ def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
         return {"review": row.id, "rater": rater, "verdict": verdict}
 
 
-def _parse(rater: str) -> UUID:
+def parse_rater(rater: str) -> UUID:
     try:
         return UUID(rater)
     except ValueError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
-from services.domain.conversation import PROMPT_VERSION
+from services.domain.conversation import PROMPT_VERSION, clean_generated
 from services.domain.personas import PersonaSlug
 from services.domain.training import Objective, Progress, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
@@ -156,11 +156,10 @@ def _provenance(
         "steps": trained.steps,
         "resumed_from_step": trained.resumed_from_step,
         "supervised_tokens": trained.supervised_tokens,
-        "final_loss": _finite(trained.final_loss),
+        "final_loss": _storable(trained.final_loss),
         "stages": [
             # The curve is progress, not provenance.
-            {key: value for key, value in asdict(stage).items() if key != "losses"}
-            | {"final_loss": _finite(stage.final_loss)}
+            {key: _storable(value) for key, value in asdict(stage).items() if key != "losses"}
             for stage in trained.stages
         ],
         "memory_estimate": dict(trained.memory),
@@ -168,6 +167,15 @@ def _provenance(
     }
 
 
-def _finite(loss: float) -> float | None:
-    """A diverged training is judged like any other and fails; JSON has no word for its loss."""
-    return loss if math.isfinite(loss) else None
+def _storable(value: object) -> object:
+    """A diverged training is judged like any other and fails; JSON has no word for its loss, nor for NUL."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return clean_generated(value)
+        case dict():
+            return {key: _storable(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_storable(part) for part in value]
+    return value

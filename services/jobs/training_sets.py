@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from services.db.feedback_tables import RaterRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
 from services.jobs.assemble import recipe_of, token_counter
 from services.jobs.installation import now, open_installation
+from services.jobs.raters import parse_rater
 from services.training_sets.assembly import Limits, Skipped, assemble
 
 Record = dict[str, Any]
@@ -22,6 +24,8 @@ def rebuild(training_set_id: int, without_rater: str) -> Record:
     """The same set without one rater's word, frozen as a set of its own, and how the two differ."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
+        if session.get(RaterRow, parse_rater(without_rater)) is None:
+            raise UnknownRecord("rater", without_rater)
         recipe = recipe_of(installation.settings, original.persona, [])
         rebuilt = assemble(
             session,

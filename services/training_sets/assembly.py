@@ -22,7 +22,7 @@ from services.domain.examples import Dropped, DropReason, Example, examples_of
 from services.domain.night_plan import plan_night
 from services.domain.splits import Split
 from services.domain.training import RunState, digest_of
-from services.training_sets.choosing import settle
+from services.training_sets.choosing import choose, settle
 from services.training_sets.clustering import cluster_new
 from services.training_sets.drafting import Draft
 from services.training_sets.freezing import Frozen, freeze
@@ -121,11 +121,19 @@ class _Assembling:
         draft = self._draft(folder)
         rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
         raters = len(self._reconciled.heard.raters)
-        settled = settle(draft, draft.rows, rows, raters=raters, balance=self._policy.balance)
-        held_out = settle(draft, draft.references, references, raters=raters, kept_are=DropReason.HELD_OUT)
+        chosen = choose(draft.rows, raters=raters, balance=self._policy.balance)
+        plan = plan_night(draft.rows.volume(chosen.kept), self._policy)
+        chosen = chosen.only(draft.rows.of_kinds(plan.kinds))
+        settled = settle(draft, draft.rows, rows, chosen)
+        held_out = settle(
+            draft,
+            draft.references,
+            references,
+            choose(draft.references, raters=raters),
+            kept_are=DropReason.HELD_OUT,
+        )
         draft.close()
         volume = draft.rows.volume(settled.kept)
-        plan = plan_night(volume, self._policy)
         if not plan.stages:
             return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
         frozen = {

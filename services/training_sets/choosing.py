@@ -13,7 +13,7 @@ import numpy as np
 
 from services.domain.consensus import Integers, Mask
 from services.domain.example_policy import Balance
-from services.domain.examples import Dropped, DropReason
+from services.domain.examples import Dropped, DropReason, Kind
 from services.domain.influence import cap_influence
 from services.training_sets.drafting import Draft, Pile
 
@@ -29,20 +29,28 @@ class Settled:
     sources: Mapping[str, list[int]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """`kept` (lines,) marks the lines that stay; `left_out` says why each of the others does not."""
+
+    kept: Mask
+    left_out: Mapping[int, DropReason]
+
+    def only(self, wanted: Mask) -> "Chosen":
+        """Of what stays, the lines that a stage of the night learns from."""
+        unused = np.flatnonzero(self.kept & ~wanted)
+        reasons = dict.fromkeys(unused.tolist(), DropReason.NOT_PLANNED)
+        return Chosen(self.kept & wanted, {**self.left_out, **reasons})
+
+
 def settle(
-    draft: Draft,
-    pile: Pile,
-    into: Path,
-    *,
-    raters: int,
-    balance: Sequence[Balance] = (),
-    kept_are: DropReason | None = None,
+    draft: Draft, pile: Pile, into: Path, chosen: Chosen, *, kept_are: DropReason | None = None
 ) -> Settled:
     """Write the lines that stay; the others are dropped, and those that stay as well where that has a reason.
 
-    `raters` is how many there are; references are kept to judge by and dropped from what is learnt.
+    References are kept to judge by and dropped from what is learnt.
     """
-    kept, left_out = _choose(pile, raters=raters, balance=balance)
+    kept, left_out = chosen.kept, chosen.left_out
     sources: dict[str, set[int]] = {}
     with into.open("w", encoding="utf-8") as file:
         for place, line in enumerate(pile.read_lines()):
@@ -58,19 +66,23 @@ def settle(
     return Settled(kept, {kind: sorted(ids) for kind, ids in sorted(sources.items())})
 
 
-def _choose(pile: Pile, *, raters: int, balance: Sequence[Balance]) -> tuple[Mask, dict[int, DropReason]]:
-    """Which lines (lines,) stay, and why each of the others does not."""
-    reasons: dict[int, DropReason] = {}
-    kept = np.ones(len(pile), dtype=bool)
-    for wanted in balance:
-        names = pile.domains if wanted is Balance.DOMAIN else pile.audiences
-        for row in _over_balance(names, kept):
+def choose(pile: Pile, *, raters: int, balance: Sequence[Balance] = ()) -> Chosen:
+    """Which lines of a pile stay; `raters` is how many there are.
+
+    Each kind by itself: a stage learns from one kind alone, so a rater's share is a share of that.
+    """
+    kept, reasons = np.ones(len(pile), dtype=bool), dict[int, DropReason]()
+    for kind in Kind:
+        of_kind = pile.of_kinds([kind])
+        for wanted in balance:
+            names = pile.domains if wanted is Balance.DOMAIN else pile.audiences
+            for row in _over_balance(names, kept & of_kind):
+                kept[row] = False
+                reasons[row] = DropReason.BALANCED
+        for row in _over_influence(pile, kept & of_kind, raters):
             kept[row] = False
-            reasons[row] = DropReason.BALANCED
-    for row in _over_influence(pile, kept, raters):
-        kept[row] = False
-        reasons[row] = DropReason.RATER_LIMIT
-    return kept, reasons
+            reasons[row] = DropReason.RATER_LIMIT
+    return Chosen(kept, reasons)
 
 
 def _over_balance(names: Integers, kept: Mask) -> list[int]:

@@ -24,7 +24,7 @@ from services.training_sets.small_edits import LEADING_WORDS
 
 _CHUNK = 5_000  # rows written or read at once
 
-# What judges is held out whatever was drawn for it.
+# What judges is held out whatever was drawn for it. A question without an answer has no split yet.
 _NEW = """
 SELECT DISTINCT ON (p.split_key) p.split_key, p.question, p.context, p.judges,
        CASE WHEN p.judges THEN 'holdout' ELSE s.split END AS split
@@ -41,7 +41,7 @@ FROM (
 ) p
 LEFT JOIN prompt_splits s ON s.persona_id = :persona AND s.split_key = p.split_key
 LEFT JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = p.split_key
-WHERE g.split_key IS NULL
+WHERE g.split_key IS NULL AND (p.judges OR s.split IS NOT NULL)
 ORDER BY p.split_key, p.judges DESC, p.first_seen
 """
 _KNOWN = """

@@ -7,7 +7,7 @@ chosen afterwards (`choosing`); texts are never held in memory.
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -65,6 +65,11 @@ class Pile:
     @property
     def entries(self) -> tuple[Integers, Integers]:
         return _numbers(self._entry_rows, np.int32), _numbers(self._entry_raters, np.int32)
+
+    def of_kinds(self, kinds: Collection[Kind]) -> Mask:
+        """Which lines are of these kinds, (lines,)."""
+        wanted = [KINDS.index(kind) for kind in kinds]
+        return np.isin(_numbers(self._kinds, np.int8), wanted)
 
     def volume(self, kept: Mask) -> Volume:
         """How many of the kept lines are of each kind."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers
-from services.domain.feedback import Reason
+from services.domain.feedback import FAULTS, Reason
 
 _CHUNK = 20_000  # rows fetched at once
 _TAGS = tuple(Reason)
@@ -32,11 +32,13 @@ JOIN questions q ON q.id = a.question_id
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
 """
-# Choices are those of `consensus.Choice`; in `tags` each bit is one of _TAGS.
+# Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
+# `tags` each bit is one of _TAGS.
 _HEAR = f"""
 CREATE TEMPORARY TABLE heard ON COMMIT DROP AS
 SELECT j.id, h.answer, j.rater_id,
-       CASE WHEN j.stars <= 2 OR j.thumb = 'down' THEN 0 WHEN j.stars = 3 THEN 1 ELSE 2 END AS choice,
+       CASE WHEN j.stars <= 2 OR j.thumb = 'down' OR j.reasons ?| CAST(:faults AS text[]) THEN 0
+            WHEN j.stars = 3 THEN 1 ELSE 2 END AS choice,
        CASE WHEN j.reasons = '[]' THEN 0 ELSE
            {" + ".join(f"(j.reasons ? '{tag}')::int * {1 << bit}" for bit, tag in enumerate(_TAGS))}
        END AS tags,
@@ -85,7 +87,7 @@ class Heard:
 def hear(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Heard:
     """Gather what was said into temporary tables of this transaction, and its numbers into arrays."""
     connection = session.connection()
-    known = {"persona": persona.id, "cutoff": cutoff}
+    known = {"persona": persona.id, "cutoff": cutoff, "faults": sorted(FAULTS)}
     connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers"))
     for statement in (_NUMBER_ANSWERS, _HEAR):
         connection.execute(text(statement), known)

@@ -151,11 +151,16 @@ def test_what_the_raters_cannot_agree_on_gives_nothing():
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_fault_makes_an_answer_undesirable_however_many_stars_it_has(fault: Reason):
+def test_a_fault_keeps_an_answer_out_however_many_stars_it_has(fault: Reason):
     praised = replace(GOOD, good=0.99, good_raters=50, raters=tuple(range(50)), reasons=frozenset({fault}))
     found = made_of(praised)
-    assert [(one.kind, one.label) for one in found.examples] == [(Kind.UNPAIRED, False)]
+    assert found.examples == [], "neither learnt from nor, for one person's tag, unlearnt"
     assert reasons(found) == {DropReason.FAULTY: 2}
+
+
+def test_a_faulty_answer_that_is_poor_by_consensus_is_undesirable():
+    found = made_of(replace(POOR, reasons=frozenset({Reason.WRONG_FACT})))
+    assert [(one.kind, one.label) for one in found.examples] == [(Kind.UNPAIRED, False)]
 
 
 @pytest.mark.parametrize("blemish", sorted(BLEMISHES))

@@ -50,14 +50,20 @@ def test_each_signal_becomes_what_it_is_good_for(
     )
     stars = [add_rating(session, agreed[0], stars=5) for _ in range(2)]
     right = add_comparison(session, one, other, "right")
-    rows = nights.rows(nights.assemble())
+    training_set = nights.assemble()
+    rows = nights.rows(training_set)
     assert kinds(rows, correction) == ["demonstration", "pair"]
+    assert kinds(rows, stars[0]) == kinds(rows, stars[1]) == ["demonstration"]
+    assert "no stage of the night learns from it" in nights.excluded(training_set)[up]
+    (pair,) = (row for row in rows if right in row["sources"])
+    assert (pair["kind"], pair["chosen"], pair["rejected"]) == ("pair", "Two.", "One.")
+
+    persona.example_policy = persona.example_policy | {"objectives": ["sft", "kto"]}
+    rows = nights.rows(nights.assemble())
     assert kinds(rows, up) == kinds(rows, down) == ["unpaired"]
     assert {row["label"] for row in rows if up in row["sources"]} == {True}
     assert {row["label"] for row in rows if down in row["sources"]} == {False}
-    assert kinds(rows, stars[0]) == kinds(rows, stars[1]) == ["demonstration", "unpaired"]
-    (pair,) = (row for row in rows if right in row["sources"])
-    assert (pair["kind"], pair["chosen"], pair["rejected"]) == ("pair", "Two.", "One.")
+    assert kinds(rows, right) == []
 
 
 @pytest.mark.parametrize("choice", ["tie", "both bad"])
@@ -73,7 +79,7 @@ def test_a_comparison_without_a_better_side_is_excluded_with_its_reason(
     assert training_set.counts["pairs"] == 0
 
 
-def test_a_wrong_fact_is_undesirable_however_many_stars_it_has(
+def test_a_wrong_fact_is_never_learnt_from_however_many_stars_it_has(
     session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]
 ):
     add_seed(session, persona, next(asked), "Seed.")
@@ -81,9 +87,8 @@ def test_a_wrong_fact_is_undesirable_however_many_stars_it_has(
     sources = [add_rating(session, wrong, stars=5) for _ in range(5)]
     sources.append(add_rating(session, wrong, stars=5, reasons=[Reason.WRONG_FACT]))
     training_set = nights.assemble()
-    rows = [row for row in nights.rows(training_set) if sources[0] in row["sources"]]
-    assert [(row["kind"], row["label"]) for row in rows] == [("unpaired", False)]
-    assert nights.excluded(training_set)[sources[-1]] == {"a rater named a fault"}
+    assert [row for row in nights.rows(training_set) if sources[0] in row["sources"]] == []
+    assert nights.excluded(training_set) == {source: {"a rater named a fault"} for source in sources}
 
 
 def test_the_same_text_to_the_same_prompt_is_one_answer_with_all_its_raters(
@@ -94,7 +99,7 @@ def test_the_same_text_to_the_same_prompt_is_one_answer_with_all_its_raters(
     ratings = [add_rating(session, copy, rater=asker_of(copy)) for copy in copies]
     changed_mind = add_rating(session, copies[2], stars=4, rater=asker_of(copies[1]))
     rows = nights.rows(nights.assemble())
-    assert sorted(row["kind"] for row in rows) == ["demonstration", "unpaired"]
+    assert [row["kind"] for row in rows] == ["demonstration"]
     for row in rows:
         assert row["sources"] == sorted([ratings[0], ratings[2], changed_mind])
 

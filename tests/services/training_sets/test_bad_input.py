@@ -93,7 +93,7 @@ def test_ten_thousand_copies_of_a_prompt_are_one_prompt(
     training_set = nights.assemble()
     assert time.monotonic() - began < 30
     kinds = Counter(row["kind"] for row in nights.rows(training_set))
-    assert kinds == {"demonstration": 2, "pair": 1, "unpaired": 8}
+    assert kinds == {"demonstration": 2, "pair": 1}
     assert training_set.dropped["the prompt has enough judged answers"] == 10_000 - 8
 
 

@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.prompt_tables import PromptRetirementRow
+from services.domain.conversation import Question
 from services.domain.splits import Split
 from services.evaluation.suites import compose_items
+from services.feedback.questions import new_rater, record_ask
+from services.training_sets.clustering import cluster_new
 from services.training_sets.importing import import_items
-from tests.builders import AT, add_seed
+from tests.builders import AT, add_persona, add_seed
 from tests.services.training_sets.conftest import Nights, drawn
 
 Questions = Callable[[Split], Iterator[str]]
@@ -163,3 +166,17 @@ def test_near_duplicates_with_one_text_teach_it_once(
     training_set = nights.assemble()
     assert sorted(row["completion"] for row in nights.rows(training_set)) == ["Another text.", "Learnt."]
     assert training_set.dropped == {"a near duplicate of the prompt has this text": 1}
+
+
+def test_a_question_without_an_answer_stops_nothing(session: Session):
+    """It has no split yet: that is drawn with its first answer."""
+    persona = add_persona(session, slug="asked-in-vain")
+    record_ask(
+        session,
+        persona=persona,
+        rater=new_rater(session, at=AT),
+        question=Question("Why is nobody there?", "physics", "student"),
+        submission=None,
+        at=AT,
+    )
+    assert cluster_new(session, persona, cutoff=AT).new == 0
