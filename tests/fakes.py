@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
-from services.domain.training import Objective, Progress, StageResult, TrainedAdapter
+from services.domain.training import HalfPrecision, Objective, Progress, StageResult, TrainedAdapter
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -84,6 +84,7 @@ class FakeTrainer:
             base_digest="the only base",
             stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
             optimizer=job.recipe.training.optimizer,
+            half_precision=HalfPrecision.BF16,
             memory={"base in 4 bits": 1},
             packages={"python": "3.11"},
         )

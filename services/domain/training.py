@@ -18,6 +18,13 @@ class Objective(StrEnum):
     KTO = "kto"
 
 
+class HalfPrecision(StrEnum):
+    """The 16 bits that a device computes in: as wide a range as fp32, or a finer and much narrower one."""
+
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -36,10 +43,12 @@ class LoraRecipe:
 
 @dataclass(frozen=True, slots=True)
 class OptimisationRecipe:
-    """Lengths in tokens, `checkpoint_steps` in optimiser steps; `max_seconds` of all stages, 0: no limit.
+    """Lengths in tokens, `logging_steps` and `checkpoint_steps` in optimiser steps.
 
-    `validation_share` of the prompts of demonstrations is kept out and scored at each checkpoint, with
-    `previews` answers written; after `patience` checkpoints that are no better, 0 for never, the stage ends.
+    `max_examples` of a stage and `max_seconds` of all stages have no limit at 0. `checkpoints_kept` are the
+    newest ones that stay on the disk. `validation_share` of the prompts of demonstrations is kept out and
+    scored at each checkpoint, with `previews` answers written; after `patience` checkpoints that are no
+    better, 0 for never, the stage ends.
     """
 
     epochs: float
@@ -50,9 +59,12 @@ class OptimisationRecipe:
     warmup_ratio: float
     scheduler: str
     max_length: int
+    max_examples: int
     gradient_checkpointing: bool
     optimizer: str
+    logging_steps: int
     checkpoint_steps: int
+    checkpoints_kept: int
     max_seconds: int
     validation_share: float
     patience: int
@@ -128,7 +140,8 @@ class StageResult:
     """What one stage learnt from and how it went.
 
     `losses` are (step, mean loss since the point before). `concessions` are the sentences about what was
-    given up to fit into memory, `dropped_rows` the rows it cost. `stopped_early` says why steps are missing.
+    given up to fit into memory. `dropped_rows` are the rows that this cost and those beyond max_examples.
+    `stopped_early` says why steps are missing.
     With `evaluations` the adapter is the one that was best in them, otherwise the last.
     `peak_bytes` is the most memory held by the GPU, or by the process where there is none.
     """
@@ -152,15 +165,17 @@ class StageResult:
 class TrainedAdapter:
     """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
 
-    `optimizer` is the one that ran, where the recipe's cannot run on this machine; `base_digest` names the
-    base by its content. `memory` is what was expected to be held, in bytes by part. Steps and supervised
-    tokens are those of all stages, `final_loss` is the last one's.
+    `optimizer` is the one that ran, where the recipe's cannot run on this machine; `half_precision` is what
+    the device computed in; `base_digest` names the base by its content. `memory` is what was expected to be
+    held, in bytes by part. Steps and supervised tokens are those of all stages, `final_loss` is the last
+    one's.
     """
 
     folder: Path
     base_digest: str
     stages: tuple[StageResult, ...]
     optimizer: str
+    half_precision: HalfPrecision
     memory: Mapping[str, int]
     packages: Mapping[str, str]
 

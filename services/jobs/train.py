@@ -143,7 +143,7 @@ def _provenance(
         "base_revision": recipe.model.revision,
         "base_digest": trained.base_digest,
         "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
-        "quantisation": "nf4, double quantisation, bf16 compute",
+        "quantisation": f"nf4, double quantisation, {trained.half_precision} compute",
         "training_set_digest": training_set.digest,
         "cutoff": training_set.cutoff.isoformat(),
         "recipe_digest": recipe.digest(),

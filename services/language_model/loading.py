@@ -1,7 +1,7 @@
 """Loads the base model and its tokenizer from a folder or by hub name: the same 4 bits everywhere (torch).
 
-NF4 with double quantisation and bf16 compute, on GPU and CPU alike. Adapters are put on it by the trainer
-and the server; nothing here generates or trains.
+NF4 with double quantisation on GPU and CPU alike, computing in the half precision of the device. Adapters
+are put on it by the trainer and the server; nothing here generates or trains.
 """
 
 import os
@@ -18,20 +18,39 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from services.domain.training import HalfPrecision
 from services.errors.artifacts import BaseModelMissing
 
+_DTYPES = {HalfPrecision.BF16: torch.bfloat16, HalfPrecision.FP16: torch.float16}
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 # What from_pretrained raises for a folder or name that holds no usable model.
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
 
 
+def half_precision() -> HalfPrecision:
+    """What this machine computes in."""
+    on_gpu = device().type == "cuda"
+    return half_precision_of(torch.cuda.get_device_capability() if on_gpu else None)
+
+
+def half_precision_of(capability: tuple[int, int] | None) -> HalfPrecision:
+    """bf16 on a CPU (None) and on GPUs that have it in hardware, from compute capability 8.0 on, else fp16.
+
+    Asking torch whether bf16 is supported would not do: where it is only emulated, as on a T4, it says yes.
+    """
+    return HalfPrecision.BF16 if capability is None or capability >= (8, 0) else HalfPrecision.FP16
+
+
 def quantisation() -> BitsAndBytesConfig:
-    """The one quantisation of this project: trainer and server see equal 4-bit values."""
+    """The one quantisation of this project: trainer and server see equal 4-bit values.
+
+    On two machines of different half precision the values differ by its rounding.
+    """
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=_DTYPES[half_precision()],
     )
 
 
@@ -75,7 +94,7 @@ def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
             revision=revision,
             quantization_config=quantisation(),
             device_map={"": device()},
-            dtype=torch.bfloat16,
+            dtype=_DTYPES[half_precision()],
             attn_implementation=chosen,
             use_safetensors=True,
         )

@@ -9,13 +9,12 @@ from typing import Any
 from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from services.domain.training import Objective, OptimisationRecipe, Recipe
-from services.language_model.loading import device
+from services.domain.training import HalfPrecision, Objective, OptimisationRecipe, Recipe
+from services.language_model.loading import device, half_precision
 from services.training.footing import Footing
 
 logger = logging.getLogger(__name__)
 
-LOGGING_STEPS = 5
 _WITHOUT_PAGING = {"paged_adamw_8bit": "adamw_8bit", "paged_adamw_32bit": "adamw_torch"}
 
 
@@ -58,10 +57,12 @@ def shared_arguments(
         "optim": usable_optimizer(training),
         "seed": training.seed,
         "save_steps": training.checkpoint_steps,
-        "save_total_limit": 2,
-        "logging_steps": LOGGING_STEPS,
+        "save_total_limit": training.checkpoints_kept,
+        "logging_steps": training.logging_steps,
         "include_num_input_tokens_seen": "non_padding",
         "eval_strategy": "no",
+        "bf16": half_precision() is HalfPrecision.BF16,
+        "fp16": half_precision() is HalfPrecision.FP16,
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": device().type == "cpu",

@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from services.domain.training import Objective, Progress, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
-from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.loading import context_length, half_precision, load_base, load_tokenizer
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
@@ -79,6 +79,7 @@ class QloraTrainer:
             base_digest=base_digest(recipe.model.name, base.config),
             stages=tuple(results),
             optimizer=usable_optimizer(recipe.training),
+            half_precision=half_precision(),
             memory=dict(memory.parts),
             packages=package_versions(),
         )

@@ -83,7 +83,7 @@ def _result(run: StageRun, attempt: _Attempt, *, seconds: float) -> StageResult:
     return StageResult(
         objective=run.stage.objective,
         rows=len(attempt.rows),
-        dropped_rows=len(run.stage.rows) - len(attempt.rows),
+        dropped_rows=run.stage.beyond_limit + len(run.stage.rows) - len(attempt.rows),
         supervised_tokens=sum(row.supervised_tokens for row in attempt.rows),
         steps=attempt.trainer.state.global_step,
         resumed_from_step=step_of(attempt.checkpoint),

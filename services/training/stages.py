@@ -20,12 +20,14 @@ from services.training.dataset import (
     tokenise_judgement,
     tokenise_pair,
 )
+from services.training.example_limit import at_most
 from services.training.rows import DemonstrationLine, Line, PairLine, UnpairedLine, read_lines
 from services.training.trainer import TrainingJob
 from services.training.validation_split import split_off
 
 logger = logging.getLogger(__name__)
 
+_LINES = {Objective.SFT: DemonstrationLine, Objective.DPO: PairLine, Objective.KTO: UnpairedLine}
 _KINDS = {
     Objective.SFT: "demonstrations",
     Objective.DPO: "pairs",
@@ -37,13 +39,15 @@ _KINDS = {
 class Stage:
     """`number` counts from 1 and, with the objective, names the stage's folder in the workdir.
 
-    `validation` are demonstrations of other prompts than those of `rows`, kept out of the training.
+    `validation` are demonstrations of other prompts than those of `rows`, kept out of the training;
+    `beyond_limit` rows of the set are in neither, because the recipe takes no more.
     """
 
     number: int
     objective: Objective
     rows: Sequence[Tokenised]
     validation: Sequence[TokenisedRow] = ()
+    beyond_limit: int = 0
 
     @property
     def name(self) -> str:
@@ -68,17 +72,21 @@ def prepare_stages(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> list
         raise NothingToLearn("it holds no rows")
     stages = []
     for number, objective in enumerate(job.stages, start=1):
-        rows = _tokenise(lines, objective, tokenizer, chat_template=job.recipe.model.chat_template)
+        there = [line for line in lines if isinstance(line, _LINES[objective])]
+        taken = at_most(there, job.recipe.training.max_examples)
+        rows = _tokenise(taken, tokenizer, chat_template=job.recipe.model.chat_template)
         _check(objective, rows)
         refuse_long_rows(rows, limit=job.recipe.training.max_length)
         demonstrations = [row for row in rows if isinstance(row, TokenisedRow)]
         learnt, held = split_off(demonstrations, share=job.recipe.training.validation_share)
-        stage = Stage(number, objective, learnt if held else rows, held)
+        stage = Stage(number, objective, learnt if held else rows, held, len(there) - len(taken))
         logger.info(
-            "stage %s: %d rows and %d to validate with, %d supervised tokens; one row: %s",
+            "stage %s: %d rows and %d to validate with (%d beyond max_examples), %d supervised tokens; "
+            "one row: %s",
             stage.name,
             len(stage.rows),
             len(held),
+            stage.beyond_limit,
             stage.supervised_tokens,
             show_row(stage.rows[0], tokenizer),
         )
@@ -87,16 +95,16 @@ def prepare_stages(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> list
 
 
 def _tokenise(
-    lines: Sequence[Line], objective: Objective, tokenizer: PreTrainedTokenizerBase, *, chat_template: str
+    lines: Sequence[Line], tokenizer: PreTrainedTokenizerBase, *, chat_template: str
 ) -> list[Tokenised]:
     rows: list[Tokenised] = []
     for line in lines:
-        match objective, line:
-            case Objective.SFT, DemonstrationLine():
+        match line:
+            case DemonstrationLine():
                 rows.append(tokenise_demonstration(line, tokenizer, chat_template=chat_template))
-            case Objective.DPO, PairLine():
+            case PairLine():
                 rows.append(tokenise_pair(line, tokenizer, chat_template=chat_template))
-            case Objective.KTO, UnpairedLine():
+            case UnpairedLine():
                 rows.append(tokenise_judgement(line, tokenizer, chat_template=chat_template))
     return rows
 

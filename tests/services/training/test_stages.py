@@ -52,6 +52,16 @@ def test_what_is_learnt_is_counted_and_shown(stages, caplog):
     assert " over " in caplog.text
 
 
+def test_rows_beyond_the_limit_are_left_out_kind_by_kind_and_counted(stages, caplog):
+    rows = [make(index) for make in (make_row, make_pair) for index in range(6)]
+
+    with caplog.at_level("INFO"):
+        limited = stages(rows, Objective.SFT, Objective.DPO, overrides=["training.max_examples=4"])
+
+    assert [(len(stage.rows), stage.beyond_limit) for stage in limited] == [(4, 2), (4, 2)]
+    assert "(2 beyond max_examples)" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("rows", "objective", "error", "sentence"),
     [

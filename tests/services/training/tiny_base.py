@@ -1,11 +1,11 @@
-"""Writes a tiny base of Phi-3 architecture with random weights and a tokenizer of its own, in a second."""
+"""Writes a tiny base with random weights, of Phi-3 or another architecture, and a tokenizer of its own."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Phi3Config, PretrainedConfig, PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 TURNS = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
@@ -16,11 +16,11 @@ CHAT_TEMPLATE = (
 )
 
 
-def write_base(folder: Path, texts: Iterable[str]) -> None:
+def write_base(folder: Path, texts: Iterable[str], architecture: type[PretrainedConfig] = Phi3Config) -> None:
     """Every layer size is a multiple of 64, as 4-bit inference on a CPU needs."""
     tokenizer = _tokenizer(texts)
     torch.manual_seed(0)
-    config = Phi3Config(
+    config = architecture(
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
@@ -28,12 +28,12 @@ def write_base(folder: Path, texts: Iterable[str]) -> None:
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=256,
-        original_max_position_embeddings=256,
+        **({"original_max_position_embeddings": 256} if architecture is Phi3Config else {}),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    Phi3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

@@ -1,0 +1,65 @@
+"""Every named recipe trains a few steps on a tiny random base of its architecture, and loads again whole."""
+
+import json
+
+import pytest
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import safe_open
+
+from services.domain.training import Recipe
+from services.language_model.loading import load_base
+from services.training.qlora import QloraTrainer
+from services.training.recipe import compose_recipe
+from services.training.trainer import TrainingJob
+from tests.services.training.architectures import architecture
+from tests.services.training.conftest import ROWS, make_pair, make_row, write_rows
+from tests.services.training.named_recipes import BASES
+from tests.services.training.tiny_base import write_base
+
+pytestmark = pytest.mark.nightly
+
+FEWER_STEPS = (
+    "training.epochs=1",
+    "training.gradient_accumulation_steps=1",
+    "training.checkpoint_steps=2",
+    "training.logging_steps=1",
+    f"training.max_examples={ROWS - 4}",
+)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_named_recipe_trains_on_its_architecture_and_its_adapter_loads_whole(name, tmp_path):
+    base = tmp_path / BASES[name].folder_name
+    texts = [json.dumps(make_pair(index)) for index in range(ROWS)]
+    write_base(base, texts, architecture(BASES[name].architecture))
+    rows = write_rows(tmp_path / "rows.jsonl", [make_row(index) for index in range(ROWS)])
+    recipe = _recipe(name, str(base))
+    reports = []
+
+    trained = QloraTrainer().train(TrainingJob(rows, recipe, tmp_path / "work"), progress=reports.append)
+
+    [stage] = trained.stages
+    assert stage.steps >= 3
+    assert stage.dropped_rows == 4
+    assert len(reports) == stage.steps
+    assert stage.losses[-1][1] < stage.losses[0][1] * 1.2
+    assert bool(stage.evaluations) is (recipe.training.validation_share > 0)
+    with safe_open(trained.folder / "adapter_model.safetensors", "pt") as file:
+        stored = set(file.keys())
+    loaded = PeftModel.from_pretrained(
+        load_base(str(base), revision="main", attention="eager"), trained.folder
+    )
+    assert set(get_peft_model_state_dict(loaded)) == stored
+    assert len(stored) == 2 * 2 * _modules_in_a_layer(recipe.lora.target_modules)
+
+
+def _recipe(name: str, base: str) -> Recipe:
+    """With few rows a small validation share would be none; one in ten is two or three of them."""
+    asked = compose_recipe(name, FEWER_STEPS, base_model=base, base_revision="main")
+    share = ["training.validation_share=0.1"] if asked.training.validation_share else []
+    return compose_recipe(name, [*FEWER_STEPS, *share], base_model=base, base_revision="main")
+
+
+def _modules_in_a_layer(target_modules: tuple[str, ...]) -> int:
+    """Of the two layers, and of the two matrices a module; all linear layers of Phi-3 are four."""
+    return 4 if target_modules == ("all-linear",) else len(target_modules)
