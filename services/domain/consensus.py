@@ -8,6 +8,7 @@ or three equal opinions become a certainty of 1.0), brings scikit-learn, and on 
 Who is hostile is `services.domain.raters`; how much one person may weigh is `services.domain.influence`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Self
@@ -111,6 +112,7 @@ class Consensus:
 
 TOLERANCE = 1e-5  # mean change of a posterior probability, over the answers with several opinions
 MAX_ITERATIONS = 100
+_BLOCK = 250_000  # opinions summed at once
 
 # The assumed population: ten answers seen of each right choice, seven of them judged rightly. It keeps the
 # choices in their places (without it their meanings could swap) and speaks where nothing is judged twice.
@@ -141,7 +143,7 @@ def find_consensus(opinions: Opinions) -> Consensus:
     while change > TOLERANCE and iterations < MAX_ITERATIONS:
         model = _maximise(data.counts(posterior), posterior[:, several], shares)
         updated = data.posterior(model)
-        change = float(np.abs(updated[:, several] - posterior[:, several]).mean()) if several.any() else 0.0
+        change = _mean_change(updated, posterior, several)
         posterior, iterations = updated, iterations + 1
     model = _maximise(data.counts(posterior), posterior[:, several], shares)
     return Consensus(
@@ -166,39 +168,61 @@ class _Model:
 
 
 class _Expectation:
-    """The sums over opinions that EM needs, one pass over flat arrays each; posteriors are (K, answers)."""
+    """The sums over opinions that EM needs, in blocks to hold little; posteriors are (K, answers)."""
 
     def __init__(self, opinions: Opinions) -> None:
         self._opinions = opinions
-        self._answer = opinions.answer.astype(np.intp)
-        self._cell = opinions.rater.astype(np.intp) * opinions.choices + opinions.choice
+        self._cells = opinions.raters * opinions.choices
+        # A block no smaller than what is summed into: adding the sums up must not cost more than they do.
+        self._block = max(_BLOCK, opinions.answers, self._cells)
 
     def vote_shares(self, shares: Floats) -> Floats:
         """Each answer's votes with one vote of everybody's added."""
-        votes = [
-            np.bincount(
-                self._answer, weights=self._opinions.choice == choice, minlength=self._opinions.answers
-            )
-            for choice in range(self._opinions.choices)
-        ]
-        smoothed = np.array(votes) + shares[:, None]
+        smoothed = np.repeat(shares[:, None], self._opinions.answers, axis=1)
+        for answer, cell in self._blocks():
+            choice = cell % self._opinions.choices
+            for number in range(self._opinions.choices):
+                smoothed[number] += np.bincount(answer[choice == number], minlength=self._opinions.answers)
         return np.asarray(smoothed / smoothed.sum(axis=0))
 
     def counts(self, posterior: Floats) -> Floats:
         """How often each rater made each choice where each was right, (K, raters, K)."""
-        cells = self._opinions.raters * self._opinions.choices
-        counted = [np.bincount(self._cell, weights=row[self._answer], minlength=cells) for row in posterior]
-        sizes = (len(counted), self._opinions.raters, self._opinions.choices)
-        return np.array(counted, dtype=np.float64).reshape(sizes)
+        counted = np.zeros((len(posterior), self._cells))
+        for answer, cell in self._blocks():
+            for number, row in enumerate(posterior):
+                counted[number] += np.bincount(cell, weights=row[answer], minlength=self._cells)
+        return counted.reshape(len(posterior), self._opinions.raters, self._opinions.choices)
 
     def posterior(self, model: _Model) -> Floats:
-        scores = [
-            np.bincount(self._answer, weights=table.ravel()[self._cell], minlength=self._opinions.answers)
-            for table in np.log(model.confusion)
-        ]
-        likelihood = np.array(scores) + np.log(model.prior)[:, None]
-        likelihood = np.exp(likelihood - likelihood.max(axis=0))
-        return np.asarray(likelihood / likelihood.sum(axis=0))
+        likelihood = np.repeat(np.log(model.prior)[:, None], self._opinions.answers, axis=1)
+        tables = np.log(model.confusion).reshape(len(model.prior), -1)
+        for answer, cell in self._blocks():
+            for number, table in enumerate(tables):
+                likelihood[number] += np.bincount(
+                    answer, weights=table[cell], minlength=self._opinions.answers
+                )
+        likelihood -= likelihood.max(axis=0)
+        np.exp(likelihood, out=likelihood)
+        likelihood /= likelihood.sum(axis=0)
+        return likelihood
+
+    def _blocks(self) -> Iterator[tuple[Integers, Integers]]:
+        """Of each block the answers, and the cells of (rater, choice)."""
+        given = self._opinions
+        for start in range(0, given.answer.size, self._block):
+            part = slice(start, start + self._block)
+            yield (
+                given.answer[part].astype(np.intp),
+                (given.rater[part].astype(np.intp) * given.choices + given.choice[part]),
+            )
+
+
+def _mean_change(updated: Floats, posterior: Floats, among: Mask) -> float:
+    """Choice by choice: together the differences would take as much memory again as both posteriors."""
+    if not among.any():
+        return 0.0
+    changes = [np.abs(new - old)[among].mean() for new, old in zip(updated, posterior, strict=True)]
+    return float(np.mean(changes))
 
 
 def _maximise(counts: Floats, posterior: Floats, shares: Floats) -> _Model:

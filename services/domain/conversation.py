@@ -7,6 +7,7 @@ Trainer, evaluator and server all use these messages; rendering them to tokens i
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 
@@ -89,6 +90,7 @@ def check_question(question: Question) -> Question:
     )
 
 
+@lru_cache(maxsize=32)  # the examples of one prompt are made one after another
 def build_messages(system_template: str, question: Question) -> tuple[Message, ...]:
     """System and user message of one question; people's text can never become a control token."""
     system = system_template.format(domain=question.domain, audience=question.audience)

@@ -25,6 +25,7 @@ peers who find what is right 80 % of the time, four opinions an answer (tests/do
 - whoever gives everything 5 stars, where most answers deserve it: not reported. The consensus sees it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,6 +41,7 @@ HONEST_AGREEMENT = 0.4  # with the right choice, of somebody of another taste
 # How much of the second product bets on opinions turned round, the rest on habit. Turned opinions show within
 # a dozen, and so does an honest rater's run of bad luck: they can afford the higher bar, habit cannot.
 TURNED_SHARE = 0.1
+_BLOCK = 30_000  # opinions judged at once; each needs about 200 bytes meanwhile
 
 
 class Standing(StrEnum):
@@ -77,27 +79,37 @@ def judge_raters(opinions: Opinions, consensus: Consensus) -> RaterFindings:
     opinions, so the guarantee is that of a model fitted well, and the test by simulation is its evidence.
     """
     mask = opinions.per_answer[opinions.answer] > 1
-    order = np.argsort(opinions.rater[mask], kind="stable")
-    shared = opinions.where(np.flatnonzero(mask)[order])
-    right = _others(shared, consensus)
-    made = (np.arange(shared.choice.size), shared.choice)
-    runs = _Runs(shared.rater, shared.raters)
-    expected = np.clip((right @ consensus.population)[made], LEAST, MOST)
-    clicking = runs.cumulate(-np.log(shared.choices * expected))
-    blindness = _blindness(shared, right[made], runs)
-
-    reported = clicking >= np.log(max(int(np.count_nonzero(runs.lengths)), 1) / ALPHA)
-    ever_reported, ever_blind = runs.ever(reported), runs.ever(blindness >= -np.log(ALPHA))
+    order = np.flatnonzero(mask).astype(np.int32)[np.argsort(opinions.rater[mask], kind="stable")]
+    tested = np.bincount(opinions.rater[mask], minlength=opinions.raters)
+    bar = np.log(max(int(np.count_nonzero(tested)), 1) / ALPHA)
+    agreed, clicking, blindness = (np.zeros(opinions.raters) for _ in range(3))
+    reported_after, flagged_after = (np.zeros(opinions.raters, dtype=np.intp) for _ in range(2))
+    for block in _blocks(tested):
+        shared = opinions.where(order[block])
+        right = _others(shared, consensus)
+        made = (np.arange(shared.choice.size), shared.choice)
+        runs = _Runs(shared.rater, shared.raters)
+        expected = np.clip((right @ consensus.population)[made], LEAST, MOST)
+        clicked = runs.cumulate(-np.log(shared.choices * expected))
+        blind = _blindness(shared, right[made], runs)
+        ever_reported, ever_blind = runs.ever(clicked >= bar), runs.ever(blind >= -np.log(ALPHA))
+        agreed += np.bincount(shared.rater, weights=right[made], minlength=shared.raters)
+        clicking += runs.largest(clicked)
+        blindness += runs.largest(blind)
+        reported_after += runs.first(ever_reported)
+        flagged_after += runs.first(ever_reported & ever_blind)
     with np.errstate(invalid="ignore"):
-        agreement = np.bincount(shared.rater, weights=right[made], minlength=shared.raters) / runs.lengths
-    return RaterFindings(
-        tested=runs.lengths,
-        agreement=agreement,
-        clicking=runs.largest(clicking),
-        blindness=runs.largest(blindness),
-        reported_after=runs.first(ever_reported),
-        flagged_after=runs.first(ever_reported & ever_blind),
-    )
+        agreement = agreed / tested
+    return RaterFindings(tested, agreement, clicking, blindness, reported_after, flagged_after)
+
+
+def _blocks(lengths: Integers) -> Iterator[slice]:
+    """Slices of opinions sorted by rater, each of whole raters and of about _BLOCK opinions."""
+    ends, begin, opinions = np.cumsum(lengths), 0, int(lengths.sum())
+    while begin < opinions:
+        end = int(ends[np.searchsorted(ends, min(begin + _BLOCK, opinions))])
+        yield slice(begin, end)
+        begin = end
 
 
 def within_daily_limit(rater: Integers, day: Integers, *, limit: int) -> Mask:
@@ -108,7 +120,7 @@ def within_daily_limit(rater: Integers, day: Integers, *, limit: int) -> Mask:
     order = np.lexsort((day, rater))
     begins = np.ones(order.size, dtype=bool)
     begins[1:] = (np.diff(rater[order]) != 0) | (np.diff(day[order]) != 0)
-    position = np.arange(order.size)
+    position = np.arange(order.size, dtype=np.int32)
     counted = np.empty(order.size, dtype=bool)
     counted[order] = position - np.maximum.accumulate(np.where(begins, position, 0)) < limit
     return counted

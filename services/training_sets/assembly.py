@@ -11,18 +11,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import TrainingRunRow, TrainingSetRow, TrainingSetSourcesRow
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.domain.conversation import PROMPT_VERSION, Message, build_messages
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason, Example, examples_of
 from services.domain.night_plan import plan_night
 from services.domain.splits import Split
 from services.domain.training import RunState, digest_of
-from services.training_sets.choosing import choose, settle
+from services.training_sets.choosing import as_literal, choose, settle
 from services.training_sets.clustering import cluster_new
 from services.training_sets.drafting import Draft
 from services.training_sets.freezing import Frozen, freeze
@@ -38,6 +38,10 @@ from services.training_sets.texts import PromptTexts, stream_overridden, stream_
 CountTokens = Callable[[tuple[Message, ...], str], int]
 # No tokenizer makes more tokens than bytes of a text; this many are for the template around it.
 _TEMPLATE_TOKENS = 64
+_LEARNT_FROM = text(
+    "INSERT INTO training_set_sources (training_set_id, kind, ids) "
+    "VALUES (:set, :kind, CAST(:ids AS bigint[]))"
+)
 _LONGEST_TOKEN = 256  # characters; counting those of a text of megabytes takes seconds
 
 
@@ -59,12 +63,12 @@ class Limits:
         messages = build_messages(system_template, example.question)
         size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
         return all(
-            size + len(text.encode()) <= self.max_tokens
+            size + len(answer.encode()) <= self.max_tokens
             or (
-                len(text) <= self.max_tokens * _LONGEST_TOKEN
-                and self.count_tokens(messages, text) <= self.max_tokens
+                len(answer) <= self.max_tokens * _LONGEST_TOKEN
+                and self.count_tokens(messages, answer) <= self.max_tokens
             )
-            for text in filter(None, (example.text, example.rejected))
+            for answer in filter(None, (example.text, example.rejected))
         )
 
 
@@ -109,18 +113,16 @@ class _Assembling:
         without: Collection[str],
     ) -> None:
         self._session, self._persona, self._policy, self._limits = session, persona, policy, limits
-        self._cutoff, self._masking = cutoff, Masking()
+        self._cutoff, self._without, self._masking = cutoff, without, Masking()
+        self._label_smoothing = 0.0
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
-        reviews = read_reviews(session, cutoff=cutoff)
-        heard = hear(session, persona, cutoff=cutoff)
-        self._reconciled = reconcile(heard, policy, reviews=reviews, without=without)
 
     def finish(
         self, folder: Path, *, store_url: str, conditions: dict[str, Any], at: datetime
     ) -> TrainingSetRow | Skipped:
-        draft = self._draft(folder)
+        draft, described = self._draft(folder)
         rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
-        raters = len(self._reconciled.heard.raters)
+        raters = described["spoke"]
         chosen = choose(draft.rows, raters=raters, balance=self._policy.balance)
         plan = plan_night(draft.rows.volume(chosen.kept), self._policy)
         chosen = chosen.only(draft.rows.of_kinds(plan.kinds))
@@ -150,21 +152,24 @@ class _Assembling:
             row_count=int(settled.kept.sum()),
             counts=asdict(volume),
             dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
-            plan=plan.as_record() | {"label_smoothing": self._smoothing()},
-            report=self._report(frozen, references=int(held_out.kept.sum())),
+            plan=plan.as_record() | {"label_smoothing": self._label_smoothing},
+            report=self._report(frozen, references=int(held_out.kept.sum())) | {"raters": described},
             created_at=at,
         )
         self._session.add(row)
         self._session.flush()  # a concurrent twin fails here on the unique key, before anything is trained
-        self._session.execute(
-            insert(TrainingSetSourcesRow),
-            [{"training_set_id": row.id, "kind": kind, "ids": ids} for kind, ids in settled.sources.items()],
-        )
+        for kind, ids in settled.sources.items():
+            known = {"set": row.id, "kind": kind, "ids": as_literal(ids)}
+            self._session.execute(_LEARNT_FROM, known)
         return row
 
-    def _draft(self, folder: Path) -> Draft:
+    def _draft(self, folder: Path) -> tuple[Draft, dict[str, Any]]:
+        """The draft, and what is to be said of raters: the opinions themselves are not needed any more."""
+        heard = hear(self._session, self._persona, cutoff=self._cutoff)
+        reviews = read_reviews(self._session, cutoff=self._cutoff)
+        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
         draft = Draft(folder, system_template=self._persona.system_template)
-        gatherer, repeats = Gatherer(self._reconciled), Repeats(self._session, self._persona)
+        gatherer, repeats = Gatherer(reconciled), Repeats(self._session, self._persona)
         for prompt in stream_prompts(self._session, self._persona, cutoff=self._cutoff):
             found = examples_of(gatherer.gather(prompt), self._policy)
             draft.drop(found.dropped)
@@ -180,15 +185,16 @@ class _Assembling:
                 else:
                     draft.add_row(masked)
         draft.drop(gatherer.dropped)
-        draft.drop(self._reconciled.dropped())
+        draft.drop(reconciled.dropped())
         for source in stream_overridden(self._session, self._persona, cutoff=self._cutoff):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
-        return draft
-
-    def _smoothing(self) -> float:
-        heard = self._reconciled.heard
-        excluded = {heard.raters[rater] for rater in self._reconciled.excluded}
-        return measure_smoothing(self._session, self._persona, cutoff=self._cutoff, excluded=excluded)
+        self._label_smoothing = measure_smoothing(
+            self._session,
+            self._persona,
+            cutoff=self._cutoff,
+            excluded={heard.raters[rater] for rater in reconciled.excluded},
+        )
+        return draft, describe_raters(reconciled)
 
     def _reason_against(self, example: Example, prompt: PromptTexts, repeats: Repeats) -> DropReason | None:
         if prompt.split is Split.QUARANTINE:
@@ -203,7 +209,6 @@ class _Assembling:
             "excluded": asdict(frozen["excluded"]),
             "masked": {kind.value: number for kind, number in sorted(self._masking.counts.items())},
             "prompts": asdict(self._clustered),
-            "raters": describe_raters(self._reconciled),
         }
 
 

@@ -5,6 +5,8 @@ Lines are left out whole, by a hash of their place, so the same draft gives the 
 
 import hashlib
 import json
+from array import array
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from services.training_sets.drafting import Draft, Pile
 
 # A group may have this many times the lines of the smallest: evening out wholly would throw most lines away.
 BALANCED_RATIO = 2.0
+_CHUNK = 10_000  # ids written at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +29,7 @@ class Settled:
     """`kept` (lines,) marks the lines that stay; `sources` are sorted ids of what they came from, by kind."""
 
     kept: Mask
-    sources: Mapping[str, list[int]]
+    sources: Mapping[str, Integers]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +54,7 @@ def settle(
     References are kept to judge by and dropped from what is learnt.
     """
     kept, left_out = chosen.kept, chosen.left_out
-    sources: dict[str, set[int]] = {}
+    sources: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
     with into.open("w", encoding="utf-8") as file:
         for place, line in enumerate(pile.read_lines()):
             named = tuple(json.loads(line)["sources"])
@@ -62,8 +65,14 @@ def settle(
                 file.write(line)
                 for source in named:
                     kind, _, number = source.partition(":")
-                    sources.setdefault(kind, set()).add(int(number))
-    return Settled(kept, {kind: sorted(ids) for kind, ids in sorted(sources.items())})
+                    sources[kind].append(int(number))
+    return Settled(kept, {kind: np.unique(np.asarray(ids)) for kind, ids in sorted(sources.items())})
+
+
+def as_literal(ids: Integers) -> str:
+    """Ids as PostgreSQL writes an array; as parameters each would be an object of its own on the way."""
+    parts = (ids[start : start + _CHUNK].tolist() for start in range(0, len(ids), _CHUNK))
+    return f"{{{','.join(','.join(map(str, part)) for part in parts)}}}"
 
 
 def choose(pile: Pile, *, raters: int, balance: Sequence[Balance] = ()) -> Chosen:

@@ -5,27 +5,27 @@ all that came before. What makes two prompts near duplicates is `deduplication`'
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Result, insert, text
+from sqlalchemy import insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.db.prompt_tables import PromptRetirementRow, PromptSignatureRow
+from services.db.streaming import stream
 from services.domain.conversation import Question, user_text
 from services.domain.splits import Split
 from services.training_sets.deduplication import BANDS, SIGNATURE_VERSION, Signatures, clusters, sign
 from services.training_sets.small_edits import LEADING_WORDS
 
-_CHUNK = 5_000  # rows written or read at once
+_CHUNK = 2_000  # rows written or read at once
 
 # What judges is held out whatever was drawn for it. A question without an answer has no split yet.
-_NEW = """
+_NEW = text("""
 SELECT DISTINCT ON (p.split_key) p.split_key, p.question, p.context, p.judges,
        CASE WHEN p.judges THEN 'holdout' ELSE s.split END AS split
 FROM (
@@ -43,19 +43,19 @@ LEFT JOIN prompt_splits s ON s.persona_id = :persona AND s.split_key = p.split_k
 LEFT JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = p.split_key
 WHERE g.split_key IS NULL AND (p.judges OR s.split IS NOT NULL)
 ORDER BY p.split_key, p.judges DESC, p.first_seen
-"""
-_KNOWN = """
+""")
+_KNOWN = text("""
 SELECT split_key, cluster, split, bands, words FROM prompt_signatures
 WHERE persona_id = :persona AND version = :version ORDER BY split_key
-"""
-_RETIRE_LEARNT = """
+""")
+_RETIRE_LEARNT = text("""
 INSERT INTO prompt_retirements (persona_id, split_key, reason, at)
 SELECT DISTINCT e.persona_id, e.split_key, 'it was learnt from before it was to judge', :cutoff
 FROM evaluation_items e
 JOIN prompt_signatures g ON g.persona_id = e.persona_id AND g.split_key = e.split_key
 WHERE e.persona_id = :persona AND e.imported_at <= :cutoff AND g.split <> 'holdout'
 ON CONFLICT DO NOTHING
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,7 @@ def cluster_new(session: Session, persona: PersonaRow, *, cutoff: datetime) -> C
     new = _read_new(session, persona, prompts, cutoff=cutoff)
     if not len(new.bands):
         return Clustered()
-    found = clusters(
-        Signatures(np.concatenate([known.bands, new.bands]), np.concatenate([known.words, new.words]))
-    )
+    found = clusters(_together(known, new))
     placed, retired = _place(prompts, found.tolist())
     _write(session, persona, prompts, new, placed, at=cutoff)
     _retire(session, persona, retired, at=cutoff)
@@ -112,9 +110,15 @@ def cluster_new(session: Session, persona: PersonaRow, *, cutoff: datetime) -> C
     )
 
 
+def _together(known: Signatures, new: Signatures) -> Signatures:
+    if not len(known.bands):
+        return new
+    return Signatures(np.concatenate([known.bands, new.bands]), np.concatenate([known.words, new.words]))
+
+
 def _read_known(session: Session, persona: PersonaRow, prompts: _Prompts) -> Signatures:
     bands, words = bytearray(), bytearray()
-    for row in _stream(session, _KNOWN, {"persona": persona.id, "version": SIGNATURE_VERSION}):
+    for row in stream(session, _KNOWN, {"persona": persona.id, "version": SIGNATURE_VERSION}, chunk=_CHUNK):
         prompts.keys.append(row.split_key)
         prompts.clusters.append(row.cluster)
         prompts.splits.append(row.split)
@@ -122,14 +126,14 @@ def _read_known(session: Session, persona: PersonaRow, prompts: _Prompts) -> Sig
         words += bytes(row.words).ljust(8 * LEADING_WORDS, b"\0")
     prompts.known = len(prompts.keys)
     return Signatures(
-        np.frombuffer(bytes(bands), dtype=np.int64).reshape(-1, BANDS),
-        np.frombuffer(bytes(words), dtype=np.uint64).reshape(-1, LEADING_WORDS),
+        np.frombuffer(bands, dtype=np.int64).reshape(-1, BANDS),
+        np.frombuffer(words, dtype=np.uint64).reshape(-1, LEADING_WORDS),
     )
 
 
 def _read_new(session: Session, persona: PersonaRow, prompts: _Prompts, *, cutoff: datetime) -> Signatures:
     def texts() -> Iterator[str]:
-        for row in _stream(session, _NEW, {"persona": persona.id, "cutoff": cutoff}):
+        for row in stream(session, _NEW, {"persona": persona.id, "cutoff": cutoff}, chunk=_CHUNK):
             if row.judges:
                 prompts.judges.add(len(prompts.keys))
             prompts.keys.append(row.split_key)
@@ -198,6 +202,8 @@ def _write(
             for row in range(start, min(start + _CHUNK, len(placed)))
         ]
         session.execute(insert(PromptSignatureRow), chunk)
+    # What follows joins with them, and nobody else can count them before this transaction ends.
+    session.execute(text("ANALYZE prompt_signatures"))
 
 
 def _retire(session: Session, persona: PersonaRow, keys: list[str], *, at: datetime) -> None:
@@ -209,9 +215,4 @@ def _retire(session: Session, persona: PersonaRow, keys: list[str], *, at: datet
 
 def _retire_learnt_items(session: Session, persona: PersonaRow, *, cutoff: datetime) -> None:
     """Items whose prompt came in earlier, as one to learn from: they are no judges, and learnt no more."""
-    session.execute(text(_RETIRE_LEARNT), {"persona": persona.id, "cutoff": cutoff})
-
-
-def _stream(session: Session, statement: str, parameters: Mapping[str, object]) -> Result[Any]:
-    options = {"stream_results": True, "max_row_buffer": _CHUNK}
-    return session.connection().execute(text(statement), parameters, execution_options=options)
+    session.execute(_RETIRE_LEARNT, {"persona": persona.id, "cutoff": cutoff})

@@ -77,11 +77,14 @@ def signature(text: str) -> Signature:
 def sign(texts: Iterable[str]) -> Signatures:
     """Signatures of many prompts, in their order; 384 bytes of memory each."""
     stream = iter(texts)
-    bands, words = [_no_bands()], [_no_words()]
+    bands, words = bytearray(), bytearray()  # they grow in place: no chunk is held twice
     while chunk := [normalise(text) for text in islice(stream, _CHUNK)]:
-        bands.append(_minhash(chunk))
-        words.append(leading_words(chunk))
-    return Signatures(np.concatenate(bands), np.concatenate(words))
+        bands += _minhash(chunk).tobytes()
+        words += leading_words(chunk).tobytes()
+    return Signatures(
+        np.frombuffer(bands, dtype=np.int64).reshape(-1, BANDS),
+        np.frombuffer(words, dtype=np.uint64).reshape(-1, LEADING_WORDS),
+    )
 
 
 def gather(signatures: Iterable[Signature]) -> Signatures:
@@ -114,7 +117,9 @@ def clusters(signatures: Signatures) -> NDArray[np.int64]:
     whatever the clusters' sizes: equal signatures are collapsed first.
     """
     first, collapsed = _distinct(signatures)
-    distinct = Signatures(signatures.bands[first], signatures.words[first])
+    distinct = signatures
+    if len(first) < len(signatures.bands):
+        distinct = Signatures(signatures.bands[first], signatures.words[first])
     parents = np.arange(len(first))
     for band in range(BANDS):
         _join_within_band(distinct, band, parents)

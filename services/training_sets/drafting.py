@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.domain.consensus import Integers, Mask
 from services.domain.conversation import Question, build_messages, neutralise
@@ -56,24 +55,24 @@ class Pile:
 
     @property
     def domains(self) -> Integers:
-        return _numbers(self._domains, np.int32)
+        return np.asarray(self._domains)
 
     @property
     def audiences(self) -> Integers:
-        return _numbers(self._audiences, np.int32)
+        return np.asarray(self._audiences)
 
     @property
     def entries(self) -> tuple[Integers, Integers]:
-        return _numbers(self._entry_rows, np.int32), _numbers(self._entry_raters, np.int32)
+        return np.asarray(self._entry_rows), np.asarray(self._entry_raters)
 
     def of_kinds(self, kinds: Collection[Kind]) -> Mask:
         """Which lines are of these kinds, (lines,)."""
         wanted = [KINDS.index(kind) for kind in kinds]
-        return np.isin(_numbers(self._kinds, np.int8), wanted)
+        return np.isin(np.asarray(self._kinds), wanted)
 
     def volume(self, kept: Mask) -> Volume:
         """How many of the kept lines are of each kind."""
-        kinds, labels = _numbers(self._kinds, np.int8)[kept], _numbers(self._labels, np.int8)[kept]
+        kinds, labels = np.asarray(self._kinds)[kept], np.asarray(self._labels)[kept]
         unpaired = kinds == KINDS.index(Kind.UNPAIRED)
         return Volume(
             demonstrations=int((kinds == KINDS.index(Kind.DEMONSTRATION)).sum()),
@@ -160,7 +159,3 @@ def _reference(example: Example) -> dict[str, Any]:
 
 def _write(file: TextIO, record: Mapping[str, Any]) -> None:
     file.write(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def _numbers(values: "array[int]", kind: type[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    return np.frombuffer(values, dtype=kind) if values else np.empty(0, dtype=kind)

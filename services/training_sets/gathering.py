@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Row
 
 from services.domain.consensus import Choice, Integers
@@ -46,10 +45,10 @@ class Gatherer:
             text=row.answer,
             good=good,
             poor=poor,
-            good_raters=int((heard.choice[counted] == Choice.GOOD).sum()),
+            good_raters=int(self._reconciled.good[answer]),
             raters=tuple(heard.rater[counted].tolist()),
             opinions=tuple(f"rating:{rating}" for rating in heard.rating[counted].tolist()),
-            reasons=reasons_in(int(np.bitwise_or.reduce(heard.tags[counted]))),
+            reasons=reasons_in(int(self._reconciled.tags[answer])),
         )
 
     def _probabilities(self, answer: int, counted: Integers) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 
 from services.domain.examples import Example
 from services.training_sets.privacy import PrivateKind, mask
@@ -12,11 +13,14 @@ class Masking:
 
     def __init__(self) -> None:
         self.counts: Counter[PrivateKind] = Counter()
+        # A prompt's examples have its question in common, and often an answer.
+        self._mask = lru_cache(maxsize=32)(mask)
 
     def mask(self, example: Example) -> Example:
         """The example without what is private in its texts, itself where nothing is."""
         question = example.question
-        texts = [mask(text) for text in (question.text, question.context, example.text, example.rejected)]
+        parts = (question.text, question.context, example.text, example.rejected)
+        texts = [self._mask(text) for text in parts]
         if not any(masked.counts for masked in texts):
             return example
         for masked in texts:

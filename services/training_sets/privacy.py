@@ -76,13 +76,17 @@ _IN_TOKENS: tuple[_Recogniser, ...] = ((PrivateKind.KEY, recognisers.keys),)
 
 def mask(text: str) -> Masked:
     """The text without what is private, itself where nothing is; masking again changes nothing."""
+    found = _find(text)
+    if not found:
+        return Masked(text, _NOTHING)
     counts: Counter[PrivateKind] = Counter()
     masked = text
     # Again until nothing is found: a placeholder may end what hid its neighbour.
-    while findings := _resolve(_find(masked)):
+    while findings := _resolve(found):
         counts.update(finding.kind for finding in findings)
         masked = _replace(masked, findings)
-    return Masked(masked, counts) if counts else Masked(text, _NOTHING)
+        found = _find(masked)
+    return Masked(masked, counts)
 
 
 def _find(text: str) -> list[_Finding]:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import RaterReviewRow
-from services.domain.consensus import Consensus, Integers, Mask, Opinions, find_consensus
+from services.domain.consensus import Choice, Consensus, Integers, Mask, Opinions, find_consensus
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason
 from services.domain.raters import RaterFindings, Standing, judge_raters, within_daily_limit
@@ -25,24 +25,25 @@ from services.training_sets.hearing import Heard
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconciled:
-    """`counted` (ratings,) marks opinions that entered the consensus; arrays are `heard`'s, sorted by answer.
+    """`counted` (ratings,) marks opinions that entered the consensus; `order` are their places, by answer.
 
-    `starts` (answers + 1,) says where each answer's opinions begin; `excluded` holds indexes of raters whose
-    word does not count at all.
+    `starts` (answers + 1,) says where each answer's begin in `order`; `good` and `tags` (answers,) count who
+    called it good and put together why; `excluded` holds indexes of raters whose word does not count at all.
     """
 
     heard: Heard
     counted: Mask
     order: Integers
     starts: Integers
+    good: Integers
+    tags: Integers
     consensus: Consensus
     findings: RaterFindings
     excluded: Mapping[int, DropReason]
 
     def opinions_of(self, answer: int) -> Integers:
         """Indexes into the arrays of `heard` of the counted opinions of one answer."""
-        found = self.order[self.starts[answer] : self.starts[answer + 1]]
-        return found[self.counted[found]]
+        return self.order[self.starts[answer] : self.starts[answer + 1]]
 
     def dropped(self) -> Iterator[Dropped]:
         """Each opinion that does not count."""
@@ -67,8 +68,9 @@ def reconcile(
     silent = np.isin(heard.rater, np.fromiter(excluded, dtype=np.int32, count=len(excluded)))
     by_day = ~within_daily_limit(heard.rater, heard.day, limit=policy.daily_limit)
     counted = ~silent & ~by_day
-    consensus = find_consensus(everyone.where(counted))
-    findings = judge_raters(everyone.where(counted), consensus)
+    opinions = everyone.where(counted)
+    consensus = find_consensus(opinions)
+    findings = judge_raters(opinions, consensus)
     flagged = [
         rater
         for rater in np.flatnonzero(findings.flagged_after)
@@ -77,10 +79,34 @@ def reconcile(
     if flagged:
         excluded |= {int(rater): DropReason.RATER_FLAGGED for rater in flagged}
         counted &= ~np.isin(heard.rater, flagged)
-        consensus = find_consensus(everyone.where(counted))
-    order = np.argsort(heard.answer, kind="stable")
-    starts = np.concatenate(([0], np.cumsum(np.bincount(heard.answer, minlength=heard.answers))))
-    return Reconciled(heard, counted, order, starts, consensus, findings, excluded)
+        opinions = everyone.where(counted)
+        consensus = find_consensus(opinions)
+    return _by_answer(heard, counted, consensus, findings, excluded)
+
+
+def _by_answer(
+    heard: Heard,
+    counted: Mask,
+    consensus: Consensus,
+    findings: RaterFindings,
+    excluded: Mapping[int, DropReason],
+) -> Reconciled:
+    places = np.flatnonzero(counted).astype(np.int32)
+    order = places[np.argsort(heard.answer[places], kind="stable")]
+    answer = heard.answer[order]
+    tags = np.zeros(heard.answers, dtype=np.uint8)
+    np.bitwise_or.at(tags, answer, heard.tags[order])
+    return Reconciled(
+        heard=heard,
+        counted=counted,
+        order=order,
+        starts=np.concatenate(([0], np.cumsum(np.bincount(answer, minlength=heard.answers)))),
+        good=np.bincount(answer[heard.choice[order] == Choice.GOOD], minlength=heard.answers),
+        tags=tags,
+        consensus=consensus,
+        findings=findings,
+        excluded=excluded,
+    )
 
 
 def describe_raters(reconciled: Reconciled) -> dict[str, Any]:

@@ -6,20 +6,21 @@ held here.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Result, Row, TextClause, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.streaming import stream
 from services.domain.conversation import Question
 from services.domain.splits import Split
 
-_CHUNK = 2_000  # rows fetched at once, each with its texts
+_CHUNK = 500  # rows fetched at once, each with its texts
 
 # Where a prompt's rows may go. What judges is never learnt from; what is like both sides goes to neither.
 _SPLIT = """
@@ -143,7 +144,8 @@ def stream_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -
     """Every prompt that anything was said of up to the cutoff; the same inputs give the same order."""
     known = {"persona": persona.id, "cutoff": cutoff}
     statements = (_RATED, _CORRECTED, _COMPARED, _SEEDED)
-    merged = heapq.merge(*(_stream(session, statement, known) for statement in statements), key=_prompt_key)
+    streams = (stream(session, statement, known, chunk=_CHUNK) for statement in statements)
+    merged = heapq.merge(*streams, key=_prompt_key)
     for key, group in groupby(merged, key=_prompt_key):
         rows = tuple(group)
         first = rows[0]
@@ -153,13 +155,8 @@ def stream_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -
 
 def stream_overridden(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[str]:
     """The sources, as "rating:12", after which their rater said something newer of the same by the cutoff."""
-    for row in _stream(session, _OVERRIDDEN, {"persona": persona.id, "cutoff": cutoff}):
+    for row in stream(session, _OVERRIDDEN, {"persona": persona.id, "cutoff": cutoff}, chunk=_CHUNK):
         yield f"{row.kind}:{row.id}"
-
-
-def _stream(session: Session, statement: TextClause, known: Mapping[str, object]) -> Result[Any]:
-    options = {"stream_results": True, "max_row_buffer": _CHUNK}
-    return session.connection().execute(statement, known, execution_options=options)
 
 
 def _prompt_key(row: Row[Any]) -> str:
