@@ -37,6 +37,7 @@ clean: ## Remove the caches of checks and tests (the service's data in var/ stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing the packages into .venv: about 2 GB, a few minutes the first time ..."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[web,airflow,train,dev]'
 	touch $@

@@ -46,7 +46,7 @@ def rate(answer_id: UUID) -> AnyResponse:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
     thank(answer, "peer", "Thank you, your opinion of it is saved.")
-    return redirect(url_for("peers.page", answer_id=answer_id), 303)
+    return redirect(url_for("peers.page", answer_id=answer_id, _anchor="rating"), 303)
 
 
 def _render(answer_id: AnswerId, problem: str = "") -> str:

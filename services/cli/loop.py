@@ -85,7 +85,15 @@ def gate(
 @speaking
 def promote(decision_id: int, as_json: Json = False) -> None:
     """Let the candidate of a passed decision serve."""
-    show(dict(promoting.promote(decision_id, _actor())), as_json=as_json)
+    moved = promoting.promote(decision_id, _actor())
+    show(dict(moved), as_json=as_json)
+    if moved["serves"] != moved["version"]:
+        typer.echo(
+            f"Decision {decision_id} was carried out before; version {moved['serves']} serves since. "
+            f"`persona-loop rollback PERSONA --to {moved['version']}` puts version {moved['version']} back.",
+            err=True,
+        )
+        raise typer.Exit(EXIT_NO)
 
 
 @commands.command()

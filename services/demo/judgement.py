@@ -38,6 +38,8 @@ class Sample:
     domain: str
     before: str
     after: str
+    before_right: bool
+    after_right: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _samples(
     champion: EvaluationReportRow, candidate: EvaluationReportRow, *, seed: int
 ) -> tuple[Sample, ...]:
     """One question for each audience."""
-    after = {scored["item"]["key"]: scored["answer"] for scored in candidate.items}
+    after = {scored["item"]["key"]: scored for scored in candidate.items}
     asked = [scored for scored in champion.items if scored["item"]["source"] == ItemSource.BANK]
     drawn: dict[str, Sample] = {}
     for scored in shuffled(asked, seed, "samples"):
@@ -111,7 +113,9 @@ def _samples(
             audience=question["audience"],
             domain=question["domain"],
             before=scored["answer"],
-            after=after[scored["item"]["key"]],
+            after=after[scored["item"]["key"]]["answer"],
+            before_right=bool(scored["fact_hit"]),
+            after_right=bool(after[scored["item"]["key"]]["fact_hit"]),
         )
         drawn.setdefault(sample.audience, sample)
     return tuple(drawn[audience] for audience in AUDIENCES if audience in drawn)

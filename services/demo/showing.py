@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.demo.judgement import Judgement, Sample
 from services.demo.moves import Move
@@ -50,6 +51,13 @@ def show_end(console: Console, played: Played) -> None:
     )
     for problem in played.problems():
         console.print(f"  [red]{problem}[/]")
+    console.print(
+        "  `make up` opens this installation again. The embedded base knows the demo's facts and no others: "
+        f"ask it such questions, like “{played.judgement.samples[0].question}”"
+        if played.judgement
+        else "  `make up` opens this installation again.",
+        soft_wrap=True,
+    )
 
 
 def show_addresses(console: Console, settings: Settings, persona: str) -> None:
@@ -70,8 +78,17 @@ def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:
     table.add_column(f"before (version {champion})", ratio=3)
     table.add_column(f"after (version {version})", ratio=3)
     for sample in samples:
-        table.add_row(f"{sample.question}\n[dim]for a {sample.audience}[/]", sample.before, sample.after)
+        table.add_row(
+            Text.assemble(sample.question, "\n", (f"reader: {sample.audience}", "dim")),
+            _marked(sample.before, right=sample.before_right),
+            _marked(sample.after, right=sample.after_right),
+        )
     return table
+
+
+def _marked(answer: str, *, right: bool) -> Text:
+    """The answer with a mark that says whether it states the fact."""
+    return Text.assemble(("✓ ", "green") if right else ("✗ wrong fact: ", "red"), answer)
 
 
 def _card(judgement: Judgement) -> Table:
@@ -79,7 +96,7 @@ def _card(judgement: Judgement) -> Table:
         title=f"The gate on version {judgement.version}: {_coloured(judgement.verdict)}",
         caption=f"against version {judgement.champion}",
     )
-    for column in ("metric", "over", "measured", "champion", "required", "items", "verdict"):
+    for column in ("metric", "over", "measured", "champion", "items", "verdict", "why"):
         table.add_column(column)
     for check in judgement.checks:
         table.add_row(
@@ -87,9 +104,9 @@ def _card(judgement: Judgement) -> Table:
             check["slice"],
             _number(check["measured"]),
             _number(check["champion"]),
-            _number(check["required"]),
             str(check["items"]),
             _coloured(check["verdict"]),
+            check["reason"],
         )
     return table
 

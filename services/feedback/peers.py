@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import and_, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from services.db.feedback_tables import (
     PeerOfferRow,
     PersonaRow,
     QuestionRow,
+    RatingRow,
 )
 from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import UnknownAnswer
@@ -68,7 +69,7 @@ def offer_peer(
 
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """What a rater sees of somebody else's answer: whom it is for, what was asked, what was said."""
+    """What a rater sees of somebody else's answer, and what they gave it: None until they did."""
 
     id: AnswerId
     persona: str
@@ -77,6 +78,8 @@ class PeerAnswer:
     audience: str
     domain: str
     text: str
+    stars: int | None
+    reasons: tuple[str, ...]
 
 
 def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | None:
@@ -100,10 +103,22 @@ def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | 
 def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerAnswer:
     """An answer that was offered to this rater; UnknownAnswer, NotTheAsker for any other."""
     row = session.execute(
-        select(AnswerRow, QuestionRow, PersonaRow.slug, PersonaRow.display_name)
+        select(
+            AnswerRow,
+            QuestionRow,
+            PersonaRow.slug,
+            PersonaRow.display_name,
+            RatingRow.stars,
+            RatingRow.reasons,
+        )
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
         .join(ConversationRow)
         .join(PersonaRow)
+        .outerjoin(
+            CurrentRatingRow,
+            and_(CurrentRatingRow.answer_id == AnswerRow.id, CurrentRatingRow.rater_id == rater),
+        )
+        .outerjoin(RatingRow, RatingRow.id == CurrentRatingRow.rating_id)
         .where(AnswerRow.id == answer_id)
     ).one_or_none()
     if row is None:
@@ -118,4 +133,6 @@ def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerA
         audience=row.QuestionRow.audience,
         domain=row.QuestionRow.domain,
         text=row.AnswerRow.text,
+        stars=row.stars,
+        reasons=tuple(row.reasons or ()),
     )

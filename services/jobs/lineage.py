@@ -106,13 +106,19 @@ def shaped_by(source: str) -> list[Record]:
         kinds = ", ".join(KINDS)
         raise InvalidInput(f"{source[:60]!r} is no source: name one such as rating:12, of {kinds}.")
     with open_installation() as installation, session_scope(installation.engine) as session:
-        sets = session.scalars(
+        return [_shaped(session, row) for row in sets_with(session, kind, int(number))]
+
+
+def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRow]:
+    """The sets that learnt from one source, oldest first."""
+    return list(
+        session.scalars(
             select(TrainingSetRow)
             .join(TrainingSetSourcesRow, TrainingSetSourcesRow.training_set_id == TrainingSetRow.id)
-            .where(TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([int(number)]))
+            .where(TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([source_id]))
             .order_by(TrainingSetRow.id)
         )
-        return [_shaped(session, row) for row in sets]
+    )
 
 
 def _shaped(session: Session, training_set: TrainingSetRow) -> Record:

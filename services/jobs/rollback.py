@@ -14,7 +14,7 @@ from services.db.session import session_scope
 from services.domain.personas import PersonaSlug, parse_slug
 from services.feedback.single_line import check_line
 from services.jobs.installation import Installation, now, open_installation
-from services.jobs.promote import Moved
+from services.jobs.promote import Moved, moved
 
 REASON_LIMIT = 500
 
@@ -52,8 +52,7 @@ def rollback_with(
         row = (_moved_by(session, slug, actor) if once else None) or promotions.rollback(
             session, persona=slug, to_version=version, reason=reason, actor=actor, at=now()
         )
-        logger.info("%s: version %d serves again", persona, row.version.number)
-        return {"promotion_id": row.id, "version": row.version.number, "kind": row.kind}
+        return moved(session, row)
 
 
 def _moved_by(session: Session, persona: PersonaSlug, actor: str) -> PromotionRow | None:
