@@ -68,10 +68,8 @@ def test_progress_is_reported_with_steps_speed_and_time_left(run):
 def test_what_is_learnt_is_counted_and_shown_before_the_first_step(run):
     shown = next(index for index, line in enumerate(run.log) if "supervised tokens" in line)
 
-    assert (
-        f"{ROWS} rows and 0 to validate with, {run.adapter.supervised_tokens} supervised tokens"
-        in run.log[shown]
-    )
+    assert f"{ROWS} rows and 0 to validate with" in run.log[shown]
+    assert f"{run.adapter.supervised_tokens} supervised tokens" in run.log[shown]
     assert "masked <|system|> [" in run.log[shown]
     assert run.log[shown].rstrip().endswith("tokens] <|end|>")
     assert "Arr" not in "".join(run.log)
