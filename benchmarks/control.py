@@ -115,13 +115,15 @@ def _fill_up(settings: Settings, engine: Engine, *, wanted: int) -> tuple[int, i
     client = InferenceClient(settings.inference_endpoint, token=settings.inference_token.get_secret_value())
     added = 0
     for _ in range(_ROUNDS):
-        set_id = assembling.assemble(CONTROL, now().isoformat())["training_set_id"]
-        with session_scope(engine) as session:
-            there = session.get_one(TrainingSetRow, set_id).counts["demonstrations"]
+        set_id = assembling.assemble(CONTROL, now().isoformat()).get("training_set_id")
+        there = 0  # a set that is too small is not made
+        if set_id is not None:
+            with session_scope(engine) as session:
+                there = session.get_one(TrainingSetRow, set_id).counts["demonstrations"]
         if there >= wanted:
             break
         added += add_rows(engine, client, CONTROL, wanted=wanted - there)
-    return added, set_id
+    return added, assembling.assemble(CONTROL, now().isoformat())["training_set_id"]
 
 
 def _run_rows(control: TrainingRunRow, real: TrainingRunRow) -> list[Row]:
