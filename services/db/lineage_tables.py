@@ -40,7 +40,6 @@ class TrainingSetRow(Base):
     dropped: Mapped[JsonObject]  # sources by drop reason
     plan: Mapped[JsonObject] = mapped_column(server_default=text(SFT_ALONE))  # stages and why
     report: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))  # leaks, raters, privacy
-    # Versions come from runs and runs from sets: this key closes the circle, so it is added last.
     created_at: Mapped[datetime]
 
     persona: Mapped[PersonaRow] = relationship()

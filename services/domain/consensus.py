@@ -35,23 +35,6 @@ class Choice(IntEnum):
     GOOD = 2
 
 
-_CHOICE_OF_STARS = np.array(
-    [Choice.POOR, Choice.POOR, Choice.MIDDLING, Choice.GOOD, Choice.GOOD], dtype=np.int8
-)
-
-
-def choices_of_stars(stars: Integers) -> NDArray[np.int8]:
-    """The choice behind each number of stars, same shape; raises InvalidOpinions outside 1 to 5."""
-    if stars.size and not (stars.min() >= 1 and stars.max() <= 5):
-        raise InvalidOpinions("stars must be 1 to 5")
-    return _CHOICE_OF_STARS[stars - 1]
-
-
-def choices_of_thumbs(up: Mask) -> NDArray[np.int8]:
-    """The choice behind each thumb, same shape."""
-    return np.where(up, np.int8(Choice.GOOD), np.int8(Choice.POOR))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinions:
     """Who chose what for which answer: three parallel arrays (opinions,), in order of time.

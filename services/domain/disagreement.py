@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from services.domain.consensus import Floats, Integers, Opinions
+from services.domain.consensus import Floats, Opinions
 from services.errors.inputs import InvalidPolicy
 
 
@@ -71,18 +71,6 @@ def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreemen
         pairs=int(several.sum()),
         differing=differing / weight if weight else None,
     )
-
-
-def label_smoothing(disagreement: Disagreement, margins: Integers) -> float:
-    """The mean probability that a row's label is flipped; `margins` (rows,): votes for less votes against.
-
-    One vote is flipped with probability `flip`; each further vote of margin multiplies the odds against that.
-    Without rows it is `flip`.
-    """
-    if not margins.size:
-        return disagreement.flip
-    flipped: Floats = 1 / (1 + ((1 - disagreement.flip) / disagreement.flip) ** margins.astype(np.float64))
-    return min(float(flipped.mean()), LARGEST_FLIP)
 
 
 def _votes(judgements: Opinions, preference: Preference) -> Floats:

@@ -83,6 +83,17 @@ class ReportsNotComparable(Refused):
         super().__init__(f"These reports cannot be compared ({reason}): evaluate both again on one suite.")
 
 
+class SetsNotComparable(Refused):
+    """A difference would be the policy's, not the rater's."""
+
+    def __init__(self, training_set_id: int) -> None:
+        self.training_set_id = training_set_id
+        super().__init__(
+            f"Training set {training_set_id} was made under another policy, template or context length than "
+            "its persona has now, so a set without one rater says nothing of that rater: rebuild a newer set."
+        )
+
+
 class NothingToJudge(Refused):
     def __init__(self, slug: str) -> None:
         self.slug = slug

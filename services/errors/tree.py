@@ -19,7 +19,7 @@ PersonaLoopError
 │   ├── NotPassed             a promotion without a PASS
 │   ├── DecisionOutdated      a PASS against a champion that serves no more
 │   ├── ReportsNotComparable
-│   ├── NothingToJudge
+│   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
 │   ├── NotTheAsker           a rater acting on another rater's answer
 │   └── FormOutdated          a form of before, sent again after something newer was said

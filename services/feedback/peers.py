@@ -22,6 +22,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
+from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import NotTheAsker
@@ -51,7 +52,7 @@ def offer_peer(
     """
     if open_offer(session, persona=persona.slug, rater=rater) is not None:
         return None
-    percent = int(persona.example_policy.get("peer_percent", 0))
+    percent = ExamplePolicy(**persona.example_policy).peer_percent
     draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
     if draw >= percent:
         return None

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from services.db.feedback_tables import RaterReviewRow, RaterRow
 from services.db.session import session_scope
-from services.domain.conversation import check_text
 from services.errors.lookups import UnknownRecord
+from services.feedback.single_line import check_line
 from services.jobs.installation import now, open_installation
 
 REASON_LIMIT = 500  # characters
@@ -23,7 +23,7 @@ def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
         row = RaterReviewRow(
             rater_id=parse_rater(rater),
             verdict=verdict,
-            reason=check_text("reason", reason, limit=REASON_LIMIT),
+            reason=check_line("reason", reason, limit=REASON_LIMIT),
             actor=actor,
             at=now(),
         )

@@ -20,15 +20,16 @@ from services.domain.training import RunState
 from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
 from services.jobs.installation import open_installation
+from services.training.holding import LOCK_SPACE
 
 Record = dict[str, Any]
 
 INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
 
-# The lock that `services.training.holding` takes on a run (7001, its id) ends with the process that trains.
+# The lock that `services.training.holding` takes on a run ends with the process that trains.
 HELD = text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND classid = 7001 AND objid = :run AND objsubid = 2"
+    " AND classid = CAST(:space AS oid) AND objid = :run AND objsubid = 2"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
 
@@ -170,7 +171,7 @@ def _state(session: Session, run: TrainingRunRow) -> str:
     """A run's state; one that was marked running and that no process holds any more is interrupted."""
     if run.state != RunState.RUNNING:
         return run.state
-    return run.state if session.scalar(HELD, {"run": run.id}) else INTERRUPTED
+    return run.state if session.scalar(HELD, {"space": LOCK_SPACE, "run": run.id}) else INTERRUPTED
 
 
 def _overall(session: Session, version_id: int) -> Record:

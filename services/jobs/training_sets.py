@@ -6,6 +6,7 @@ from services.db.feedback_tables import RaterRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
+from services.errors.refusals import SetsNotComparable
 from services.jobs.assemble import recipe_of, token_counter
 from services.jobs.installation import now, open_installation
 from services.jobs.raters import parse_rater
@@ -38,6 +39,8 @@ def rebuild(training_set_id: int, without_rater: str) -> Record:
         )
         if isinstance(rebuilt, Skipped):
             return {"original": training_set_id, "skipped": rebuilt.reason}
+        if {name: value for name, value in rebuilt.policy.items() if name != "without"} != original.policy:
+            raise SetsNotComparable(training_set_id)
         return {
             "original": original.id,
             "rebuilt": rebuilt.id,

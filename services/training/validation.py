@@ -6,11 +6,12 @@ that a resumed stage decides as an uninterrupted one.
 
 import json
 import logging
+import math
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -75,6 +76,8 @@ def scoring(stage: Stage, model: ModelRecipe, folder: Path, *, previews: int) ->
             yield Scoring(cast("IO[str]", process.stdin), cast("IO[str]", process.stdout), log)
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # what it will not read any more must not hide why
+                cast("IO[str]", process.stdin).close()
 
 
 class Validation(TrainerCallback):  # type: ignore[misc]
@@ -89,19 +92,26 @@ class Validation(TrainerCallback):  # type: ignore[misc]
         self.stopped = False
 
     def best(self) -> Evaluation:
-        return min(self.evaluations, key=lambda one: one.loss)
+        """The one of the smallest loss; a diverged one only where there is no other."""
+        return min(self.evaluations, key=lambda one: (not math.isfinite(one.loss), one.loss))
 
     def on_train_begin(
-        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """An attempt that was killed between a checkpoint and its evaluation left the latter to this one."""
-        if state.global_step and state.global_step not in {one.step for one in self.evaluations}:
+        """An attempt that was killed left its last evaluation, or the end of patience, to this one."""
+        if not state.global_step:
+            return
+        if state.global_step not in {one.step for one in self.evaluations}:
             self._evaluate(state.global_step)
+        self._end_patience(state, control)
 
     def on_save(
         self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         self._evaluate(state.global_step)
+        self._end_patience(state, control)
+
+    def _end_patience(self, state: TrainerState, control: TrainerControl) -> None:
         without_better = sum(one.step > self.best().step for one in self.evaluations)
         if self._patience and without_better >= self._patience:
             self.stopped = state.global_step < state.max_steps

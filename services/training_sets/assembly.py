@@ -18,7 +18,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.domain.conversation import PROMPT_VERSION, Message, build_messages
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, Example, examples_of
+from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of, read_alike
 from services.domain.night_plan import plan_night
 from services.domain.splits import Split
 from services.domain.training import RunState, digest_of
@@ -176,8 +176,8 @@ class _Assembling:
             for example in found.examples:
                 reason = self._reason_against(example, prompt, repeats)
                 masked = example if reason else self._masking.mask(example)
-                if masked is not example and not self._limits.allow(masked, self._persona.system_template):
-                    reason = DropReason.TOO_LONG
+                if masked is not example:
+                    reason = self._reason_against_masked(masked)
                 if reason is not None:
                     draft.drop([Dropped(example.sources, reason)])
                 elif prompt.split is Split.HOLDOUT:
@@ -202,6 +202,13 @@ class _Assembling:
         if not self._limits.allow(example, self._persona.system_template):
             return DropReason.TOO_LONG
         return DropReason.DUPLICATE if repeats.said_before(example, prompt.cluster) else None
+
+    def _reason_against_masked(self, example: Example) -> DropReason | None:
+        """Texts that differed in what is private may say the same now, or need more tokens."""
+        if example.kind is Kind.PAIR and read_alike(example.text, example.rejected):
+            return DropReason.SAME_TEXT
+        allowed = self._limits.allow(example, self._persona.system_template)
+        return None if allowed else DropReason.TOO_LONG
 
     def _report(self, frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
         return {

@@ -48,30 +48,14 @@ _OPERATORS = frozenset("+-*/%")  # of arithmetic: they carry meaning where other
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """One prompt: `bands` for an index (two near duplicates share one), `words` to verify candidates with.
-
-    `bands` are BANDS signed 64-bit integers that hold the MinHash values themselves; `words` are eight
-    bytes for each of the first LEADING_WORDS words.
-    """
-
-    bands: tuple[int, ...]
-    words: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Signatures:
-    """Many prompts: `bands` int64 (n, BANDS) and `words` uint64 (n, LEADING_WORDS), 0 where no word is."""
+    """Many prompts: `bands` int64 (n, BANDS) and `words` uint64 (n, LEADING_WORDS), 0 where no word is.
+
+    Bands hold the MinHash values themselves, and near duplicates share one; words verify candidates.
+    """
 
     bands: NDArray[np.int64]
     words: NDArray[np.uint64]
-
-
-def signature(text: str) -> Signature:
-    """The signature of a prompt (question and context); any text has one, the empty one too."""
-    signed = sign((text,))
-    words = signed.words[0]
-    return Signature(tuple(signed.bands[0].tolist()), words[words != 0].astype("<u8").tobytes())
 
 
 def sign(texts: Iterable[str]) -> Signatures:
@@ -85,29 +69,6 @@ def sign(texts: Iterable[str]) -> Signatures:
         np.frombuffer(bands, dtype=np.int64).reshape(-1, BANDS),
         np.frombuffer(words, dtype=np.uint64).reshape(-1, LEADING_WORDS),
     )
-
-
-def gather(signatures: Iterable[Signature]) -> Signatures:
-    """Stored signatures, in their order, as `clusters` takes them."""
-    stream = iter(signatures)
-    bands, words = [_no_bands()], [_no_words()]
-    while chunk := list(islice(stream, _CHUNK)):
-        bands.append(np.array([one.bands for one in chunk], dtype=np.int64))
-        padded = b"".join(one.words.ljust(8 * LEADING_WORDS, b"\0") for one in chunk)
-        words.append(np.frombuffer(padded, dtype="<u8").reshape(-1, LEADING_WORDS).astype(np.uint64))
-    return Signatures(np.concatenate(bands), np.concatenate(words))
-
-
-def similarity(left: Signature, right: Signature) -> float:
-    """Estimate of the Jaccard similarity of two prompts' shingles, 0 to 1, standard error at most 0.063."""
-    both = gather((left, right))
-    return float(_similarity(both, np.array([0]), np.array([1]))[0])
-
-
-def near_duplicates(left: Signature, right: Signature) -> bool:
-    """Whether two prompts that share a band are one prompt with small edits."""
-    both = gather((left, right))
-    return bool(_verified(both, np.array([0]), np.array([1]))[0])
 
 
 def clusters(signatures: Signatures) -> NDArray[np.int64]:
@@ -151,14 +112,6 @@ class _Cleaned(dict[int, str | int]):
 
 
 _CLEANED = _Cleaned()
-
-
-def _no_bands() -> NDArray[np.int64]:
-    return np.zeros((0, BANDS), dtype=np.int64)
-
-
-def _no_words() -> NDArray[np.uint64]:
-    return np.zeros((0, LEADING_WORDS), dtype=np.uint64)
 
 
 def _minhash(normalised: list[str]) -> NDArray[np.int64]:

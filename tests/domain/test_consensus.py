@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.domain.consensus import Choice, Opinions, choices_of_stars, choices_of_thumbs, find_consensus
+from services.domain.consensus import Choice, Opinions, find_consensus
 from services.errors.inputs import InvalidOpinions
 from tests.domain.simulated_raters import agrees, always, world
 
@@ -11,19 +11,6 @@ CROWD = [agrees(0.85)] * 30 + [agrees(0.5)] * 10 + [always(0.02, 0.03, 0.95)] * 
 def opinions(*given: tuple[int, int, Choice], answers: int, raters: int) -> Opinions:
     answer, rater, choice = np.array(given, dtype=int).reshape(-1, 3).T
     return Opinions(answer, rater, choice, answers, raters)
-
-
-def test_stars_and_thumbs_become_the_choices_they_share() -> None:
-    stars = choices_of_stars(np.array([1, 2, 3, 4, 5]))
-
-    assert stars.tolist() == [Choice.POOR, Choice.POOR, Choice.MIDDLING, Choice.GOOD, Choice.GOOD]
-    assert choices_of_thumbs(np.array([True, False])).tolist() == [Choice.GOOD, Choice.POOR]
-
-
-@pytest.mark.parametrize("stars", [0, 6])
-def test_stars_that_do_not_exist_are_refused(stars: int) -> None:
-    with pytest.raises(InvalidOpinions):
-        choices_of_stars(np.array([3, stars]))
 
 
 @pytest.mark.parametrize("opinions_each", [3, 4])

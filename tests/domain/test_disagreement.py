@@ -6,7 +6,6 @@ from services.domain.disagreement import (
     LARGEST_FLIP,
     Disagreement,
     Preference,
-    label_smoothing,
     measure_disagreement,
 )
 from services.errors.inputs import InvalidPolicy
@@ -65,11 +64,3 @@ def test_ties_and_both_bad_are_no_disagreement() -> None:
 def test_a_default_that_robust_dpo_cannot_use_is_refused(default: float) -> None:
     with pytest.raises(InvalidPolicy):
         measure_disagreement(judged([Preference.LEFT]), default=default)
-
-
-def test_rows_with_several_votes_are_flipped_less_often() -> None:
-    disagreement = Disagreement(flip=0.2, pairs=50, differing=0.32)
-
-    assert label_smoothing(disagreement, np.array([1, 1])) == pytest.approx(0.2)
-    assert label_smoothing(disagreement, np.array([2])) == pytest.approx(1 / 17)
-    assert label_smoothing(disagreement, np.array([], dtype=int)) == 0.2

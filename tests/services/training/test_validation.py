@@ -1,19 +1,20 @@
 """Validation beside the training: whole prompts kept out, the best adapter kept, and nothing else changed."""
 
 import json
+import math
 import shutil
 from itertools import islice
 
 import pytest
 
-from services.domain.training import Objective
+from services.domain.training import Evaluation, ModelRecipe, Objective
 from services.errors.training import ScoringDied
 from services.language_model.loading import load_tokenizer
 from services.training.dataset import IGNORED, TokenisedRow, tokenise_demonstration
 from services.training.qlora import QloraTrainer
 from services.training.rows import read_lines
 from services.training.stages import Stage, prepare_stages
-from services.training.validation import read_evaluations, scoring
+from services.training.validation import Validation, read_evaluations, scoring
 from services.training.validation_split import split_off
 from tests.services.training.conftest import ROWS, write_rows
 from tests.services.training.running import train
@@ -133,3 +134,20 @@ def test_an_evaluation_that_a_kill_prevented_is_made_by_the_next_attempt(steady,
     assert resumed.adapter.resumed_from_step == 4
     assert resumed.adapter.stages[0].evaluations == steady.adapter.stages[0].evaluations
     assert resumed.weights == steady.weights
+
+
+def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
+    kept = Validation(None, tmp_path, patience=0)
+    kept.evaluations = tuple(Evaluation(step, loss, ()) for step, loss in ((1, math.nan), (2, 4.0), (3, 3.0)))
+    assert kept.best().step == 3
+
+
+def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
+    stage = Stage(Objective.SFT, (row(1),), (row(2),))
+    model = ModelRecipe(str(tmp_path / "nowhere"), "main", "eager", "")
+    with (
+        pytest.raises(ScoringDied, match=r"scoring\.log"),
+        scoring(stage, model, tmp_path, previews=0) as process,
+    ):
+        while True:
+            process.score(tmp_path, step=1)

@@ -13,14 +13,9 @@ from services.demo.question_bank import facts
 from services.training_sets.deduplication import (
     BANDS,
     SIGNATURE_VERSION,
-    Signature,
     clusters,
-    gather,
-    near_duplicates,
     normalise,
     sign,
-    signature,
-    similarity,
 )
 
 QUESTION = "What is the capital of the Netherlands?"
@@ -32,9 +27,11 @@ def cubes(start: int, stop: int) -> str:
 
 
 def found(left: str, right: str) -> bool:
-    """As a database finds it: a band in common, then verified."""
-    one, other = signature(left), signature(right)
-    return bool(set(one.bands) & set(other.bands)) and near_duplicates(one, other)
+    return clusters(sign((left, right))).tolist() == [0, 0]
+
+
+def bands_of(text: str) -> list[int]:
+    return sign((text,)).bands[0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -115,31 +112,35 @@ def test_most_typos_and_nearly_all_added_words_are_found():
 
 def test_bands_are_what_a_bigint_column_holds():
     for text in (QUESTION, "", "💥", LONG):
-        bands = signature(text).bands
+        bands = bands_of(text)
         assert len(bands) == BANDS
         assert all(-(2**63) <= band < 2**63 for band in bands)
 
 
-def test_similarity_estimates_the_share_of_common_shingles():
+def test_the_share_of_equal_values_estimates_the_share_of_common_shingles():
     left, right = normalise(LONG), normalise(LONG[:1500])
     shingles = [{f" {text} "[at : at + 3] for at in range(len(text))} for text in (left, right)]
     exact = len(shingles[0] & shingles[1]) / len(shingles[0] | shingles[1])
-    assert similarity(signature(LONG), signature(LONG[:1500])) == pytest.approx(exact, abs=0.15)
-    assert similarity(signature(LONG), signature(LONG)) == 1.0
+    values = sign((LONG, LONG[:1500], LONG)).bands.view(np.uint16)
+    assert (values[0] == values[1]).mean() == pytest.approx(exact, abs=0.15)
+    assert (values[0] == values[2]).all()
 
 
 def test_the_signature_of_a_text_never_changes():
     """Stored signatures are compared with new ones: if this fails, SIGNATURE_VERSION has to change too."""
     assert SIGNATURE_VERSION == "rensa2-char3-16x4"
-    signed = signature("What is the capital of Spain?")
-    assert signed.bands[:3] == (3969188124413804218, -8004460668121461406, 4250497551981928082)
-    assert signed.words.hex() == (
+    signed = sign(("What is the capital of Spain?",))
+    assert signed.bands[0, :3].tolist() == [3969188124413804218, -8004460668121461406, 4250497551981928082]
+    assert signed.words[signed.words != 0].astype("<u8").tobytes().hex() == (
         "019008dc01000200020800a401000100011080d0018001001211208c01800300800000bd01000100420908cc01800200"
     )
 
 
 def test_another_process_with_another_hash_seed_signs_alike():
-    code = f"from services.training_sets.deduplication import signature\nprint(signature({QUESTION!r}).bands)"
+    code = (
+        "from services.training_sets.deduplication import sign\n"
+        f"print(sign(({QUESTION!r},)).bands[0].tolist())"
+    )
     said = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -150,7 +151,7 @@ def test_another_process_with_another_hash_seed_signs_alike():
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert said == {str(signature(QUESTION).bands)}
+    assert said == {str(bands_of(QUESTION))}
 
 
 def test_a_cluster_is_named_by_its_first_prompt_and_holds_chains():
@@ -165,11 +166,8 @@ def test_a_cluster_is_named_by_its_first_prompt_and_holds_chains():
     assert clusters(sign(texts)).tolist() == [0, 1, 0, 1, 0, 5]
 
 
-def test_signatures_from_the_store_cluster_as_fresh_ones_do():
-    texts = [QUESTION, QUESTION.lower(), LONG, "", "?", "x"]
-    stored = [Signature(one.bands, bytes(one.words)) for one in map(signature, texts)]
-    assert np.array_equal(clusters(gather(stored)), clusters(sign(texts)))
-    assert clusters(gather(())).tolist() == []
+def test_no_prompts_are_no_clusters():
+    assert clusters(sign(())).tolist() == []
 
 
 def test_ten_thousand_copies_of_one_prompt_and_of_one_template_are_one_cluster_each():
@@ -187,7 +185,7 @@ def test_any_text_has_a_signature_and_a_cluster(texts: list[str]):
     assert len(found_clusters) == len(texts)
     assert (found_clusters <= np.arange(len(texts))).all()
     for place, text in enumerate(texts):
-        assert signature(text).bands == tuple(signed.bands[place].tolist())
+        assert bands_of(text) == signed.bands[place].tolist()
 
 
 def _typo(text: str, chance: random.Random) -> str:
