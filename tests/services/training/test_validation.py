@@ -143,11 +143,13 @@ def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
 
 
 def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
-    stage = Stage(Objective.SFT, (row(1),), (row(2),))
+    stage = Stage(1, Objective.SFT, (row(1),), (row(2),))
     model = ModelRecipe(str(tmp_path / "nowhere"), "main", "eager", "")
-    with (
-        pytest.raises(ScoringDied, match=r"scoring\.log"),
-        scoring(stage, model, tmp_path, previews=0) as process,
-    ):
-        while True:
-            process.score(tmp_path, step=1)
+
+    def score_for_ever():
+        with scoring(stage, model, tmp_path, previews=0) as process:
+            while True:
+                process.score(tmp_path, step=1)
+
+    with pytest.raises(ScoringDied, match=r"scoring\.log"):
+        score_for_ever()
