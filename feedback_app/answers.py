@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import status_of, with_status
-from feedback_app.forms import FeedbackDraft, read_reasons, read_stars, read_submission, typed_text
+from feedback_app.forms import FeedbackDraft, RatingForm, read_submission, typed_text
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
@@ -33,25 +33,24 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
-        stars, reasons = read_stars(request.form), read_reasons(request.form)
-        submission = read_submission(request.form)
+        form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
             recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
-                stars=stars,
-                reasons=reasons,
-                submission=submission,
+                stars=form.stars,
+                reasons=form.reasons,
+                submission=form.submission,
                 at=now(),
             )
             shown = queries.answer_page(session, answer_id=answer, rater=rater)
             persona = find_persona(session, shown.persona)
-            peers.offer_peer(session, persona=persona, rater=rater, submission=submission, at=now())
+            peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=now())
     except (InvalidInput, FormOutdated) as problem:
         return _refuse(answer, "rating", problem)
-    verb = "is" if stars == 1 else "are"
-    return _saved(answer, "rating", f"Thank you, your {stars_in_words(stars)} {verb} saved.")
+    verb = "is" if form.stars == 1 else "are"
+    return _saved(answer, "rating", f"Thank you, your {stars_in_words(form.stars)} {verb} saved.")
 
 
 @blueprint.post("/correct")

@@ -39,6 +39,20 @@ class AskForm:
 
 
 @dataclass(frozen=True, slots=True)
+class RatingForm:
+    """Stars, in range or not, the reasons beside them, and the id under which they count once."""
+
+    stars: int
+    reasons: frozenset[Reason]
+    submission: UUID
+
+    @classmethod
+    def read(cls, fields: Fields) -> "RatingForm":
+        """InvalidInput for what cannot be understood."""
+        return cls(_read_stars(fields), _read_reasons(fields), read_submission(fields))
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackDraft:
     """What a refused feedback form held, and why it was refused: shown again in its place on the page."""
 
@@ -52,7 +66,7 @@ def typed_text(fields: Fields, name: str) -> str:
     return fields.get(name, "").replace("\r\n", "\n")
 
 
-def read_stars(fields: Fields) -> int:
+def _read_stars(fields: Fields) -> int:
     """The chosen stars, in range or not; InvalidInput when none was chosen or it is no number."""
     text = fields.get("stars", "")
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
@@ -60,7 +74,7 @@ def read_stars(fields: Fields) -> int:
     return int(text)
 
 
-def read_reasons(fields: Fields) -> frozenset[Reason]:
+def _read_reasons(fields: Fields) -> frozenset[Reason]:
     """The tags that were chosen; InvalidInput for a word that is none of them."""
     try:
         return frozenset(Reason(word) for word in fields.getlist("reasons"))

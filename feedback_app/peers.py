@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import status_of, with_status
-from feedback_app.forms import read_reasons, read_stars, read_submission
+from feedback_app.forms import RatingForm
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
@@ -29,17 +29,16 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
-        stars, reasons = read_stars(request.form), read_reasons(request.form)
-        submission = read_submission(request.form)
+        form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
             recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
-                stars=stars,
-                reasons=reasons,
-                submission=submission,
+                stars=form.stars,
+                reasons=form.reasons,
+                submission=form.submission,
                 at=now(),
             )
     except (InvalidInput, FormOutdated) as problem:
