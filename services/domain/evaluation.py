@@ -11,17 +11,22 @@ OVERALL = "overall"
 class ItemSource(StrEnum):
     HOLDOUT = "holdout"  # a prompt people rated or corrected, kept out of training; its text is the reference
     BANK = "bank"  # a question with a known answer that nobody was shown for rating
+    PAIR = "pair"  # two answers to a held-out prompt, the reference above the other by what people said
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question every arm answers; `answer_key` is empty where no short fact is known."""
+    """One question every arm answers; `answer_key` is empty where no short fact is known.
+
+    A PAIR is not answered: which of `reference` and `rejected`, empty elsewhere, an arm prefers is read off.
+    """
 
     key: str
     source: ItemSource
     question: Question
     reference: str
     answer_key: str
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ STYLE_HIT = Metric("style_hit", 1, higher_is_better=True)
 ANSWER_WORDS = Metric("answer_words", 1, higher_is_better=True)
 SHORT_SHARE = Metric("short_share", 1, higher_is_better=False)
 HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
+REWARD_ACCURACY = Metric("reward_accuracy", 1, higher_is_better=True)
 
 METRICS = {
     metric.name: metric
@@ -51,6 +57,7 @@ METRICS = {
         ANSWER_WORDS,
         SHORT_SHARE,
         HELD_OUT_LOSS,
+        REWARD_ACCURACY,
     )
 }
 

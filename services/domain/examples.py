@@ -66,11 +66,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a good answer to a held-out prompt is: its demonstration, which nobody learns from."""
+    """What a good answer to a held-out prompt is, which nobody learns from: its demonstration.
+
+    With `rejected` it is a pair: the one of two answers that people set above the other.
+    """
 
     prompt_key: str
     question: Question
     text: str
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ def examples_of(prompt: PromptFeedback, policy: ExamplePolicy) -> PromptExamples
     found = PromptExamples()
     prompt = replace(prompt, corrections=tuple(_real_corrections(prompt, found)))
     if prompt.split is Split.HOLDOUT:
+        # What was compared judges as pairs do; a correction judges as the demonstration that it is.
+        found.examples += _pairs(replace(prompt, corrections=()), policy, found)
         _set_aside(prompt, found)
     else:
         found.examples += _pairs(prompt, policy, found)
@@ -128,9 +134,7 @@ def _real_corrections(prompt: PromptFeedback, found: PromptExamples) -> Iterator
 
 
 def _set_aside(prompt: PromptFeedback, found: PromptExamples) -> None:
-    """Only what could be a reference is of use on a held-out prompt."""
-    for preference in prompt.preferences:
-        found.drop(DropReason.HELD_OUT, preference.source)
+    """What nobody called good is of no use on a held-out prompt."""
     for answer in prompt.answers:
         if not answer.good_raters:
             found.drop(DropReason.HELD_OUT, *answer.opinions)

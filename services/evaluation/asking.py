@@ -5,17 +5,18 @@ There is no second generation path: what is scored here is what people would get
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from services.domain.conversation import build_messages
+from services.domain.conversation import Message, build_messages
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona
 from services.errors.outages import InferenceBusy
-from services.evaluation.scoring import ItemScore, score
-from services.language_model.asking import GenerationRequest, Generator
+from services.evaluation.scoring import ItemScore, PairScore, score, score_pair
+from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +37,13 @@ def ask_all(
     persona: Persona,
     items: Sequence[Item],
     sleep: Callable[[float], object],
-) -> list[ItemScore]:
+) -> list[ItemScore | PairScore]:
     """Scores of every item in the order given; `sleep` gets the seconds before a refused request goes again.
 
     Every arm gets the same seed for the same item. Raises InferenceUnavailable at once,
     InferenceBusy when one request was refused for PATIENCE_SECONDS, AdapterCorrupt, AdapterMissing.
     """
-    scores: list[ItemScore] = []
+    scores: list[ItemScore | PairScore] = []
     ask_one = partial(_ask_one, generator, model, persona, sleep)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         for done, scored in enumerate(pool.map(ask_one, items), start=1):
@@ -59,9 +60,11 @@ def item_seed(item: Item) -> int:
 
 def _ask_one(
     generator: Generator, model: str, persona: Persona, sleep: Callable[[float], object], item: Item
-) -> ItemScore:
-    seed = item_seed(item)
+) -> ItemScore | PairScore:
     messages = build_messages(persona.system_template, item.question)
+    if item.source is ItemSource.PAIR:
+        return _prefer(generator, model, messages, sleep, item)
+    seed = item_seed(item)
     request = GenerationRequest(model=model, messages=messages, settings=persona.generation, seed=seed)
     generated = _patiently(lambda: generator.generate(request), sleep)
     log_probabilities: tuple[float, ...] = ()
@@ -76,6 +79,24 @@ def _ask_one(
         markers=persona.markers,
         log_probabilities=log_probabilities,
     )
+
+
+def _prefer(
+    generator: Generator,
+    model: str,
+    messages: tuple[Message, ...],
+    sleep: Callable[[float], object],
+    item: Item,
+) -> PairScore:
+    """Both texts under the model and under the plain base, which by definition prefers neither."""
+
+    def log_probability(name: str, text: str) -> float:
+        return math.fsum(_patiently(lambda: generator.log_probabilities(name, messages, text), sleep))
+
+    def raised(text: str) -> float:
+        return 0.0 if model == BASE_NAME else log_probability(model, text) - log_probability(BASE_NAME, text)
+
+    return score_pair(item, chosen=raised(item.reference), rejected=raised(item.rejected))
 
 
 def _patiently(request: Callable[[], Reply], sleep: Callable[[float], object]) -> Reply:

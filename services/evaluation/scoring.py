@@ -18,6 +18,7 @@ from services.domain.evaluation import (
     FACT_HIT,
     HELD_OUT_LOSS,
     OVERALL,
+    REWARD_ACCURACY,
     SHORT_SHARE,
     STYLE_HIT,
     Item,
@@ -59,6 +60,28 @@ class ItemScore:
     words: int
     loss: float | None
     loss_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """Which of the two answers of a pair a version prefers, beside the plain base.
+
+    `margin` is by how many nats it raised the better answer's log-probability more than the worse one's: the
+    difference of the two implicit rewards, divided by beta (Rafailov et al. 2023, arXiv 2305.18290).
+    `preferred` is 1 for the better answer and 0.5 for a tie. Both are None where that is no finite number.
+    """
+
+    item: Item
+    margin: float | None
+    preferred: float | None
+
+
+def score_pair(item: Item, *, chosen: float, rejected: float) -> PairScore:
+    """`chosen` and `rejected`: log-probability of each answer under the version minus that under the base."""
+    margin = chosen - rejected
+    if not math.isfinite(margin):
+        return PairScore(item, None, None)
+    return PairScore(item, margin, 0.5 if margin == 0 else float(margin > 0))
 
 
 def score(
@@ -109,7 +132,7 @@ def marker_groups(audience: str) -> tuple[str, ...]:
     return tuple(MARKER_GROUPS)
 
 
-def summarise(scores: Iterable[ItemScore]) -> tuple[MetricValue, ...]:
+def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...]:
     """Means overall and per audience, domain and item source; losses are weighted by their tokens."""
     sums: dict[tuple[str, str], list[tuple[float | None, int]]] = defaultdict(list)
     for scored in scores:
@@ -134,7 +157,9 @@ def summarise(scores: Iterable[ItemScore]) -> tuple[MetricValue, ...]:
     )
 
 
-def _measured(scored: ItemScore) -> list[tuple[str, float | None, int]]:
+def _measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int]]:
+    if isinstance(scored, PairScore):
+        return [(REWARD_ACCURACY.name, scored.preferred, 1)]
     values: list[tuple[str, float | None, int]] = [
         (EXACT_MATCH.name, scored.exact_match, 1),
         (FACT_HIT.name, scored.fact_hit, 1),

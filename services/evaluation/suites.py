@@ -1,4 +1,4 @@
-"""The items every arm answers: held-out prompts with references, and questions with known answers.
+"""The items every arm answers: held-out prompts with references or pairs, and questions with known answers.
 
 A suite is frozen under the digest of its items; reports of different suites are never compared.
 """
@@ -28,16 +28,7 @@ def compose_items(
 
     What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
     """
-    references = tuple(
-        Item(
-            key=reference.prompt_key,
-            source=ItemSource.HOLDOUT,
-            question=reference.question,
-            reference=reference.text,
-            answer_key="",
-        )
-        for reference in held_out
-    )
+    references = tuple(map(_held_out_item, held_out))
     stored = session.scalars(
         select(EvaluationItemRow)
         .where(
@@ -88,4 +79,18 @@ def item_of(record: dict[str, Any]) -> Item:
         question=Question(**record["question"]),
         reference=record["reference"],
         answer_key=record["answer_key"],
+        rejected=record.get("rejected", ""),  # suites older than pairs have none
+    )
+
+
+def _held_out_item(reference: Reference) -> Item:
+    """The demonstration of a prompt goes by the prompt's key, each of its pairs by one of its own."""
+    key, rejected = reference.prompt_key, reference.rejected
+    return Item(
+        key=digest_of([key, reference.text, rejected]) if rejected else key,
+        source=ItemSource.PAIR if rejected else ItemSource.HOLDOUT,
+        question=reference.question,
+        reference=reference.text,
+        answer_key="",
+        rejected=rejected,
     )

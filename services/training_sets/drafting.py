@@ -122,7 +122,12 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
     """What the lines of a file of references say."""
     for line in lines:
         record = json.loads(line)
-        yield Reference(record["prompt_key"], Question(**record["question"]), record["reference"])
+        yield Reference(
+            prompt_key=record["prompt_key"],
+            question=Question(**record["question"]),
+            text=record["reference"],
+            rejected=record.get("rejected", ""),
+        )
 
 
 def _row(example: Example, system_template: str) -> dict[str, Any]:
@@ -144,7 +149,7 @@ def _row(example: Example, system_template: str) -> dict[str, Any]:
 
 def _reference(example: Example) -> dict[str, Any]:
     question = example.question
-    return {
+    record = {
         "prompt_key": example.prompt_key,
         "question": {
             "text": question.text,
@@ -155,6 +160,7 @@ def _reference(example: Example) -> dict[str, Any]:
         "reference": example.text,
         "sources": sorted(example.sources),
     }
+    return record | {"rejected": example.rejected} if example.kind is Kind.PAIR else record
 
 
 def _write(file: TextIO, record: Mapping[str, Any]) -> None:

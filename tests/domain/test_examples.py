@@ -245,11 +245,14 @@ def test_a_prompt_gives_no_more_pairs_and_answers_than_the_policy_allows():
     assert reasons(found) == {DropReason.TOO_MANY_PAIRS: 3, DropReason.TOO_MANY_ANSWERS: 4}
 
 
-def test_a_held_out_prompt_gives_a_reference_and_nothing_to_learn():
+def test_a_held_out_prompt_gives_what_judges_and_nothing_to_learn():
     said = prompt(GOOD, POOR, preference("A", "B"), correction("Corrected."), split=Split.HOLDOUT)
     found = examples_of(said, POLICY)
-    assert [(one.kind, one.text) for one in found.examples] == [(Kind.DEMONSTRATION, "Corrected.")]
-    assert reasons(found) == {DropReason.HELD_OUT: 3, DropReason.SUPERSEDED: 2}
+    assert [(one.kind, one.text, one.rejected) for one in found.examples] == [
+        (Kind.PAIR, "A", "B"),
+        (Kind.DEMONSTRATION, "Corrected.", ""),
+    ]
+    assert reasons(found) == {DropReason.HELD_OUT: 2, DropReason.SUPERSEDED: 2}
 
 
 TEXTS = st.sampled_from(["A", "B", "C ", "C"])

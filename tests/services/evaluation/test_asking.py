@@ -1,12 +1,14 @@
+import math
 from dataclasses import dataclass, field
 
 import pytest
 
-from services.domain.conversation import Question
+from services.domain.conversation import Message, Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona, PersonaSlug
 from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.evaluation.asking import PATIENCE_SECONDS, SECONDS_BETWEEN_TRIES, ask_all, item_seed
+from services.evaluation.scoring import PairScore
 from services.language_model.asking import Generated, GenerationRequest
 from tests.fakes import FakeGenerator
 
@@ -79,3 +81,53 @@ def test_a_server_that_does_not_answer_is_told_at_once():
     with pytest.raises(InferenceUnavailable):
         ask_all(generator, model="base", persona=PIRATE, items=items(1), sleep=no_sleep)
     assert len(generator.requests) == 1
+
+
+PAIR = Item("pair", ItemSource.PAIR, Question("Why?", "physics", "student"), "Light scatters.", "", "Paint.")
+
+
+@dataclass
+class OpinionatedGenerator(FakeGenerator):
+    """Log-probability of a whole text by model and text; notes what it was asked."""
+
+    opinions: dict[tuple[str, str], float] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def log_probabilities(
+        self, model: str, messages: tuple[Message, ...], completion: str
+    ) -> tuple[float, ...]:
+        self.asked.append((model, completion))
+        return (*super().log_probabilities(model, messages, completion), self.opinions[model, completion])
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "margin", "preferred"),
+    [
+        (-5.0, -9.0, 3.0, 1.0),
+        (-9.0, -5.0, -5.0, 0.0),
+        (-8.0, -9.0, 0.0, 0.5),  # as far above the worse one as under the base
+        (-math.inf, -9.0, None, None),
+        (math.nan, -9.0, None, None),
+    ],
+)
+def test_what_a_version_prefers_is_what_it_raised_above_the_base(
+    better: float, worse: float, margin: float | None, preferred: float | None
+):
+    opinions = {
+        ("pirate@0123", PAIR.reference): better,
+        ("pirate@0123", PAIR.rejected): worse,
+        ("base", PAIR.reference): -6.0,
+        ("base", PAIR.rejected): -7.0,
+    }
+    generator = OpinionatedGenerator(opinions=opinions)
+    scores = ask_all(generator, model="pirate@0123", persona=PIRATE, items=[PAIR], sleep=no_sleep)
+    assert scores == [PairScore(PAIR, margin, preferred)]
+    assert sorted(generator.asked) == sorted(opinions)
+    assert generator.requests == []
+
+
+def test_the_base_prefers_neither_and_need_not_be_asked():
+    generator = OpinionatedGenerator()
+    scores = ask_all(generator, model="base", persona=PIRATE, items=[PAIR], sleep=no_sleep)
+    assert scores == [PairScore(PAIR, 0.0, 0.5)]
+    assert generator.asked == []

@@ -8,11 +8,13 @@ from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.evaluation.scoring import (
     ItemScore,
+    PairScore,
     character_jaccard,
     exact_match,
     fact_hit,
     marker_groups,
     score,
+    score_pair,
     style_hit,
     summarise,
 )
@@ -119,3 +121,24 @@ def test_a_loss_that_is_no_finite_number_leaves_none_in_its_slices_only(value: f
     assert means["overall"].value is means["domain:music"].value is None
     assert means["overall"].items == 2
     assert means["domain:physics"].value == 2.0
+
+
+def test_reward_accuracy_counts_a_tie_half_and_is_the_only_metric_of_pairs():
+    def pair(domain: str, margin: float) -> PairScore:
+        item = Item(domain, ItemSource.PAIR, Question("Why?", domain, "student"), "A", "", "B")
+        return score_pair(item, chosen=margin, rejected=0.0)
+
+    scores = [pair("music", 2.0), pair("music", -1.0), pair("physics", 0.0), pair("physics", 3.0)]
+    means = {(metric.name, metric.slice): metric for metric in summarise(scores)}
+    assert {name for name, _ in means} == {"reward_accuracy"}
+    assert means["reward_accuracy", "overall"].value == 0.625
+    assert means["reward_accuracy", "overall"].items == 4
+    assert means["reward_accuracy", "domain:physics"].value == 0.75
+    assert means["reward_accuracy", "source:pair"].value == 0.625
+
+
+def test_a_pair_without_a_finite_number_leaves_no_accuracy():
+    item = Item("key", ItemSource.PAIR, Question("Why?", "physics", "student"), "A", "", "B")
+    scores = [score_pair(item, chosen=1.0, rejected=0.0), score_pair(item, chosen=math.nan, rejected=0.0)]
+    accuracy = {metric.slice: metric for metric in summarise(scores)}["overall"]
+    assert (accuracy.value, accuracy.items) == (None, 2)

@@ -9,16 +9,23 @@ import pytest
 from sqlalchemy import Engine
 
 from services.adapters.promotions import promote, version_by_number
-from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    EvaluationReportRow,
+    TrainingRunRow,
+    TrainingSetRow,
+)
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
+from services.domain.evaluation import MetricValue
 from services.domain.gate import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
+from services.evaluation.reports import summary_of
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.training_sets.freezing import Frozen, freeze
@@ -163,3 +170,23 @@ def test_the_base_was_not_trained_and_is_no_candidate(installation: Installation
         base = version_by_number(session, persona, 0).id
     with pytest.raises(UnknownRecord, match="training run of version 0"):
         evaluate_with(installation, base)
+
+
+def test_a_held_out_pair_is_judged_by_what_the_version_prefers(
+    installation: Installation, version_id: int, tmp_path: Path
+):
+    file = tmp_path / "pairs.jsonl"
+    pair = REFERENCE | {"rejected": "Green paint all over.", "sources": ["comparison:1"]}
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in (REFERENCE, pair)))
+    with session_scope(installation.engine) as session:
+        run = session.get_one(TrainingRunRow, session.get_one(AdapterVersionRow, version_id).training_run_id)
+        frozen = freeze(installation.settings.store_url, file)
+        run.training_set.report = {"held_out": {"references": 2, **asdict(frozen)}}
+    reports = evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        stored = session.get_one(EvaluationReportRow, reports["base"])
+        accuracy = summary_of(stored).find("reward_accuracy")
+        assert accuracy == MetricValue("reward_accuracy", "overall", 0.5, 1)
+        (item,) = [one["item"] for one in stored.items if one["item"]["source"] == "pair"]
+        assert (item["reference"], item["rejected"]) == ("Chlorophyll.", "Green paint all over.")
+        assert len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3

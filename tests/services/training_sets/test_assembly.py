@@ -197,3 +197,24 @@ def test_a_set_is_stored_in_json_a_person_can_read(session: Session, nights: Nig
     report = json.dumps(stored.report)
     assert '"spoke": 24' in report
     assert stored.policy["minimum_rows"] == POLICY.minimum_rows
+
+
+def test_what_was_compared_on_a_held_out_prompt_judges_as_a_pair(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions
+):
+    add_seed(session, persona, next(questions(Split.TRAIN)), "Seed.")
+    question = next(questions(Split.HOLDOUT))
+    texts = ("One.", "Two.", "Three.")
+    one, two, three = (add_answer(session, persona, question=question, text=text) for text in texts)
+    decided, undecided = (
+        add_comparison(session, one, two, "right"),
+        add_comparison(session, one, three, "tie"),
+    )
+    training_set = nights.assemble()
+    (pair,) = nights.references(training_set)
+    assert (pair["reference"], pair["rejected"], pair["sources"]) == ("Two.", "One.", [decided])
+    assert nights.excluded(training_set) == {
+        decided: {"held out to judge"},
+        undecided: {"neither answer is the better one"},
+    }
+    assert training_set.report["held_out"]["references"] == 1
