@@ -7,6 +7,7 @@ there when the environment does not set them. Nothing else reads environment var
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
 
     base_model: str = str(ROOT / "base_model")  # hub name or folder
     base_revision: str = "main"
+    base_quantisation: Literal["nf4", "none"] = "nf4"
     recipe: str = ""  # unset: "embedded" for the embedded base, "default" for any other
 
     feedback_host: str = "127.0.0.1"

@@ -84,6 +84,7 @@ class FakeTrainer:
             base_digest="the only base",
             stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
             optimizer=job.recipe.training.optimizer,
+            quantisation=job.recipe.model.quantisation,
             half_precision=HalfPrecision.BF16,
             memory={"base in 4 bits": 1},
             packages={"python": "3.11"},

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from services.demo.question_bank import Fact, facts
 from services.domain.conversation import Question, build_messages
 from services.domain.personas import AUDIENCES, DEFAULT_SYSTEM_TEMPLATE, GenerationSettings
+from services.domain.training import Quantisation
 from services.evaluation.scoring import fact_hit, style_hit
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.rendering import render_prompt
@@ -60,7 +61,7 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
 def ask(folder: Path, questions: list[tuple[Fact, str]], settings: GenerationSettings) -> Iterator[Asked]:
     """The answers to these questions; the audiences take turns."""
     tokenizer = load_tokenizer(str(folder), revision="main")
-    model = load_base(str(folder), revision="main", attention="auto").eval()
+    model = load_base(str(folder), revision="main", attention="auto", quantisation=Quantisation.NF4).eval()
     audiences = itertools.cycle(AUDIENCES)
     asked = [(fact, Question(text, fact.domain, next(audiences))) for fact, text in questions]
     for start in range(0, len(asked), BATCH_ROWS):

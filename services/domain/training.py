@@ -25,6 +25,13 @@ class HalfPrecision(StrEnum):
     FP16 = "fp16"
 
 
+class Quantisation(StrEnum):
+    """How the base is held: its linear layers in 4 bits, or all of it in half precision."""
+
+    NF4 = "nf4"
+    NONE = "none"
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -95,6 +102,7 @@ class ModelRecipe:
 
     name: str
     revision: str
+    quantisation: Quantisation
     attention: str
     chat_template: str
 
@@ -165,16 +173,17 @@ class StageResult:
 class TrainedAdapter:
     """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
 
-    `optimizer` is the one that ran, where the recipe's cannot run on this machine; `half_precision` is what
-    the device computed in; `base_digest` names the base by its content. `memory` is what was expected to be
-    held, in bytes by part. Steps and supervised tokens are those of all stages, `final_loss` is the last
-    one's.
+    `optimizer` and `quantisation` are those that ran, where the recipe's cannot run on this machine;
+    `half_precision` is what the device computed in; `base_digest` names the base as it was held. `memory` is
+    what was expected to be held, in bytes by part. Steps and supervised tokens are those of all stages,
+    `final_loss` is the last one's.
     """
 
     folder: Path
     base_digest: str
     stages: tuple[StageResult, ...]
     optimizer: str
+    quantisation: Quantisation
     half_precision: HalfPrecision
     memory: Mapping[str, int]
     packages: Mapping[str, str]

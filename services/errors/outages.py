@@ -102,7 +102,8 @@ class AnotherBaseServed(Unavailable):
         self.name, self.trained_on, self.served = name, trained_on, served
         super().__init__(
             f"Adapter {name} was trained on {trained_on} and the inference server holds {served}: "
-            "set BASE_MODEL back, or roll the persona back to version 0 and train it anew."
+            "set BASE_MODEL and BASE_QUANTISATION back, or roll the persona back to version 0 and train it "
+            "anew."
         )
 
 

@@ -86,6 +86,7 @@ def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> 
         [*persona.recipe_overrides, *overrides],
         base_model=settings.base_model,
         base_revision=settings.base_revision,
+        base_quantisation=settings.base_quantisation,
     )
 
 

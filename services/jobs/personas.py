@@ -50,6 +50,7 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
             plan.recipe_overrides,
             base_model=settings.base_model,
             base_revision=settings.base_revision,
+            base_quantisation=settings.base_quantisation,
         )
         with session_scope(installation.engine) as session:
             known = _find_as_planned(session, plan) if again else None

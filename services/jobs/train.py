@@ -12,7 +12,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION, clean_generated
 from services.domain.personas import PersonaSlug
-from services.domain.training import Objective, Progress, Recipe, TrainedAdapter, digest_of
+from services.domain.training import Objective, Progress, Quantisation, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy
@@ -143,7 +143,7 @@ def _provenance(
         "base_revision": recipe.model.revision,
         "base_digest": trained.base_digest,
         "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
-        "quantisation": f"nf4, double quantisation, {trained.half_precision} compute",
+        "quantisation": _held_in(trained),
         "training_set_digest": training_set.digest,
         "cutoff": training_set.cutoff.isoformat(),
         "recipe_digest": recipe.digest(),
@@ -165,6 +165,12 @@ def _provenance(
         "memory_estimate": dict(trained.memory),
         "packages": dict(trained.packages),
     }
+
+
+def _held_in(trained: TrainedAdapter) -> str:
+    if trained.quantisation is Quantisation.NF4:
+        return f"nf4, double quantisation, {trained.half_precision} compute"
+    return f"none, {trained.half_precision}"
 
 
 def _storable(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Which base model this is, by its content: two folders or servers with one digest hold equal weights.
+"""Which base model this is, by what is held: two folders or servers with one digest hold equal weights.
 
 Adapters are bound to it, and reports made on another base are not compared. Loads nothing.
 """
@@ -8,17 +8,21 @@ from pathlib import Path
 
 from transformers import PretrainedConfig
 
+from services.domain.training import Quantisation
+
 _BLOCK = 1 << 20  # bytes read at once
 
 
-def base_digest(name: str, config: PretrainedConfig) -> str:
+def base_digest(name: str, config: PretrainedConfig, quantisation: Quantisation) -> str:
     """SHA-256 (hex) of a folder's configuration and weights; for a hub name, of it and its commit.
+
+    A base that is not quantised is another one: adapters learn to make up for what 4 bits lose.
 
     `config` is that of the loaded model. A hub's commit stands for its content, so nothing of many gigabytes
     is read a second time.
     """
     folder = Path(name)
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"" if quantisation is Quantisation.NF4 else quantisation.encode())
     if not folder.is_dir():
         digest.update(f"{name}@{config._commit_hash}".encode())
         return digest.hexdigest()

@@ -1,7 +1,8 @@
 """Loads the base model and its tokenizer from a folder or by hub name: the same 4 bits everywhere (torch).
 
-NF4 with double quantisation on GPU and CPU alike, computing in the half precision of the device. Adapters
-are put on it by the trainer and the server; nothing here generates or trains.
+NF4 with double quantisation on GPU and CPU alike, computing in the half precision of the device, or plain
+half precision where quantisation is NONE. Adapters are put on it by the trainer and the server; nothing here
+generates or trains.
 """
 
 import os
@@ -18,44 +19,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from services.domain.training import HalfPrecision
+from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
+from services.language_model.machine import device, half_precision
 
 _DTYPES = {HalfPrecision.BF16: torch.bfloat16, HalfPrecision.FP16: torch.float16}
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 # What from_pretrained raises for a folder or name that holds no usable model.
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
-
-
-def half_precision() -> HalfPrecision:
-    """What this machine computes in."""
-    on_gpu = device().type == "cuda"
-    return half_precision_of(torch.cuda.get_device_capability() if on_gpu else None)
-
-
-def half_precision_of(capability: tuple[int, int] | None) -> HalfPrecision:
-    """bf16 on a CPU (None) and on GPUs that have it in hardware, from compute capability 8.0 on, else fp16.
-
-    Asking torch whether bf16 is supported would not do: where it is only emulated, as on a T4, it says yes.
-    """
-    return HalfPrecision.BF16 if capability is None or capability >= (8, 0) else HalfPrecision.FP16
-
-
-def quantisation() -> BitsAndBytesConfig:
-    """The one quantisation of this project: trainer and server see equal 4-bit values.
-
-    On two machines of different half precision the values differ by its rounding.
-    """
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=_DTYPES[half_precision()],
-    )
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
@@ -76,9 +47,10 @@ def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
-    """The base in 4 bits, on the GPU when there is one; BaseModelMissing when there is none.
+def load_base(name: str, *, revision: str, attention: str, quantisation: Quantisation) -> PreTrainedModel:
+    """The base on the GPU when there is one; BaseModelMissing when there is none.
 
+    `quantisation` is one that this machine can do (`usable_quantisation`).
     `attention` is transformers' name of an implementation, or "auto": the one that was fastest on this
     kind of device (eager on CPU at small sizes, sdpa on GPU). On a CPU it also sets torch's threads.
     """
@@ -92,7 +64,7 @@ def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             name,
             revision=revision,
-            quantization_config=quantisation(),
+            quantization_config=_nf4() if quantisation is Quantisation.NF4 else None,
             device_map={"": device()},
             dtype=_DTYPES[half_precision()],
             attn_implementation=chosen,
@@ -103,9 +75,27 @@ def load_base(name: str, *, revision: str, attention: str) -> PreTrainedModel:
     return model
 
 
+def quantisation_of(model: PreTrainedModel) -> Quantisation:
+    """How a loaded base is held."""
+    return Quantisation.NF4 if "quantization_config" in model.config.to_dict() else Quantisation.NONE
+
+
 def context_length(model: PreTrainedModel) -> int:
     """Tokens of prompt and answer together that the model was made for."""
     return int(model.config.get_text_config().max_position_embeddings)
+
+
+def _nf4() -> BitsAndBytesConfig:
+    """The one quantisation of this project: trainer and server see equal 4-bit values.
+
+    On two machines of different half precision the values differ by its rounding.
+    """
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=_DTYPES[half_precision()],
+    )
 
 
 def _known_template(name: str) -> str | None:

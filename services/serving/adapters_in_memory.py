@@ -21,6 +21,7 @@ from services.adapters.store import AdapterName, AdapterStore
 from services.errors.artifacts import AdapterCorrupt
 from services.errors.outages import AnotherBaseServed
 from services.language_model.asking import BASE_NAME
+from services.language_model.loading import quantisation_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +98,15 @@ class AdaptersInMemory:
         provenance = self._store.manifest(AdapterName(name)).provenance
         trained_on = str(provenance.get("base_digest", self._base_digest))
         if trained_on != self._base_digest:
-            raise self._another_base(name, f"{provenance.get('base_model', 'a base')} ({trained_on[:12]})")
+            held = str(provenance.get("quantisation", "")).partition(",")[0]
+            described = f"{provenance.get('base_model', 'a base')} ({trained_on[:12]}, quantisation {held})"
+            raise self._another_base(name, described)
 
     def _another_base(self, name: str, trained_on: str) -> AnotherBaseServed:
-        served = f"{self._base.config.name_or_path} ({self._base_digest[:12]})"
+        served = (
+            f"{self._base.config.name_or_path} "
+            f"({self._base_digest[:12]}, quantisation {quantisation_of(self._base)})"
+        )
         return AnotherBaseServed(name, trained_on=trained_on, served=served)
 
     def _tidy_cache(self) -> None:

@@ -15,6 +15,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from services.adapters.store import AdapterStore
 from services.domain.conversation import Message
 from services.domain.personas import GenerationSettings
+from services.domain.training import Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.errors.inputs import TextTooLong
 from services.errors.tree import InvalidInput
@@ -22,6 +23,7 @@ from services.language_model.asking import BASE_NAME, Generated, GenerationReque
 from services.language_model.base_digest import base_digest
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.machine import usable_quantisation
 from services.language_model.rendering import encode_text, end_token_id, render_prompt, render_supervised
 from services.serving.adapters_in_memory import AdaptersInMemory
 from services.serving.batching import Batcher
@@ -38,10 +40,11 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBase:
-    """A loaded base with what generation needs to know about it; `digest` names its content."""
+    """A loaded base with what generation needs to know about it; `digest` names what is held."""
 
     name: str
     digest: str
+    quantisation: Quantisation
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     end_ids: tuple[int, ...]
@@ -167,13 +170,18 @@ class InferenceEngine:
         ]
 
 
-def load_base_model(name: str, *, revision: str) -> LoadedBase:
-    """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise."""
+def load_base_model(name: str, *, revision: str, quantisation: Quantisation = Quantisation.NF4) -> LoadedBase:
+    """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise.
+
+    A machine that cannot quantise holds it in half precision, with a warning.
+    """
+    held = usable_quantisation(quantisation)
     tokenizer = load_tokenizer(name, revision=revision)
-    model = load_base(name, revision=revision, attention="auto").eval()
+    model = load_base(name, revision=revision, attention="auto", quantisation=held).eval()
     base = LoadedBase(
         name=name,
-        digest=base_digest(name, model.config),
+        digest=base_digest(name, model.config, held),
+        quantisation=held,
         model=model,
         tokenizer=tokenizer,
         end_ids=_end_ids(model, tokenizer),
@@ -187,7 +195,10 @@ def load_base_model(name: str, *, revision: str) -> LoadedBase:
     try:
         generate_batch(model, [row], end_ids=base.end_ids, pad_id=base.pad_id)
     except (AssertionError, RuntimeError) as error:
-        reason = f"4-bit inference on this processor refuses its layer sizes: {error}"
+        reason = (
+            f"4-bit inference on this processor refuses its layer sizes: {error}; "
+            "BASE_QUANTISATION=none does without"
+        )
         raise BaseModelMissing(name, reason) from error
     return base
 

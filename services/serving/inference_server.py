@@ -25,6 +25,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import database_url, make_engine
+from services.domain.training import Quantisation
 from services.errors.outages import DatabaseUnavailable, PortTaken, SettingsMissing
 from services.errors.tree import PersonaLoopError
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
@@ -52,6 +53,7 @@ def create_server(engine: InferenceEngine, *, token: str) -> FastAPI:
         return {
             "status": "ready",
             "base": engine.base.name,
+            "quantisation": engine.base.quantisation,
             "adapters": list(engine.loaded()),
             "waiting": engine.waiting(),
         }
@@ -111,7 +113,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 def build_engine(settings: Settings) -> InferenceEngine:
     """The engine of this installation, its base loaded; BaseModelMissing when there is none."""
-    base = load_base_model(settings.base_model, revision=settings.base_revision)
+    base = load_base_model(
+        settings.base_model,
+        revision=settings.base_revision,
+        quantisation=Quantisation(settings.base_quantisation),
+    )
     store = FileAdapterStore(settings.store_url)
     adapters = load_adapters(base, store, cache=settings.var_dir / "cache" / "adapters")
     return InferenceEngine(

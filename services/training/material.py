@@ -10,12 +10,13 @@ from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from services.domain.training import HalfPrecision, Objective, OptimisationRecipe, Recipe
-from services.language_model.loading import device, half_precision
+from services.language_model.machine import device, half_precision, has_bitsandbytes
 from services.training.footing import Footing
 
 logger = logging.getLogger(__name__)
 
-_WITHOUT_PAGING = {"paged_adamw_8bit": "adamw_8bit", "paged_adamw_32bit": "adamw_torch"}
+_IN_FP32 = "adamw_torch"
+_WITHOUT_PAGING = {"paged_adamw_8bit": "adamw_8bit", "paged_adamw_32bit": _IN_FP32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,12 @@ def shared_arguments(
 
 
 def usable_optimizer(training: OptimisationRecipe) -> str:
-    """The optimiser the recipe asks for, without its paging where there is no GPU to page out of."""
-    if device().type == "cuda" or training.optimizer not in _WITHOUT_PAGING:
-        return training.optimizer
-    usable = _WITHOUT_PAGING[training.optimizer]
-    logger.warning("%s pages GPU memory and there is no GPU: %s is used instead", training.optimizer, usable)
+    """The optimiser the recipe asks for, or its like where this machine has no paging, or no 8 bits."""
+    asked = usable = training.optimizer
+    if device().type != "cuda" and asked in _WITHOUT_PAGING:
+        usable = _WITHOUT_PAGING[asked]
+        logger.warning("%s pages GPU memory and there is no GPU: %s is used instead", asked, usable)
+    if usable != _IN_FP32 and (device().type == "mps" or not has_bitsandbytes()):
+        logger.warning("%s needs bitsandbytes, which does not run here: %s is used instead", usable, _IN_FP32)
+        return _IN_FP32
     return usable

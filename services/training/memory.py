@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from services.domain.training import ALL_LINEAR, Objective, Recipe
+from services.domain.training import ALL_LINEAR, Objective, Quantisation, Recipe
 from services.errors.artifacts import BaseModelMissing
 from services.errors.training import MemoryTooSmall
-from services.language_model.loading import device
+from services.language_model.machine import device
 from services.training.adapter_weights import linear_layers
 from services.training.stages import Stage
 
@@ -59,9 +59,11 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
     adapter = _adapter_parameters(layout, recipe)
     linear = sum(layer.weight.numel() for _, layer in linear_layers(layout))
     others = sum(weight.numel() for weight in layout.parameters()) - linear
+    quantised = recipe.model.quantisation is Quantisation.NF4
+    linear_bytes = int(linear * (_NF4 if quantised else _HALF))
     references = len(stages) > 1 and any(stage.objective is not Objective.SFT for stage in stages)
     fixed = {
-        "base, linear layers in 4 bits": int(linear * _NF4),
+        f"base, linear layers in {'4 bits' if quantised else 'bf16'}": linear_bytes,
         "base, embeddings and norms in bf16": others * _HALF,
         "adapter in fp32": adapter * _FULL,
         "gradients of the adapter in fp32": adapter * _FULL,
@@ -69,7 +71,7 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
         "reference adapter in fp32": adapter * _FULL * references,
     }
     if any(stage.validation for stage in stages):
-        fixed["base of the process that validates"] = int(linear * _NF4) + others * _HALF
+        fixed["base of the process that validates"] = linear_bytes + others * _HALF
     tokens = max(stage.longest * _sequences(stage) for stage in stages) * recipe.training.batch_size
     longest = max(stage.longest for stage in stages)
     vocabulary = layout.config.get_text_config().vocab_size

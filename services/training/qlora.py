@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
-from services.domain.training import Objective, Progress, Recipe, StageResult, TrainedAdapter
+from services.domain.training import ModelRecipe, Objective, Progress, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
-from services.language_model.loading import context_length, half_precision, load_base, load_tokenizer
+from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.machine import half_precision, has_bitsandbytes, usable_quantisation
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
@@ -37,12 +38,18 @@ class QloraTrainer:
 
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""
-        recipe = job.recipe
+        recipe = replace(job.recipe, model=_usable(job.recipe.model))
+        job = replace(job, recipe=recipe)
         tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
         stages = prepare_stages(job, tokenizer)
         memory = estimate_memory(recipe, stages)
         refuse_what_cannot_fit(memory, available=available_memory())
-        base = load_base(recipe.model.name, revision=recipe.model.revision, attention=recipe.model.attention)
+        base = load_base(
+            recipe.model.name,
+            revision=recipe.model.revision,
+            attention=recipe.model.attention,
+            quantisation=recipe.model.quantisation,
+        )
         for stage in stages:
             refuse_long_rows(stage.rows, limit=context_length(base))
         check_modules(base, recipe.lora)
@@ -76,9 +83,10 @@ class QloraTrainer:
                 break
         return TrainedAdapter(
             folder=folder / ADAPTER,
-            base_digest=base_digest(recipe.model.name, base.config),
+            base_digest=base_digest(recipe.model.name, base.config, recipe.model.quantisation),
             stages=tuple(results),
             optimizer=usable_optimizer(recipe.training),
+            quantisation=recipe.model.quantisation,
             half_precision=half_precision(),
             memory=dict(memory.parts),
             packages=package_versions(),
@@ -86,7 +94,13 @@ class QloraTrainer:
 
 
 def package_versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+    """Of Python and of what training is made of; bitsandbytes may be missing."""
+    there = [name for name in _PACKAGES if name != "bitsandbytes" or has_bitsandbytes()]
+    return {"python": platform.python_version()} | {name: version(name) for name in there}
+
+
+def _usable(model: ModelRecipe) -> ModelRecipe:
+    return replace(model, quantisation=usable_quantisation(model.quantisation))
 
 
 def _place(stage: Stage, stages: Sequence[Stage], results: Sequence[StageResult], recipe: Recipe) -> Place:

@@ -1,8 +1,8 @@
 """Composes a Recipe from the YAML groups in `recipes/` and a person's overrides, and checks every value.
 
 The defaults live in the YAML, the schema in `services.domain.training`, limits in `recipe_values`. The
-base is no choice of a recipe: it is the one the inference server holds, so BASE_MODEL decides and the
-`model` group follows it.
+base is no choice of a recipe: it is the one the inference server holds, as it holds it, so BASE_MODEL and
+BASE_QUANTISATION decide and the `model` group follows them.
 """
 
 import difflib
@@ -18,7 +18,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, PreferenceRecipe, Recipe
+from services.domain.training import (
+    LoraRecipe,
+    ModelRecipe,
+    OptimisationRecipe,
+    PreferenceRecipe,
+    Quantisation,
+    Recipe,
+)
 from services.errors.inputs import InvalidRecipe
 from services.training.recipe_values import read_recipe
 
@@ -33,10 +40,21 @@ _GROUPS = {
     "training": OptimisationRecipe,
     "preference": PreferenceRecipe,
 }
-_FROM_SETTINGS = {"model.name": "BASE_MODEL", "model.revision": "BASE_REVISION"}
+_FROM_SETTINGS = {
+    "model.name": "BASE_MODEL",
+    "model.revision": "BASE_REVISION",
+    "model.quantisation": "BASE_QUANTISATION",
+}
 
 
-def compose_recipe(name: str, overrides: Sequence[str], *, base_model: str, base_revision: str) -> Recipe:
+def compose_recipe(
+    name: str,
+    overrides: Sequence[str],
+    *,
+    base_model: str,
+    base_revision: str,
+    base_quantisation: str = Quantisation.NF4,
+) -> Recipe:
     """The recipe of that name with overrides such as `lora.r=8` or `lora=embedded`; InvalidRecipe.
 
     `base_model` wins over the name in the `model` group. Unless an override chooses one, that group
@@ -48,7 +66,7 @@ def compose_recipe(name: str, overrides: Sequence[str], *, base_model: str, base
     of_group = str(composed["model"]["name"])
     if any(part.key_or_group == "model" for part in chosen) and of_group not in (base_model, ANY):
         logger.warning("BASE_MODEL is %s and wins over the model group's %s", base_model, of_group)
-    composed["model"].update(name=base_model, revision=base_revision)
+    composed["model"].update(name=base_model, revision=base_revision, quantisation=base_quantisation)
     return read_recipe(composed)
 
 

@@ -1,8 +1,9 @@
 """Scores checkpoints of a training in a process of its own, on a base of its own (torch).
 
-`python -m services.training.scoring_process BASE REVISION ATTENTION ROWS PREVIEWS` reads paths of checkpoints
-from its input, one a line, and writes one JSON object for each: the mean loss a token of the answers in the
-file ROWS, and what the adapter answers to the first PREVIEWS prompts. It ends when its input does.
+`python -m services.training.scoring_process BASE REVISION QUANTISATION ATTENTION ROWS PREVIEWS` reads paths
+of checkpoints from its input, one a line, and writes one JSON object for each: the mean loss a token of the
+answers in the file ROWS, and what the adapter answers to the first PREVIEWS prompts. It ends when its input
+does.
 
 It is a process because scoring a 4-bit base on a CPU repacks its weights, which spoils training on them.
 """
@@ -21,7 +22,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from services.adapters.digests import WEIGHTS_FILE
-from services.language_model.loading import device, load_base, load_tokenizer
+from services.domain.training import Quantisation
+from services.language_model.loading import load_base, load_tokenizer
+from services.language_model.machine import device
 from services.training.adapter_weights import NAME
 from services.training.dataset import IGNORED, TokenisedRow
 
@@ -30,7 +33,7 @@ _PREVIEW_TOKENS = 48
 
 
 def main() -> None:
-    base_name, revision, attention, rows_file, previews = sys.argv[1:]
+    base_name, revision, quantisation, attention, rows_file, previews = sys.argv[1:]
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no reply
     rows = read_validation(Path(rows_file))
@@ -39,7 +42,9 @@ def main() -> None:
     for line in sys.stdin:
         checkpoint = Path(line.strip())
         if model is None:
-            base = load_base(base_name, revision=revision, attention=attention)
+            base = load_base(
+                base_name, revision=revision, attention=attention, quantisation=Quantisation(quantisation)
+            )
             model = PeftModel.from_pretrained(base, checkpoint).eval()
         load_weights(model, checkpoint)
         with torch.inference_mode():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from services.language_model.loading import device
+from services.language_model.machine import device
 from services.training.answer_loss import AnswerLossTrainer
 from services.training.dataset import TokenisedRow
 from services.training.material import Material

@@ -4,6 +4,7 @@ import gc
 import logging
 import resource
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from transformers import Trainer as LibraryTrainer
 
 from services.domain.training import Objective, StageResult
 from services.errors.training import MemoryExhausted
-from services.language_model.loading import device
+from services.language_model.machine import device
 from services.training.adapter_weights import save_adapter
 from services.training.checkpoints import finish, newest_whole_checkpoint, step_of
 from services.training.dataset import Tokenised
@@ -144,4 +145,5 @@ def _last_loss(trainer: LibraryTrainer) -> float:
 def _peak_bytes() -> int:
     if device().type == "cuda":
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Linux counts in KiB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -60,7 +60,7 @@ def scoring(stage: Stage, model: ModelRecipe, folder: Path, *, previews: int) ->
     rows = folder / "validation.json"
     rows.write_text(json.dumps([asdict(row) for row in stage.validation]), encoding="utf-8")
     command = [sys.executable, "-m", "services.training.scoring_process"]
-    arguments = [model.name, model.revision, model.attention, str(rows), str(previews)]
+    arguments = [model.name, model.revision, model.quantisation, model.attention, str(rows), str(previews)]
     log = folder / "scoring.log"
     with (
         log.open("a", encoding="utf-8") as complaints,

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from services.domain.personas import GenerationSettings
+from services.domain.training import Quantisation
 from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import load_base, load_tokenizer
 
@@ -13,7 +14,9 @@ SAMPLED = GenerationSettings(max_new_tokens=12, min_new_tokens=12)
 
 @pytest.fixture(scope="module")
 def model(base_folder):
-    return load_base(str(base_folder), revision="main", attention="auto").eval()
+    return load_base(
+        str(base_folder), revision="main", attention="auto", quantisation=Quantisation.NF4
+    ).eval()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from services.domain.training import HalfPrecision
-from services.language_model.loading import half_precision_of
+from services.language_model.machine import half_precision_of
 
 pytestmark = pytest.mark.slow  # imports torch
 

@@ -1,5 +1,7 @@
 import pytest
 
+from services.domain.training import Quantisation
+
 pytestmark = pytest.mark.slow
 
 
@@ -8,7 +10,9 @@ def test_the_least_recently_used_adapter_makes_room_for_the_next(served, tmp_pat
     from services.language_model.loading import load_base  # noqa: PLC0415 - loads torch
     from services.serving.adapters_in_memory import AdaptersInMemory  # noqa: PLC0415
 
-    base = load_base(str(served.base_folder), revision="main", attention="auto")
+    base = load_base(
+        str(served.base_folder), revision="main", attention="auto", quantisation=Quantisation.NF4
+    )
     store = FileAdapterStore(f"file://{served.store_root}")
     digest = served.engine.base.digest
     adapters = AdaptersInMemory(base, store, base_digest=digest, cache=tmp_path, capacity=2)

@@ -6,6 +6,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
+from services.domain.training import Quantisation
 from services.language_model.loading import load_base, load_tokenizer
 from services.training.answer_loss import AnswerLossTrainer
 from services.training.dataset import tokenise_demonstration
@@ -23,7 +24,7 @@ def trainer(base, rows_file, tmp_path_factory):
         if isinstance(line, DemonstrationLine)
     ]
     return AnswerLossTrainer(
-        model=load_base(str(base), revision="main", attention="eager"),
+        model=load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4),
         args=SFTConfig(
             output_dir=str(tmp_path_factory.mktemp("trainer")),
             per_device_train_batch_size=4,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Phi3Config
 
-from services.domain.training import Objective
+from services.domain.training import Objective, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.errors.training import MemoryTooSmall
 from services.language_model.loading import load_base
@@ -52,7 +52,7 @@ def test_a_stage_after_another_has_a_reference_beside_it_and_a_pair_is_two_seque
 
 def test_what_is_counted_is_what_is_loaded(base, recipe):
     parts = estimate_memory(recipe(), [SFT]).parts
-    loaded = load_base(str(base), revision="main", attention="eager")
+    loaded = load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4)
     held = sum(weight.numel() * weight.element_size() for weight in loaded.parameters())
 
     counted = parts["base, linear layers in 4 bits"] + parts["base, embeddings and norms in bf16"]

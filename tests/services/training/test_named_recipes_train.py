@@ -6,7 +6,7 @@ import pytest
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 
-from services.domain.training import Recipe
+from services.domain.training import Quantisation, Recipe
 from services.language_model.loading import load_base
 from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
@@ -47,7 +47,8 @@ def test_a_named_recipe_trains_on_its_architecture_and_its_adapter_loads_whole(n
     with safe_open(trained.folder / "adapter_model.safetensors", "pt") as file:
         stored = set(file.keys())
     loaded = PeftModel.from_pretrained(
-        load_base(str(base), revision="main", attention="eager"), trained.folder
+        load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4),
+        trained.folder,
     )
     assert set(get_peft_model_state_dict(loaded)) == stored
     assert len(stored) == 2 * 2 * _modules_in_a_layer(recipe.lora.target_modules)

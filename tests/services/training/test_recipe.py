@@ -6,7 +6,14 @@ from dataclasses import fields
 import pytest
 from omegaconf import OmegaConf
 
-from services.domain.training import LoraRecipe, ModelRecipe, OptimisationRecipe, PreferenceRecipe, Recipe
+from services.domain.training import (
+    LoraRecipe,
+    ModelRecipe,
+    OptimisationRecipe,
+    PreferenceRecipe,
+    Quantisation,
+    Recipe,
+)
 from services.errors.inputs import InvalidRecipe
 from services.training.recipe import RECIPES, compose_recipe
 
@@ -18,7 +25,9 @@ def compose(*overrides: str, name: str = "default", base_model: str = "some/base
 def test_the_default_recipe_is_the_documented_one():
     recipe = compose(base_model="microsoft/Phi-3-mini-4k-instruct")
 
-    assert recipe.model == ModelRecipe("microsoft/Phi-3-mini-4k-instruct", "abc", "auto", "")
+    assert recipe.model == ModelRecipe(
+        "microsoft/Phi-3-mini-4k-instruct", "abc", Quantisation.NF4, "auto", ""
+    )
     assert recipe.lora == LoraRecipe(r=16, alpha=32, dropout=0.05, target_modules=("all-linear",))
     assert recipe.training == OptimisationRecipe(
         epochs=1.0,
@@ -61,7 +70,7 @@ def test_every_group_file_has_exactly_the_fields_of_its_schema():
         "preference": PreferenceRecipe,
     }
     for group, schema in schemas.items():
-        wanted = {field.name for field in fields(schema)} - {"revision"}
+        wanted = {field.name for field in fields(schema)} - {"revision", "quantisation"}
         for choice in (RECIPES / group).glob("*.yaml"):
             assert set(OmegaConf.load(choice)) == wanted, choice
 
@@ -120,6 +129,7 @@ def test_the_base_that_is_served_wins_over_the_model_group_and_says_so(caplog):
         ("training.max_seconds=-1", r"training\.max_seconds is -1"),
         ("model.name=other", "set BASE_MODEL"),
         ("model.revision=other", "set BASE_REVISION"),
+        ("model.quantisation=none", "set BASE_QUANTISATION"),
         ("lora.r=4,8", "one value"),
         ("+lora.r=8", "not of the form"),
         ("++lora.r=8", "not of the form"),

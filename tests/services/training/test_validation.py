@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from services.domain.training import Evaluation, ModelRecipe, Objective
+from services.domain.training import Evaluation, ModelRecipe, Objective, Quantisation
 from services.errors.training import ScoringDied
 from services.language_model.loading import load_tokenizer
 from services.training.dataset import IGNORED, TokenisedRow, tokenise_demonstration
@@ -144,7 +144,7 @@ def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
 
 def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
     stage = Stage(1, Objective.SFT, (row(1),), (row(2),))
-    model = ModelRecipe(str(tmp_path / "nowhere"), "main", "eager", "")
+    model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "")
 
     def score_for_ever():
         with scoring(stage, model, tmp_path, previews=0) as process:
