@@ -9,7 +9,14 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
-from services.domain.training import HalfPrecision, Objective, Progress, StageResult, TrainedAdapter
+from services.domain.training import (
+    HalfPrecision,
+    ModelRecipe,
+    Objective,
+    Progress,
+    StageResult,
+    TrainedAdapter,
+)
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -55,7 +62,11 @@ class FakeTrainer:
 
     problem: Exception | None = None
     final_loss: float = 1.0
+    base: str = "the only base"
     jobs: list[TrainingJob] = field(default_factory=list)
+
+    def base_digest(self, model: ModelRecipe) -> str:  # noqa: ARG002 - the Protocol's signature
+        return self.base
 
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
         self.jobs.append(job)
@@ -81,7 +92,7 @@ class FakeTrainer:
         )
         return TrainedAdapter(
             folder=folder,
-            base_digest="the only base",
+            base_digest=self.base,
             stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
             optimizer=job.recipe.training.optimizer,
             quantisation=job.recipe.model.quantisation,

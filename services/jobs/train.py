@@ -46,7 +46,7 @@ def train_with(
             raise UnknownRecord("training set", training_set_id)
         slug = PersonaSlug(training_set.persona.slug)
         recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
-        digest = _digest(recipe, training_set)
+        digest = _digest(recipe, training_set, base=trainer.base_digest(recipe.model))
         learnt = version_learnt(session, training_set, digest)
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
@@ -123,11 +123,15 @@ def _stages(training_set: TrainingSetRow) -> tuple[Objective, ...]:
     return tuple(Objective(stage) for stage in training_set.plan["stages"])
 
 
-def _digest(recipe: Recipe, training_set: TrainingSetRow) -> str:
-    """What is done with the rows: the recipe and the plan's stages, which other rows would not change."""
+def _digest(recipe: Recipe, training_set: TrainingSetRow, *, base: str) -> str:
+    """What is done with the rows: the recipe and the plan's stages, which other rows would not change.
+
+    The recipe names its base, and `base` is the digest of what the name stands for today.
+    """
     return digest_of(
         {
             "recipe": recipe.digest(),
+            "base": base,
             "stages": _stages(training_set),
             "label_smoothing": training_set.plan["label_smoothing"],
         }

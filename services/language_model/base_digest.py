@@ -4,6 +4,7 @@ Adapters are bound to it, and reports made on another base are not compared. Loa
 """
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from transformers import PretrainedConfig
@@ -22,11 +23,20 @@ def base_digest(name: str, config: PretrainedConfig, quantisation: Quantisation)
     is read a second time.
     """
     folder = Path(name)
-    digest = hashlib.sha256(b"" if quantisation is Quantisation.NF4 else quantisation.encode())
+    held = "" if quantisation is Quantisation.NF4 else str(quantisation)
     if not folder.is_dir():
-        digest.update(f"{name}@{config._commit_hash}".encode())
-        return digest.hexdigest()
-    for path in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
+        return hashlib.sha256(f"{held}{name}@{config._commit_hash}".encode()).hexdigest()
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
+    return _digest_of_files(
+        held, tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    )
+
+
+@lru_cache(maxsize=4)
+def _digest_of_files(held: str, files: tuple[tuple[Path, int, int], ...]) -> str:
+    """A process asks at the begin and at the end of a training; files of many gigabytes are read once."""
+    digest = hashlib.sha256(held.encode())
+    for path, _, _ in files:
         digest.update(path.name.encode() + b"\x00")
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -12,9 +12,11 @@ import torch
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -27,6 +29,15 @@ _DTYPES = {HalfPrecision.BF16: torch.bfloat16, HalfPrecision.FP16: torch.float16
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 # What from_pretrained raises for a folder or name that holds no usable model.
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
+
+
+def load_config(name: str, *, revision: str) -> PretrainedConfig:
+    """The base's configuration alone; BaseModelMissing without one."""
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise BaseModelMissing(name, "it has no configuration that can be read") from error
+    return config
 
 
 def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from services.domain.training import ALL_LINEAR, Objective, Quantisation, Recipe
-from services.errors.artifacts import BaseModelMissing
 from services.errors.training import MemoryTooSmall
+from services.language_model.loading import load_config
 from services.language_model.machine import device
 from services.training.adapter_weights import linear_layers
 from services.training.stages import Stage
@@ -106,11 +106,7 @@ def refuse_what_cannot_fit(estimate: MemoryEstimate, *, available: int) -> None:
 
 
 def _layout(recipe: Recipe) -> PreTrainedModel:
-    name = recipe.model.name
-    try:
-        config = AutoConfig.from_pretrained(name, revision=recipe.model.revision)
-    except (OSError, ValueError) as error:
-        raise BaseModelMissing(name, "it has no configuration that can be read") from error
+    config = load_config(recipe.model.name, revision=recipe.model.revision)
     with torch.device("meta"):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
     return model

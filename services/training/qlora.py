@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from services.domain.training import ModelRecipe, Objective, Progress, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
-from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.loading import context_length, load_base, load_config, load_tokenizer
 from services.language_model.machine import half_precision, has_bitsandbytes, usable_quantisation
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
@@ -35,6 +35,11 @@ _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate
 
 class QloraTrainer:
     """The Trainer that really trains, on a GPU where there is one and on the CPU otherwise."""
+
+    def base_digest(self, model: ModelRecipe) -> str:
+        """See Trainer."""
+        config = load_config(model.name, revision=model.revision)
+        return base_digest(model.name, config, usable_quantisation(model.quantisation))
 
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.domain.training import Objective, Progress, Recipe, TrainedAdapter
+from services.domain.training import ModelRecipe, Objective, Progress, Recipe, TrainedAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,13 @@ class TrainingJob:
 
 
 class Trainer(Protocol):
+    def base_digest(self, model: ModelRecipe) -> str:
+        """The base of a recipe as it would be held here, by its content; BaseModelMissing.
+
+        What was learnt on another is no adapter for this one, whatever its name.
+        """
+        ...
+
     def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
         """Train from the newest checkpoint in the workdir, or from the job's start.
 

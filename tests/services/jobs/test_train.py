@@ -121,6 +121,15 @@ def test_another_recipe_is_another_version(installation: Installation, training_
     assert [version.number for version in versions(installation.engine)] == [1, 2]
 
 
+def test_another_base_under_the_same_name_is_learnt_on_anew(
+    installation: Installation, training_set: TrainingSetRow
+):
+    first, second = FakeTrainer(), FakeTrainer(base="what has its name now")
+    train_with(installation, first, training_set.id, [])
+    train_with(installation, second, training_set.id, [])
+    assert (len(first.jobs), len(second.jobs)) == (1, 1)
+
+
 def test_a_failure_is_written_down_and_can_be_tried_again(
     installation: Installation, training_set: TrainingSetRow
 ):
