@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, TrainingRunRow
-from services.domain.conversation import Message, build_messages
+from services.domain.conversation import Message, persona_messages
 from services.domain.evaluation import ItemSource
 from services.errors.refusals import NothingToJudge
 from services.evaluation.suites import suite_items
@@ -52,9 +52,9 @@ def run_of(session: Session, report: EvaluationReportRow) -> TrainingRunRow:
 
 
 def held_out_of(session: Session, report: EvaluationReportRow) -> list[HeldOut]:
-    template = report.version.persona.system_template
+    persona = report.version.persona.as_persona()
     return [
-        HeldOut(build_messages(template, item.question), item.reference)
+        HeldOut(persona_messages(persona, item.question), item.reference)
         for item in suite_items(session, report.suite_digest)
         if item.source is ItemSource.HOLDOUT
     ]

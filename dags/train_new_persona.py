@@ -33,6 +33,16 @@ FORM = {
         title="Seed file",
         description="JSONL of instruction, input and output, at a path the worker can read.",
     ),
+    "answer_format": Param(
+        "free_text",
+        type="string",
+        enum=["free_text", "mcq", "saq", "json"],
+        title="Form of its answers",
+        description="A text, the letter of an option, a short text, or JSON.",
+    ),
+    "word_limit": Param(
+        0, type="integer", minimum=0, maximum=2000, title="Most words", description="Of a text; 0: no limit."
+    ),
     "overrides": OVERRIDES,
 }
 
@@ -50,6 +60,8 @@ def train_new_persona() -> None:
                 params["prompt_template"],
                 seed_file=params["seed_file"],
                 overrides=params["overrides"],
+                answer_format=params["answer_format"],
+                word_limit=params["word_limit"],
             )
 
     retrain(create())

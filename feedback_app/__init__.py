@@ -4,7 +4,7 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
 
     GET  /                          the personas
     GET  /p/<slug>                  one persona, with the form to ask it
-    POST /p/<slug>/ask              question, submission [context, domain, audience] -> 303 /answers/<uuid>
+    POST /p/<slug>/ask              question, submission [context, domain, audience, format] -> 303 answers
     GET  /answers/<uuid>            question, answer and the three feedback forms
     POST /answers/<uuid>/rate       stars, submission [reasons]                   -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>

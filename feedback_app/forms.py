@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from werkzeug.datastructures import MultiDict
 
+from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import Question
 from services.domain.feedback import Reason
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
@@ -24,6 +25,7 @@ class AskForm:
     context: str = ""
     domain: str = DEFAULT_DOMAIN
     audience: str = DEFAULT_AUDIENCE
+    format: str = ""  # of the answer, where it is not to be the persona's own
 
     @classmethod
     def read(cls, fields: Fields) -> "AskForm":
@@ -32,10 +34,19 @@ class AskForm:
             context=typed_text(fields, "context"),
             domain=typed_text(fields, "domain").strip() or DEFAULT_DOMAIN,
             audience=typed_text(fields, "audience").strip() or DEFAULT_AUDIENCE,
+            format=typed_text(fields, "format"),
         )
 
     def as_question(self) -> Question:
         return Question(text=self.question, context=self.context, domain=self.domain, audience=self.audience)
+
+    def answer_format(self) -> AnswerFormat | None:
+        """The form that was asked for, None for the persona's own; InvalidInput for a word that is none."""
+        try:
+            return AnswerFormat(self.format) if self.format else None
+        except ValueError as error:
+            forms = ", ".join(AnswerFormat)
+            raise InvalidInput(f"There is no such form of answer: choose among {forms}.") from error
 
 
 @dataclass(frozen=True, slots=True)

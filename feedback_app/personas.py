@@ -8,6 +8,7 @@ from feedback_app.error_pages import status_of, with_status
 from feedback_app.forms import AskForm, read_submission
 from feedback_app.raters import rater_for_asking
 from feedback_app.request_log import note
+from feedback_app.wording import known_questions
 from services.adapters.promotions import find_persona, who_serves
 from services.db.session import session_scope
 from services.domain.conversation import check_question
@@ -16,6 +17,7 @@ from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 from services.errors.outages import InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import queries
+from services.feedback.routes import routes_of
 from services.jobs.ask import ask as ask_persona
 
 blueprint = Blueprint("personas", __name__)
@@ -49,6 +51,7 @@ def ask(slug: str) -> Response:
                 persona_slug=slug,
                 rater=rater,
                 question=question,
+                answer_format=form.answer_format(),
                 submission=submission,
                 at=now(),
             )
@@ -62,12 +65,15 @@ def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -
     with session_scope(backend().engine) as session:
         row = find_persona(session, slug)
         persona, version = row.as_persona(), who_serves(session, row).number
+        routes = {wanted: target.as_persona() for wanted, target in routes_of(session, row).items()}
     note(persona=slug, version=version)
     return render_template(
         "persona.html",
         persona=persona,
         version=version,
         form=form,
+        routes=routes,
+        known_questions=known_questions() if backend().settings.embedded_base else (),
         audiences=AUDIENCES,
         sentence=str(problem) if problem else "",
         wrong_field=_field_of(problem),

@@ -1,13 +1,23 @@
-"""How values read on a page: stars, versions, moments. Template filters; no markup lives here."""
+"""How values read on a page: stars, versions, moments, answers. Template filters; no markup lives here."""
 
+import json
 import zlib
 from datetime import UTC, datetime
+from functools import cache
 
 from flask import Flask
 
 from feedback_app.forms import new_submission
+from services.demo.question_bank import rateable
+from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
 
+FORMAT_NAMES = {
+    AnswerFormat.FREE_TEXT: "a text",
+    AnswerFormat.MCQ: "the letter of an option",
+    AnswerFormat.SAQ: "a short text",
+    AnswerFormat.JSON: "JSON",
+}
 STAR_WORDS = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
 TONES = 6  # as many as style.css knows
 
@@ -16,6 +26,10 @@ def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
+    app.add_template_filter(form_in_words)
+    app.add_template_filter(FORMAT_NAMES.__getitem__, "format_name")
+    app.add_template_filter(option_named)
+    app.add_template_filter(laid_out)
     app.add_template_filter(tone)
     app.jinja_env.globals |= {"STAR_WORDS": STAR_WORDS, "REASONS": [reason.value for reason in Reason]}
     app.add_template_global(new_submission)
@@ -28,6 +42,37 @@ def stars_in_words(stars: int) -> str:
 def version_in_words(version: int) -> str:
     """`v3`; version 0 is the base before any training."""
     return f"v{version}" if version else "v0 (plain base)"
+
+
+def form_in_words(rules: AnswerRules) -> str:
+    """What answers look like, as a sentence for who asks; empty where any text may come."""
+    limit = f" of at most {rules.word_limit} words" if rules.word_limit else ""
+    match rules.format:
+        case AnswerFormat.MCQ:
+            return "Answers with a letter: put each option on a line of its own, A. B. and so on."
+        case AnswerFormat.SAQ:
+            return f"Answers with a short text{limit}."
+        case AnswerFormat.JSON:
+            return "Answers with JSON" + (" of a set shape." if rules.schema else ".")
+        case AnswerFormat.FREE_TEXT:
+            return f"Answers with a text{limit}." if limit else ""
+
+
+def option_named(letter: str, question: str) -> str:
+    """The option that the question lists under this letter; empty where there is none."""
+    return listed_options(question).get(letter, "")
+
+
+def laid_out(value: object) -> str:
+    """A JSON value with a line for each of its parts."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@cache
+def known_questions() -> tuple[str, ...]:
+    """Two questions of the bank that the embedded base was made from, of different fields."""
+    first, *others = rateable()
+    return first.questions[0], next(fact.questions[0] for fact in others if fact.domain != first.domain)
 
 
 def moment(at: datetime) -> str:

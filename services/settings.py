@@ -67,8 +67,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def recipe_name(self) -> str:
-        embedded = Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
-        return self.recipe or ("embedded" if embedded else "default")
+        return self.recipe or ("embedded" if self.embedded_base else "default")
+
+    @cached_property
+    def embedded_base(self) -> bool:
+        """Whether the base is the small one of this repository."""
+        return Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
 
 
 def seen_from_here(host: str) -> str:

@@ -1,7 +1,8 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,9 @@ from services.evaluation.reports import find_report
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.questions import new_rater, record_question, start_conversation
+from services.training_sets.importers.items import read as read_items
+from services.training_sets.importers.rows import Reading
+from services.training_sets.importing import Imported, import_records
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -172,6 +176,12 @@ def add_seed(
     session.add(row)
     session.flush()
     return f"seed:{row.id}"
+
+
+def add_items(session: Session, persona: PersonaRow, lines: Iterable[str], *, at: datetime = AT) -> Imported:
+    """Items of the lines of a file, asked only to judge."""
+    file = BytesIO("".join(f"{line}\n" for line in lines).encode())
+    return import_records(session, persona, read_items(file, Reading()), source="items", at=at)
 
 
 def add_review(session: Session, rater: RaterId, verdict: str, *, at: datetime = AT) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from services.cli.output import Json, show, speaking
 from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
+from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
@@ -31,6 +32,9 @@ def ask(
     context: Annotated[str, typer.Option(help="A text the answer should build on.")] = "",
     domain: Annotated[str, typer.Option(help="The field of the question.")] = DEFAULT_DOMAIN,
     audience: Annotated[str, typer.Option(help="Whom the answer is for.")] = DEFAULT_AUDIENCE,
+    answer_format: Annotated[
+        AnswerFormat | None, typer.Option("--format", help="Another form of answer than the persona's own.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Ask a persona; prints the answer and the id to rate it by."""
@@ -42,6 +46,7 @@ def ask(
             persona_slug=persona,
             rater=rater,
             question=Question(text=question, context=context, domain=domain, audience=audience),
+            answer_format=answer_format,
             at=now(),
         )
         with session_scope(installation.engine) as session:
@@ -51,6 +56,7 @@ def ask(
             "answer": answer.text,
             "answered_by": f"{answer.persona_name} v{answer.version} ({answer.served_name})",
             "latency_ms": answer.latency_ms,
+            **({} if answer.valid is None else {"attempts": answer.attempts, "valid": answer.valid}),
             "answer_id": str(answer_id),
         },
         as_json=as_json,

@@ -1,15 +1,18 @@
 """`persona-loop persona …`: create personas and give them examples and items."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
+from services.domain.answer_formats import AnswerFormat, rules_of
 from services.domain.example_policy import ExamplePolicy
-from services.domain.gate import GatePolicy
-from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, GenerationSettings, Persona, parse_slug
+from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
 from services.errors.inputs import InvalidFieldName, InvalidPolicy
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan
@@ -21,7 +24,7 @@ from services.training_sets.importing import Imported, ImportFile
 
 _SHOWN = 20  # of the reports
 
-commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items.")
+commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items, route.")
 
 Slug = Annotated[str, typer.Argument(help="The persona's slug, such as pirate.")]
 Name = Annotated[str, typer.Option(help="What people see; the slug when left out.")]
@@ -37,9 +40,14 @@ Field = Annotated[
     ),
 ]
 Language = Annotated[str, typer.Option(help="Of records that do not name theirs; a slice when judging.")]
+Form = Annotated[AnswerFormat | None, typer.Option("--format", help="The form of its answers.")]
+WordLimit = Annotated[int, typer.Option(help="The most words of an answer; 0 for no limit.")]
 PolicyFile = Annotated[
     Path | None,
-    typer.Option(help='JSON: {"examples": {...}, "gate": {"requirements": [...]}, "generation": {...}}.'),
+    typer.Option(
+        help='JSON: {"examples": {...}, "gate": {"requirements": [...]}, "generation": {...}, '
+        '"answers": {...}}.'
+    ),
 ]
 
 
@@ -52,17 +60,21 @@ def list_personas(as_json: Json = False) -> None:
 
 @commands.command("create")
 @speaking
-def create(
+def create(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     slug: Slug,
     name: Name = "",
     template: Template = DEFAULT_SYSTEM_TEMPLATE,
     marker: Marker = None,
     override: Set = None,
     policy: PolicyFile = None,
+    answer_format: Form = None,
+    word_limit: WordLimit = 0,
     as_json: Json = False,
 ) -> None:
     """Create a persona; its plain base serves from the first moment."""
-    plan = _plan(slug, name, template, marker=marker, override=override, policy=policy)
+    form = {"format": answer_format, "word_limit": word_limit}
+    given = {field: value for field, value in form.items() if value}
+    plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, form=given)
     show({"persona": jobs.create_planned(plan)}, as_json=as_json)
 
 
@@ -91,10 +103,28 @@ def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its para
 @commands.command("items")
 @speaking
 def add_items(
-    slug: Slug, file: Annotated[Path, typer.Argument(help="JSONL of items.")], as_json: Json = False
+    slug: Slug,
+    file: Annotated[Path, typer.Argument(help="The file, or a folder of such files.")],
+    file_format: Format = FormatName.ITEMS,
+    field: Field = None,
+    language: Language = "",
+    as_json: Json = False,
 ) -> None:
     """Give a persona questions with known answers, asked only to judge."""
-    _report(jobs.add_items(slug, file), as_json=as_json)
+    reading = Reading(names=_names(field or []), language=language)
+    _report(jobs.add_items(slug, ImportFile(file, file_format, reading)), as_json=as_json)
+
+
+@commands.command("route")
+@speaking
+def route(
+    slug: Slug,
+    target: Annotated[str, typer.Argument(help="The persona that answers in its own form.")],
+    remove: Annotated[bool, typer.Option("--remove", help="It answers for this one no more.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let another persona answer what this one is asked in that one's form."""
+    show(jobs.route(slug, target, remove=remove), as_json=as_json)
 
 
 def _plan(
@@ -105,11 +135,13 @@ def _plan(
     marker: list[str] | None,
     override: list[str] | None,
     policy: Path | None,
+    form: Mapping[str, object] = MappingProxyType({}),
 ) -> PersonaPlan:
     stored = _read_policy(policy)
     try:
         examples = ExamplePolicy(**stored.get("examples", {}))
-        generation = GenerationSettings(**stored.get("generation", {}))
+        rules = rules_of({**stored.get("answers", {}), **form})
+        generation = replace(default_generation(rules), **stored.get("generation", {}))
     except TypeError as error:
         raise InvalidPolicy(f"{error}.") from error
     return PersonaPlan(
@@ -117,11 +149,12 @@ def _plan(
             slug=parse_slug(slug),
             display_name=name or slug,
             system_template=template,
+            answers=rules,
             markers=tuple(marker or ()),
             generation=generation,
         ),
         example_policy=examples,
-        gate_policy=parse_policy(stored["gate"]) if "gate" in stored else GatePolicy(),
+        gate_policy=parse_policy(stored["gate"]) if "gate" in stored else None,
         recipe_overrides=tuple(override or ()),
     )
 

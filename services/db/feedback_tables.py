@@ -10,7 +10,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.db.base import Base, JsonObject
-from services.domain.personas import AnswerFormat, GenerationSettings, Persona, PersonaSlug
+from services.domain.answer_formats import rules_of
+from services.domain.personas import GenerationSettings, Persona, PersonaSlug
 
 
 class PersonaRow(Base):
@@ -21,6 +22,7 @@ class PersonaRow(Base):
     display_name: Mapped[str]
     system_template: Mapped[str]
     answer_format: Mapped[str]
+    answer_rules: Mapped[JsonObject] = mapped_column(server_default=sql("'{}'"))
     markers: Mapped[list[str]]
     generation: Mapped[JsonObject]
     example_policy: Mapped[JsonObject]
@@ -34,10 +36,22 @@ class PersonaRow(Base):
             slug=PersonaSlug(self.slug),
             display_name=self.display_name,
             system_template=self.system_template,
-            answer_format=AnswerFormat(self.answer_format),
+            answers=rules_of({**self.answer_rules, "format": self.answer_format}),
             markers=tuple(self.markers),
             generation=GenerationSettings(**self.generation),
         )
+
+
+class PersonaRouteRow(Base):
+    """Who answers in the place of a persona that is asked for another form than its own."""
+
+    __tablename__ = "persona_routes"
+
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), primary_key=True)
+    answer_format: Mapped[str] = mapped_column(primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), index=True)
+
+    __table_args__ = (CheckConstraint("persona_id <> target_id", name="another"),)
 
 
 class RaterRow(Base):
@@ -93,6 +107,8 @@ class AnswerRow(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     finish_reason: Mapped[str]
     latency_ms: Mapped[int]
+    attempts: Mapped[int] = mapped_column(server_default=sql("1"))
+    valid: Mapped[bool | None]  # whether the text has its persona's form; null where that was not looked at
     accepted_at: Mapped[datetime]  # when the ask was taken in and its version chosen
     created_at: Mapped[datetime]
 

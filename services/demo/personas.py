@@ -14,6 +14,8 @@ from services.domain.personas import AUDIENCES, Persona, PersonaSlug
 from services.feedback.personas import PersonaPlan
 from services.jobs import personas as jobs
 from services.jobs import status
+from services.training_sets.importers.formats import FormatName
+from services.training_sets.importing import ImportFile
 
 ITEMS = 320  # of the reserved questions: enough to tell 5 % apart, few enough to ask twice in a demo
 
@@ -42,7 +44,7 @@ def create_pair(items_file: Path) -> Pair:
         (pair.curator, f"Museum Guide{mark}", CURATOR_TEMPLATE),
     ):
         jobs.create_planned(PersonaPlan(Persona(slug=slug, display_name=name, system_template=template)))
-        jobs.add_items(slug, items_file)
+        jobs.add_items(slug, ImportFile(items_file, FormatName.ITEMS))
     return pair
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from services.domain.personas import Persona
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 
 PROMPT_VERSION = "1"
@@ -31,6 +32,9 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a pair: no UTF-8 can say it
 
 
+_LANGUAGE = re.compile(r"\s\(([^()]+)\)$")
+
+
 class Role(StrEnum):
     SYSTEM = "system"
     USER = "user"
@@ -51,6 +55,17 @@ class Question:
     domain: str
     audience: str
     context: str = ""
+
+
+def in_language(audience: str, language: str) -> str:
+    """The audience with its language: so the prompt says which to use, and each language is judged apart."""
+    return f"{audience} ({language})" if language else audience
+
+
+def language_of(audience: str) -> str:
+    """What stands in brackets after an audience, as `in_language` put it there; empty where nothing does."""
+    found = _LANGUAGE.search(audience)
+    return found[1] if found else ""
 
 
 def neutralise(text: str) -> str:
@@ -90,10 +105,20 @@ def check_question(question: Question) -> Question:
     )
 
 
+def persona_messages(persona: Persona, question: Question) -> tuple[Message, ...]:
+    """What a persona is asked, whoever asks: trainer, evaluator and server."""
+    return build_messages(persona.system_template, question, persona.answers.instruction)
+
+
 @lru_cache(maxsize=32)  # the examples of one prompt are made one after another
-def build_messages(system_template: str, question: Question) -> tuple[Message, ...]:
-    """System and user message of one question; people's text can never become a control token."""
+def build_messages(system_template: str, question: Question, instruction: str = "") -> tuple[Message, ...]:
+    """System and user message of one question; people's text can never become a control token.
+
+    `instruction` says what form the answer has.
+    """
     system = system_template.format(domain=question.domain, audience=question.audience)
+    if instruction:
+        system = f"{system}\n{instruction}"
     return (
         Message(Role.SYSTEM, neutralise(system)),
         Message(Role.USER, neutralise(user_text(question))),

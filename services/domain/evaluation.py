@@ -44,6 +44,9 @@ CHARACTER_JACCARD = Metric("character_jaccard", 1, higher_is_better=True)
 STYLE_HIT = Metric("style_hit", 1, higher_is_better=True)
 ANSWER_WORDS = Metric("answer_words", 1, higher_is_better=True)
 SHORT_SHARE = Metric("short_share", 1, higher_is_better=False)
+ACCURACY = Metric("accuracy", 1, higher_is_better=True)
+TOKEN_F1 = Metric("token_f1", 1, higher_is_better=True)
+FORMAT_VALIDITY = Metric("format_validity", 1, higher_is_better=True)
 HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
 REWARD_ACCURACY = Metric("reward_accuracy", 1, higher_is_better=True)
 
@@ -56,6 +59,9 @@ METRICS = {
         STYLE_HIT,
         ANSWER_WORDS,
         SHORT_SHARE,
+        ACCURACY,
+        TOKEN_F1,
+        FORMAT_VALIDITY,
         HELD_OUT_LOSS,
         REWARD_ACCURACY,
     )
@@ -64,7 +70,7 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """A mean over the items of one slice: "overall", "audience:student", "domain:music", "source:bank".
+    """A mean over the items of one slice: "overall", "audience:student", "domain:music", "language:german".
 
     `value` is None where the mean is infinite or not a number, which the loss of a diverged model can be.
     """

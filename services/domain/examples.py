@@ -30,6 +30,7 @@ class DropReason(StrEnum):
     TOO_MANY_PAIRS = "the prompt has enough pairs"
     TOO_MANY_ANSWERS = "the prompt has enough judged answers"
     TOO_LONG = "longer than the context"
+    NOT_IN_FORM = "not in the form that the persona answers in"
     RATER_FLAGGED = "a rater under review"
     RATER_LIMIT = "the rater's share is used up"
     DAILY_LIMIT = "the rater's opinions of that day are used up"

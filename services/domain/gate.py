@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import METRICS, OVERALL, MetricValue, ReportSummary
 from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import ReportsNotComparable
@@ -53,6 +54,22 @@ class GatePolicy:
     def __post_init__(self) -> None:
         if not self.requirements:
             raise InvalidPolicy("a gate without requirements would let anything through.")
+
+
+def default_gate(rules: AnswerRules) -> GatePolicy:
+    """What suits a form: a letter or JSON has no style to hit, and a form that is asked for must be kept."""
+    valid = Requirement("format_validity", limit=0.9, margin=0.02, minimum_items=50)
+    loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
+    match rules.format:
+        case AnswerFormat.MCQ:
+            return GatePolicy((Requirement("accuracy", margin=0.0, minimum_items=50), valid, loss))
+        case AnswerFormat.SAQ:
+            return GatePolicy((Requirement("token_f1", margin=0.0, minimum_items=50), valid, loss))
+        case AnswerFormat.JSON:
+            return GatePolicy((Requirement("exact_match", margin=0.05, minimum_items=50), valid, loss))
+        case AnswerFormat.FREE_TEXT:
+            usual = GatePolicy()
+            return GatePolicy((*usual.requirements, valid)) if rules.constrain else usual
 
 
 @dataclass(frozen=True, slots=True)

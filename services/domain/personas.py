@@ -5,10 +5,10 @@ Reading and storing personas is the database's; building the messages of a promp
 
 import re
 import string
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.errors.inputs import InvalidSlug, InvalidTemplate
 from services.errors.tree import InvalidInput
 
@@ -21,10 +21,6 @@ AUDIENCES = ("student", "general reader", "scientist", "professional", "educator
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}")
 _TEMPLATE_FIELDS = frozenset({"domain", "audience"})
-
-
-class AnswerFormat(StrEnum):
-    FREE_TEXT = "free_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +58,26 @@ class Persona:
     slug: PersonaSlug
     display_name: str
     system_template: str = DEFAULT_SYSTEM_TEMPLATE
-    answer_format: AnswerFormat = AnswerFormat.FREE_TEXT
+    answers: AnswerRules = field(default_factory=AnswerRules)
     markers: tuple[str, ...] = ()
     generation: GenerationSettings = field(default_factory=GenerationSettings)
+
+
+def default_generation(rules: AnswerRules) -> GenerationSettings:
+    """The settings that suit a form: a letter, a short text or JSON is drawn greedily, without a minimum.
+
+    JSON needs its quotation marks again and again, so nothing is made less likely for having been said.
+    """
+    match rules.format:
+        case AnswerFormat.MCQ | AnswerFormat.SAQ:
+            most = 64
+        case AnswerFormat.JSON:
+            most = 512
+        case AnswerFormat.FREE_TEXT:
+            usual = GenerationSettings()
+            least = min(usual.min_new_tokens, rules.word_limit or usual.min_new_tokens)
+            return replace(usual, min_new_tokens=least)
+    return GenerationSettings(max_new_tokens=most, min_new_tokens=0, do_sample=False, repetition_penalty=1.0)
 
 
 def parse_slug(text: str) -> PersonaSlug:

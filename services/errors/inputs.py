@@ -61,6 +61,23 @@ class InvalidTemplate(InvalidInput):
         )
 
 
+class AnswerNotInFormat(InvalidInput):
+    def __init__(self, slug: str, instruction: str, problem: str) -> None:
+        self.slug, self.instruction, self.problem = slug, instruction, problem
+        super().__init__(
+            f"The better answer has not the form that {slug!r} is asked for, since {problem}: {instruction}"
+        )
+
+
+class NoRoute(InvalidInput):
+    def __init__(self, slug: str, answer_format: str) -> None:
+        self.slug, self.answer_format = slug, answer_format
+        super().__init__(
+            f"Nobody answers for {slug!r} in the format {answer_format!r}: ask without a format, or name a "
+            f"persona of that format with `persona-loop persona route {slug} TARGET`."
+        )
+
+
 class InvalidRecord(InvalidInput):
     def __init__(self, line: int, reason: str) -> None:
         self.line, self.reason = line, reason

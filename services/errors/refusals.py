@@ -18,6 +18,15 @@ class PersonaExists(Refused):
         super().__init__(f"There is already a persona {slug!r}: {advice}.")
 
 
+class RouteRefused(Refused):
+    def __init__(self, slug: str, target: str, reason: str) -> None:
+        self.slug, self.target, self.reason = slug, target, reason
+        super().__init__(
+            f"{target!r} cannot answer for {slug!r}: {reason}. Name a persona of another format that neither "
+            "has routes nor is asked by one."
+        )
+
+
 class VersionNeverServed(Refused):
     def __init__(self, slug: str, version: int) -> None:
         self.slug, self.version = slug, version

@@ -6,6 +6,7 @@ PersonaLoopError
 │   ├── EmptyText · TextTooLong · ForbiddenCharacter
 │   ├── StarsOutOfRange · CorrectionUnchanged · AnswersNotComparable
 │   ├── InvalidTemplate
+│   ├── AnswerNotInFormat · NoRoute
 │   ├── InvalidRecord         one line of an imported file
 │   ├── InvalidFieldName      of an imported file, as a person spelt it
 │   ├── InvalidRecipe         an unknown key, a misspelt override
@@ -14,7 +15,7 @@ PersonaLoopError
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
 ├── Refused                   well-formed, but the rules say no
-│   ├── PersonaExists
+│   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
 │   ├── DecisionOutdated      a PASS against a champion that serves no more

@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from services.domain.conversation import Message, build_messages
+from services.domain.conversation import Message, persona_messages
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona
 from services.errors.outages import InferenceBusy
 from services.evaluation.scoring import ItemScore, PairScore, score, score_pair
-from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
+from services.language_model.asking import BASE_NAME, Generator
+from services.language_model.asking_in_format import ask_in_format
 
 logger = logging.getLogger(__name__)
 
@@ -61,22 +62,27 @@ def item_seed(item: Item) -> int:
 def _ask_one(
     generator: Generator, model: str, persona: Persona, sleep: Callable[[float], object], item: Item
 ) -> ItemScore | PairScore:
-    messages = build_messages(persona.system_template, item.question)
     if item.source is ItemSource.PAIR:
-        return _prefer(generator, model, messages, sleep, item)
-    seed = item_seed(item)
-    request = GenerationRequest(model=model, messages=messages, settings=persona.generation, seed=seed)
-    generated = _patiently(lambda: generator.generate(request), sleep)
+        return _prefer(generator, model, persona_messages(persona, item.question), sleep, item)
+    answered = ask_in_format(
+        lambda request: _patiently(lambda: generator.generate(request), sleep),
+        persona,
+        item.question,
+        model=model,
+        seed=item_seed(item),
+    )
     log_probabilities: tuple[float, ...] = ()
     if item.source is ItemSource.HOLDOUT:
         log_probabilities = _patiently(
-            lambda: generator.log_probabilities(model, messages, item.reference), sleep
+            lambda: generator.log_probabilities(model, answered.request.messages, item.reference), sleep
         )
     return score(
         item,
-        generated.text,
-        seed=seed,
+        answered.generated.text,
+        seed=answered.request.seed,
+        attempts=answered.attempts,
         markers=persona.markers,
+        rules=persona.answers,
         log_probabilities=log_probabilities,
     )
 

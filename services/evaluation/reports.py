@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import EvaluationReportRow
+from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.evaluation import MetricValue, ReportSummary
 from services.domain.personas import Persona
@@ -17,15 +18,16 @@ from services.evaluation.scoring import ItemScore, PairScore, summarise
 
 
 def settings_digest(persona: Persona, *, base_digest: str) -> str:
-    """What an answer depends on besides version and suite: base, template, markers, generation settings."""
-    return digest_of(
-        {
-            "base_digest": base_digest,
-            "system_template": persona.system_template,
-            "markers": list(persona.markers),
-            "generation": asdict(persona.generation),
-        }
-    )
+    """What an answer depends on besides version and suite: base, template, markers, settings, form."""
+    conditions = {
+        "base_digest": base_digest,
+        "system_template": persona.system_template,
+        "markers": list(persona.markers),
+        "generation": asdict(persona.generation),
+    }
+    if persona.answers != AnswerRules():
+        conditions["answers"] = persona.answers.as_record() | {"instruction": persona.answers.instruction}
+    return digest_of(conditions)
 
 
 def find_report(

@@ -11,21 +11,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.conversation import language_of
 from services.domain.evaluation import (
+    ACCURACY,
     ANSWER_WORDS,
     CHARACTER_JACCARD,
     EXACT_MATCH,
     FACT_HIT,
+    FORMAT_VALIDITY,
     HELD_OUT_LOSS,
     OVERALL,
     REWARD_ACCURACY,
     SHORT_SHARE,
     STYLE_HIT,
+    TOKEN_F1,
     Item,
     MetricValue,
 )
+from services.evaluation.token_overlap import token_f1
 
 SHORT_ANSWER_WORDS = 10
+FREE = AnswerRules()
 
 MARKER_GROUPS = {
     "explanatory": ("because", "for example", "such as", "this means"),
@@ -44,7 +51,7 @@ _AUDIENCE_GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
-    """Scores of one answer; None where the item lacks what the metric needs.
+    """Scores of one answer, the last of `attempts`; None where item or form lack what the metric needs.
 
     `loss` is the mean negative natural-log probability per token of the reference, of `loss_tokens` tokens;
     None beside a number of tokens says that it was infinite or not a number, which JSON cannot say.
@@ -55,11 +62,15 @@ class ItemScore:
     seed: int
     exact_match: float | None
     fact_hit: float | None
+    accuracy: float | None
+    token_f1: float | None
+    format_validity: float | None
     character_jaccard: float | None
     style_hit: float
     words: int
     loss: float | None
     loss_tokens: int
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,14 @@ def score_pair(item: Item, *, chosen: float, rejected: float) -> PairScore:
 
 
 def score(
-    item: Item, answer: str, *, seed: int, markers: Sequence[str], log_probabilities: Sequence[float]
+    item: Item,
+    answer: str,
+    *,
+    seed: int,
+    attempts: int = 1,
+    markers: Sequence[str],
+    log_probabilities: Sequence[float],
+    rules: AnswerRules = FREE,
 ) -> ItemScore:
     """Every metric of one answer; `log_probabilities` are the reference's, empty where not asked for."""
     return ItemScore(
@@ -94,12 +112,27 @@ def score(
         seed=seed,
         exact_match=exact_match(answer, item.reference) if item.reference else None,
         fact_hit=fact_hit(answer, item.answer_key) if item.answer_key else None,
+        accuracy=accuracy(answer, item, rules),
+        token_f1=token_f1(answer, item.reference) if item.reference else None,
+        format_validity=format_validity(answer, item, rules),
         character_jaccard=character_jaccard(answer, item.reference) if item.reference else None,
         style_hit=style_hit(answer, item.question.audience, markers=markers),
         words=len(answer.split()),
         loss=_mean([(-value, 1) for value in log_probabilities]) if log_probabilities else None,
         loss_tokens=len(log_probabilities),
+        attempts=attempts,
     )
+
+
+def accuracy(answer: str, item: Item, rules: AnswerRules) -> float | None:
+    """Of multiple choice alone: 1.0 when the letter that the answer names is the key's, 0.0 without any."""
+    key = rules.read(item.answer_key or item.reference) if rules.format is AnswerFormat.MCQ else None
+    return None if key is None else float(rules.read(answer) == key)
+
+
+def format_validity(answer: str, item: Item, rules: AnswerRules) -> float | None:
+    """1.0 when the answer has the form; None where any text has. It is looked at without validation too."""
+    return float(rules.problem(answer, item.question.text) is None) if rules.constrain else None
 
 
 def exact_match(answer: str, reference: str) -> float:
@@ -133,18 +166,11 @@ def marker_groups(audience: str) -> tuple[str, ...]:
 
 
 def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...]:
-    """Means overall and per audience, domain and item source; losses are weighted by their tokens."""
+    """Means overall and by slice; losses are weighted by their tokens."""
     sums: dict[tuple[str, str], list[tuple[float | None, int]]] = defaultdict(list)
     for scored in scores:
-        question = scored.item.question
-        slices = (
-            OVERALL,
-            f"audience:{question.audience}",
-            f"domain:{question.domain}",
-            f"source:{scored.item.source}",
-        )
         for name, value, weight in _measured(scored):
-            for slice_name in slices:
+            for slice_name in _slices(scored.item):
                 sums[name, slice_name].append((value, weight))
     return tuple(
         MetricValue(
@@ -157,12 +183,22 @@ def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...
     )
 
 
+def _slices(item: Item) -> tuple[str, ...]:
+    """Everything, and the item's audience, domain and source; its language where the audience says one."""
+    audience, language = item.question.audience, language_of(item.question.audience)
+    known = (f"audience:{audience}", f"domain:{item.question.domain}", f"source:{item.source}")
+    return (OVERALL, *known, f"language:{language}") if language else (OVERALL, *known)
+
+
 def _measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int]]:
     if isinstance(scored, PairScore):
         return [(REWARD_ACCURACY.name, scored.preferred, 1)]
     values: list[tuple[str, float | None, int]] = [
         (EXACT_MATCH.name, scored.exact_match, 1),
         (FACT_HIT.name, scored.fact_hit, 1),
+        (ACCURACY.name, scored.accuracy, 1),
+        (TOKEN_F1.name, scored.token_f1, 1),
+        (FORMAT_VALIDITY.name, scored.format_validity, 1),
         (CHARACTER_JACCARD.name, scored.character_jaccard, 1),
         (STYLE_HIT.name, scored.style_hit, 1),
         (ANSWER_WORDS.name, float(scored.words), 1),

@@ -12,7 +12,7 @@ from services.adapters.versions import register_base
 from services.db.feedback_tables import PersonaRow
 from services.domain.conversation import check_text
 from services.domain.example_policy import ExamplePolicy
-from services.domain.gate import GatePolicy
+from services.domain.gate import GatePolicy, default_gate
 from services.domain.personas import Persona, check_template, parse_slug
 from services.errors.refusals import PersonaExists
 from services.feedback.single_line import check_line
@@ -23,11 +23,14 @@ TEMPLATE_LIMIT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class PersonaPlan:
-    """A persona to create, with its policies; `recipe` empty means the one that suits the base."""
+    """A persona to create, with its policies.
+
+    `gate_policy` None means the one that suits its answers, `recipe` empty the one that suits the base.
+    """
 
     persona: Persona
     example_policy: ExamplePolicy = field(default_factory=ExamplePolicy)
-    gate_policy: GatePolicy = field(default_factory=GatePolicy)
+    gate_policy: GatePolicy | None = None
     recipe: str = ""
     recipe_overrides: tuple[str, ...] = ()
 
@@ -58,18 +61,19 @@ def differences(row: PersonaRow, plan: PersonaPlan) -> tuple[str, ...]:
 
 
 def _columns(plan: PersonaPlan) -> dict[str, Any]:
-    persona = plan.persona
+    persona, rules = plan.persona, plan.persona.answers.as_record()
     return {
         "slug": persona.slug,
         "display_name": check_line("display name", persona.display_name, limit=NAME_LIMIT),
         "system_template": check_template(
             check_text("prompt template", persona.system_template, limit=TEMPLATE_LIMIT)
         ),
-        "answer_format": persona.answer_format,
+        "answer_format": rules.pop("format"),
+        "answer_rules": rules,
         "markers": [check_line("marker", marker, limit=NAME_LIMIT) for marker in persona.markers],
         "generation": asdict(persona.generation),
         "example_policy": _plain(asdict(plan.example_policy)),
-        "gate_policy": _plain(asdict(plan.gate_policy)),
+        "gate_policy": _plain(asdict(plan.gate_policy or default_gate(persona.answers))),
         "recipe": plan.recipe,
         "recipe_overrides": list(plan.recipe_overrides),
     }

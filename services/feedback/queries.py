@@ -21,6 +21,7 @@ from services.db.feedback_tables import (
     RatingRow,
 )
 from services.db.lineage_tables import AdapterVersionRow
+from services.domain.answer_formats import AnswerRules, rules_of
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
@@ -42,6 +43,9 @@ class AnswerView:
     prompt_version: str
     seed: int
     latency_ms: int
+    rules: AnswerRules
+    attempts: int
+    valid: bool | None
     asked_at: datetime
     stars: int | None
     reasons: tuple[str, ...]
@@ -102,6 +106,8 @@ def _answers() -> Select[*tuple[Any, ...]]:
             ConversationRow,
             PersonaRow.slug,
             PersonaRow.display_name,
+            PersonaRow.answer_format,
+            PersonaRow.answer_rules,
             AdapterVersionRow.number.label("version"),
             RatingRow.stars.label("stars"),
             RatingRow.reasons.label("reasons"),
@@ -138,6 +144,9 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         prompt_version=answer.prompt_version,
         seed=answer.seed,
         latency_ms=answer.latency_ms,
+        rules=rules_of({**row.answer_rules, "format": row.answer_format}),
+        attempts=answer.attempts,
+        valid=answer.valid,
         asked_at=answer.accepted_at,
         stars=row.stars,
         reasons=tuple(row.reasons or ()),

@@ -19,6 +19,7 @@ from services.db.feedback_tables import (
     CorrectionRow,
     CurrentRatingRow,
     PeerOfferRow,
+    PersonaRow,
     QuestionRow,
     RatingRow,
 )
@@ -33,7 +34,12 @@ from services.domain.feedback import (
     Reason,
     Thumb,
 )
-from services.errors.inputs import AnswersNotComparable, CorrectionUnchanged, StarsOutOfRange
+from services.errors.inputs import (
+    AnswerNotInFormat,
+    AnswersNotComparable,
+    CorrectionUnchanged,
+    StarsOutOfRange,
+)
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import FormOutdated, NotTheAsker
 
@@ -93,11 +99,13 @@ def correct(
 ) -> None:
     """Append a better answer; one that equals the answer is no correction and is refused.
 
-    Raises EmptyText, TextTooLong, CorrectionUnchanged, UnknownAnswer, NotTheAsker, and
+    It has the form that the persona is asked for, since it is what the persona will learn from.
+    Raises EmptyText, TextTooLong, CorrectionUnchanged, AnswerNotInFormat, UnknownAnswer, NotTheAsker, and
     FormOutdated as `rate` does.
     """
     checked = check_text("better answer", text, limit=CORRECTION_LIMIT)
     answer = _own_answer(session, answer_id, rater)
+    _check_form(session, answer_id, checked)
     if checked.split() == answer.split():
         raise CorrectionUnchanged
     once = _said_once(submission, answer_id, rater, checked)
@@ -201,6 +209,20 @@ def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str)
     A form that is gone back to and changed says something new, though it carries the same submission.
     """
     return uuid5(submission, f"{answer_id} {rater} {said}")
+
+
+def _check_form(session: Session, answer_id: AnswerId, better: str) -> None:
+    """AnswerNotInFormat for a text that the persona would not be let off with itself."""
+    persona, question = session.execute(
+        select(PersonaRow, QuestionRow.text)
+        .join(ConversationRow, ConversationRow.persona_id == PersonaRow.id)
+        .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
+        .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+        .where(AnswerRow.id == answer_id)
+    ).one()
+    rules = persona.as_persona().answers
+    if problem := rules.problem(better, question):
+        raise AnswerNotInFormat(persona.slug, rules.instruction, problem)
 
 
 def _answer_to_judge(session: Session, answer_id: AnswerId, rater: RaterId) -> None:

@@ -14,22 +14,25 @@ from services.adapters.promotions import find_persona, who_serves
 from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
 from services.db.splits import draw_split
-from services.domain.conversation import PROMPT_VERSION, Question, build_messages, check_question
+from services.domain.answer_formats import AnswerFormat
+from services.domain.conversation import PROMPT_VERSION, Question, check_question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import split_key
 from services.errors.tree import InvalidInput
 from services.feedback.questions import answer_to, ensure_rater, forget_ask, record_ask
-from services.language_model.asking import BASE_NAME, GenerationRequest, Generator
+from services.feedback.routes import answers_for
+from services.language_model.asking import Generator
 from services.serving.answering import Answered, answer
 
 
-def ask(
+def ask(  # noqa: PLR0913  (what a form carries)
     engine: Engine,
     generator: Generator,
     *,
     persona_slug: str,
     rater: RaterId,
     question: Question,
+    answer_format: AnswerFormat | None = None,
     submission: UUID | None = None,
     at: datetime,
 ) -> AnswerId:
@@ -39,12 +42,15 @@ def ask(
     the inference server alone. A rater who is new is stored with the question.
 
     The same question from the same form (`submission`) again has the answer of the first time, whether that
-    is there already or is just being made. Raises UnknownPersona, NotTheAsker, EmptyText, TextTooLong,
-    ForbiddenCharacter, InferenceBusy, InferenceUnavailable, DatabaseUnavailable.
+    is there already or is just being made. Asked for another form of answer than its own, a persona lets the
+    one answer that it names for it, and the question is that one's.
+
+    Raises UnknownPersona, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter, InferenceBusy,
+    InferenceUnavailable, DatabaseUnavailable.
     """
     question = check_question(question)
     with session_scope(engine) as session:
-        row = find_persona(session, persona_slug)
+        row = answers_for(session, find_persona(session, persona_slug), answer_format)
         persona, serving = row.as_persona(), who_serves(session, row)
         ensure_rater(session, rater, at=at)
         question_id = record_ask(
@@ -55,14 +61,8 @@ def ask(
         return known
 
     seed = int.from_bytes(question_id.bytes[:4], "big") >> 1
-    request = GenerationRequest(
-        model=BASE_NAME,
-        messages=build_messages(persona.system_template, question),
-        settings=persona.generation,
-        seed=seed,
-    )
     try:
-        answered = answer(engine, generator, request, persona=persona.slug, serving=serving, at=at)
+        answered = answer(engine, generator, question, persona=persona, seed=seed, serving=serving, at=at)
     except InvalidInput:
         with session_scope(engine) as session:
             forget_ask(session, question_id)
@@ -74,22 +74,23 @@ def ask(
         if known is not None:
             return known
         draw_split(session, persona=row, key=split_key(question), at=at)
-        return _store(session, request, answered, question_id=question_id, at=at)
+        return _store(session, answered, question_id=question_id, at=at)
 
 
-def _store(
-    session: Session, request: GenerationRequest, answered: Answered, *, question_id: UUID, at: datetime
-) -> AnswerId:
+def _store(session: Session, answered: Answered, *, question_id: UUID, at: datetime) -> AnswerId:
+    given = answered.answer
     stored = AnswerRow(
         question_id=question_id,
         adapter_version_id=answered.serving.version_id,
         served_name=answered.serving.name,
-        text=answered.generated.text,
+        text=given.generated.text,
         prompt_version=PROMPT_VERSION,
-        generation=asdict(request.settings),
-        seed=request.seed,
-        finish_reason=answered.generated.finish_reason,
+        generation=asdict(given.request.settings),
+        seed=given.request.seed,
+        finish_reason=given.generated.finish_reason,
         latency_ms=answered.latency_ms,
+        attempts=given.attempts,
+        valid=given.valid,
         accepted_at=at,
         created_at=at + timedelta(milliseconds=answered.latency_ms),
     )

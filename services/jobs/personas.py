@@ -1,7 +1,6 @@
 """Creating personas and giving them files: examples to start from, items to be judged on."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import select
@@ -10,10 +9,11 @@ from sqlalchemy.orm import Session
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
-from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, parse_slug
+from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
 from services.errors.refusals import PersonaExists
-from services.errors.tree import InvalidInput
 from services.feedback.personas import PersonaPlan, create_persona, differences
+from services.feedback.routes import add_route, remove_route, routes_of
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
 from services.training_sets.importing import Imported, ImportFile, import_file, import_items
@@ -27,9 +27,18 @@ def create(
     system_template: str = DEFAULT_SYSTEM_TEMPLATE,
     seed_file: str | None = None,
     overrides: list[str] | None = None,
+    answer_format: str = AnswerFormat.FREE_TEXT,
+    word_limit: int = 0,
 ) -> str:
     """A persona with defaults for everything the form does not ask; returns its slug, the second time too."""
-    persona = Persona(slug=parse_slug(slug), display_name=display_name, system_template=system_template)
+    rules = AnswerRules(AnswerFormat(answer_format), word_limit=word_limit)
+    persona = Persona(
+        slug=parse_slug(slug),
+        display_name=display_name,
+        system_template=system_template,
+        answers=rules,
+        generation=default_generation(rules),
+    )
     return create_planned(
         PersonaPlan(persona, recipe_overrides=tuple(overrides or [])),
         seed_file=Path(seed_file) if seed_file else None,
@@ -79,16 +88,16 @@ def add_file(slug: str, file: ImportFile) -> Imported:
         return import_file(session, find_persona(session, slug), file, at=now())
 
 
-def add_items(slug: str, file: Path) -> Imported:
-    """Import evaluation items into a persona; lines that cannot be used are reported, the rest is kept."""
+def add_items(slug: str, file: ImportFile) -> Imported:
+    """Import evaluation items into a persona; what cannot be used is reported, the rest is kept."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return import_items(session, find_persona(session, slug), _lines(file), at=now())
+        return import_items(session, find_persona(session, slug), file, at=now())
 
 
-def _lines(file: Path) -> Iterator[str]:
-    try:
-        # JSON may hold other separators; what is no UTF-8 is reported with its line.
-        with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-            yield from lines
-    except OSError as error:
-        raise InvalidInput(f"The file {file} cannot be read: {error}.") from error
+def route(slug: str, target: str, *, remove: bool = False) -> dict[str, str]:
+    """Let another persona answer what this one is asked in that one's form; who answers in which form now."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        persona, other = find_persona(session, slug), find_persona(session, target)
+        (remove_route if remove else add_route)(session, persona, other)
+        answering = {AnswerFormat(persona.answer_format): persona} | routes_of(session, persona)
+        return {wanted.value: row.slug for wanted, row in answering.items()}

@@ -17,6 +17,7 @@ from openai import (
     ConflictError,
     NotFoundError,
     OpenAI,
+    omit,
 )
 from openai.types.chat import ChatCompletionMessageParam
 
@@ -38,12 +39,16 @@ BASE_NAME = "base"  # the serving name of version 0, the plain base
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One prompt for one model by its immutable serving name; equal seeds give equal samples."""
+    """One prompt for one model by its immutable serving name; equal seeds give equal samples.
+
+    The answer ends before the first of the texts of `stop` that would come up in it.
+    """
 
     model: str
     messages: tuple[Message, ...]
     settings: GenerationSettings
     seed: int
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class InferenceClient:
                 temperature=settings.temperature if settings.do_sample else 0.0,
                 top_p=settings.top_p if settings.do_sample else 1.0,
                 seed=request.seed,
+                stop=list(request.stop) or omit,
                 extra_body={
                     "min_tokens": settings.min_new_tokens,
                     "repetition_penalty": settings.repetition_penalty,

@@ -12,6 +12,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 
 from services.domain.personas import GenerationSettings
 from services.language_model.sampling import RowWiseChoice, RowWiseLength
+from services.language_model.stopping import Decode, RowWiseStop
 
 _Row = TypeVar("_Row")
 
@@ -21,11 +22,15 @@ class PromptRow:
     prompt: tuple[int, ...]
     settings: GenerationSettings
     seed: int
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """Newly generated ids without the end token; `ended` is False when the maximum length cut them."""
+    """Newly generated ids without the end token, with those that spell the stop string where one ended them.
+
+    `ended` is False when the maximum length cut them.
+    """
 
     tokens: tuple[int, ...]
     ended: bool
@@ -40,14 +45,23 @@ class ScoredRow:
 
 
 def generate_batch(
-    model: PreTrainedModel, rows: Sequence[PromptRow], *, end_ids: Sequence[int], pad_id: int
+    model: PreTrainedModel, rows: Sequence[PromptRow], *, end_ids: Sequence[int], pad_id: int, decode: Decode
 ) -> list[AnswerRow]:
-    """One answer per row, in order; each row stops at a token of `end_ids` or at its own maximum length."""
+    """One answer per row, in order.
+
+    Each row stops at a token of `end_ids`, once a stop string of its own is spelt, or at its maximum length.
+    """
     batch = _at_least_two(rows)
     settings = [row.settings for row in batch]
     prompts, mask = _pad_left([row.prompt for row in batch], pad_id, model.device)
     choice = RowWiseChoice(
         settings, [row.seed for row in batch], prompts=prompts, prompt_mask=mask, end_ids=end_ids
+    )
+    stop = RowWiseStop(
+        [row.stop for row in batch],
+        [row.min_new_tokens for row in settings],
+        width=prompts.shape[1],
+        decode=decode,
     )
     with torch.inference_mode():
         output = model.generate(
@@ -60,12 +74,14 @@ def generate_batch(
                 pad_token_id=pad_id,
             ),
             logits_processor=LogitsProcessorList([choice]),
-            stopping_criteria=StoppingCriteriaList([RowWiseLength(settings, prompts=prompts)]),
+            stopping_criteria=StoppingCriteriaList([RowWiseLength(settings, prompts=prompts), stop]),
         )
     new_tokens = cast("list[list[int]]", output[:, prompts.shape[1] :].tolist())
     return [
-        _cut(tokens, row.settings.max_new_tokens, frozenset(end_ids))
-        for tokens, row in zip(new_tokens, rows, strict=False)
+        AnswerRow(tuple(tokens[: stop.lengths[place]]), ended=True)
+        if place in stop.lengths
+        else _cut(tokens, row.settings.max_new_tokens, frozenset(end_ids))
+        for place, (tokens, row) in enumerate(zip(new_tokens, rows, strict=False))
     ]
 
 

@@ -5,17 +5,19 @@ Holds no transaction while the model generates. Storing the answer is `services.
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from services.adapters.promotions import Serving, find_persona, who_serves, withdraw
 from services.db.session import session_scope
-from services.domain.personas import PersonaSlug
+from services.domain.conversation import Question
+from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
-from services.language_model.asking import Generated, GenerationRequest, Generator
+from services.language_model.asking import Generator
+from services.language_model.asking_in_format import InFormat, ask_in_format
 
 logger = logging.getLogger(__name__)
 
@@ -24,37 +26,38 @@ ACTOR = "answering"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was generated, the version that really made it, and how long that took."""
+    """What was generated, the version that really made it, and how long all attempts took."""
 
     serving: Serving
-    generated: Generated
+    answer: InFormat
     latency_ms: int
 
 
 def answer(
     engine: Engine,
     generator: Generator,
-    request: GenerationRequest,
+    question: Question,
     *,
-    persona: PersonaSlug,
+    persona: Persona,
+    seed: int,
     serving: Serving,
     at: datetime,
 ) -> Answered:
     """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
 
-    `request.model` is filled in here. Raises InferenceBusy, InferenceUnavailable, TextTooLong, and
+    Raises InferenceBusy, InferenceUnavailable, TextTooLong, and
     AdapterMissing from a server that does not know even the plain base by its name.
     """
     started = time.monotonic()
     while True:
         try:
-            generated = generator.generate(replace(request, model=serving.name))
+            answered = ask_in_format(generator.generate, persona, question, model=serving.name, seed=seed)
         except (AdapterCorrupt, AdapterMissing) as problem:
             if serving.number == BASE_VERSION:
                 raise  # the base has no files that could fail: withdrawing it would never end
-            serving = _replacement(engine, persona, unsound=serving, problem=problem, at=at)
+            serving = _replacement(engine, persona.slug, unsound=serving, problem=problem, at=at)
         else:
-            return Answered(serving, generated, round((time.monotonic() - started) * 1000))
+            return Answered(serving, answered, round((time.monotonic() - started) * 1000))
 
 
 def _replacement(

@@ -21,10 +21,11 @@ from services.errors.inputs import TextTooLong
 from services.errors.tree import InvalidInput
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from services.language_model.base_digest import base_digest
-from services.language_model.generating import PromptRow, ScoredRow, generate_batch, score_batch
+from services.language_model.generating import AnswerRow, PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
 from services.language_model.machine import usable_quantisation
 from services.language_model.rendering import encode_text, end_token_id, render_prompt, render_supervised
+from services.language_model.stopping import find_stop
 from services.serving.adapters_in_memory import AdaptersInMemory
 from services.serving.batching import Batcher
 
@@ -77,17 +78,17 @@ class InferenceEngine:
         with self._tokenizing:
             prompt = render_prompt(self.base.tokenizer, request.messages, chat_template=template)
         self._check_room(len(prompt), request.settings.max_new_tokens)
-        row = PromptRow(tuple(prompt), request.settings, request.seed)
+        row = PromptRow(tuple(prompt), request.settings, request.seed, request.stop)
         return self._batcher.submit((_Kind.GENERATE, request.model), row)
 
     def complete(
-        self, model: str, prompt: str, settings: GenerationSettings, *, seed: int
+        self, model: str, prompt: str, settings: GenerationSettings, *, seed: int, stop: tuple[str, ...] = ()
     ) -> Future[_Result]:
         """As `generate`, going on with a text: no messages and no template."""
         with self._tokenizing:
             ids = encode_text(self.base.tokenizer, prompt)
         self._check_room(len(ids), settings.max_new_tokens)
-        return self._batcher.submit((_Kind.GENERATE, model), PromptRow(tuple(ids), settings, seed))
+        return self._batcher.submit((_Kind.GENERATE, model), PromptRow(tuple(ids), settings, seed, stop))
 
     def log_probabilities(self, model: str, messages: Sequence[Message], completion: str) -> Future[_Result]:
         """A future tuple of natural-log probabilities, the end token's last; TextTooLong as above."""
@@ -153,21 +154,30 @@ class InferenceEngine:
     ) -> list[Generated]:
         with self._tokenizing:
             end_id = end_token_id(self.base.tokenizer, chat_template=template)
-        answers = generate_batch(model, rows, end_ids=(end_id, *self.base.end_ids), pad_id=self.base.pad_id)
-        with self._tokenizing:
-            texts = [
-                self.base.tokenizer.decode(answer.tokens, skip_special_tokens=True).strip()
-                for answer in answers
-            ]
+        answers = generate_batch(
+            model,
+            rows,
+            end_ids=(end_id, *self.base.end_ids),
+            pad_id=self.base.pad_id,
+            decode=self._decode,
+        )
         return [
             Generated(
-                text=text,
+                text=self._text(row, answer),
                 finish_reason="stop" if answer.ended else "length",
                 prompt_tokens=len(row.prompt),
                 completion_tokens=len(answer.tokens),
             )
-            for row, answer, text in zip(rows, answers, texts, strict=True)
+            for row, answer in zip(rows, answers, strict=True)
         ]
+
+    def _text(self, row: PromptRow, answer: AnswerRow) -> str:
+        place = find_stop(answer.tokens, row.stop, after=row.settings.min_new_tokens, decode=self._decode)
+        return self._decode(answer.tokens)[:place].strip()
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        with self._tokenizing:
+            return str(self.base.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def load_base_model(name: str, *, revision: str, quantisation: Quantisation = Quantisation.NF4) -> LoadedBase:
@@ -193,7 +203,7 @@ def load_base_model(name: str, *, revision: str, quantisation: Quantisation = Qu
     greedy = GenerationSettings(max_new_tokens=2, min_new_tokens=0, do_sample=False)
     row = PromptRow((base.end_ids[0],), greedy, 0)
     try:
-        generate_batch(model, [row], end_ids=base.end_ids, pad_id=base.pad_id)
+        generate_batch(model, [row], end_ids=base.end_ids, pad_id=base.pad_id, decode=tokenizer.decode)
     except (AssertionError, RuntimeError) as error:
         reason = (
             f"4-bit inference on this processor refuses its layer sizes: {error}; "

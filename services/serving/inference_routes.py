@@ -63,6 +63,7 @@ def _add_asking(routes: APIRouter, engine: InferenceEngine) -> None:
             messages=to_messages(body.messages),
             settings=body.settings(),
             seed=_seed(body.seed),
+            stop=body.stops(),
         )
         future = await run_in_threadpool(engine.generate, request)
         return _chat_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
@@ -70,7 +71,12 @@ def _add_asking(routes: APIRouter, engine: InferenceEngine) -> None:
     @routes.post("/completions")
     async def complete(body: CompletionRequest) -> CompletionResponse:
         future = await run_in_threadpool(
-            engine.complete, body.model, body.prompt, body.settings(), seed=_seed(body.seed)
+            engine.complete,
+            body.model,
+            body.prompt,
+            body.settings(),
+            seed=_seed(body.seed),
+            stop=body.stops(),
         )
         return _completion_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
 

@@ -6,10 +6,11 @@ log-probabilities of a given completion, loading and unloading of adapters. Noth
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.domain.answer_formats import LONGEST_STOP, MOST_STOPS
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
@@ -25,6 +26,7 @@ from services.errors.tree import InvalidInput, PersonaLoopError
 TEXT_LIMIT = 200_000  # characters of one message; the context length in tokens is checked after rendering
 RETRY_AFTER_SECONDS = 2
 _LARGEST_SEED = 2**63 - 1
+_Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 
 # The first class that fits decides: HTTP status and the `code` of the error body.
 _ERRORS: tuple[tuple[type[PersonaLoopError], HTTPStatus, str], ...] = (
@@ -57,8 +59,13 @@ class _Sampling(_Strict):
     top_p: float = 1.0
     repetition_penalty: float = 1.0
     seed: int | None = Field(default=None, ge=0, le=_LARGEST_SEED)
+    stop: _Stop | Annotated[tuple[_Stop, ...], Field(max_length=MOST_STOPS)] | None = None
     n: Literal[1] = 1
     stream: Literal[False] = False
+
+    def stops(self) -> tuple[str, ...]:
+        """The texts at which the answer ends, of which OpenAI's protocol lets one stand alone."""
+        return (self.stop,) if isinstance(self.stop, str) else self.stop or ()
 
     def settings(self) -> GenerationSettings:
         """Temperature 0 means greedy; InvalidInput for values out of range."""

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
-from services.domain.conversation import PROMPT_VERSION, Message, build_messages
+from services.domain.conversation import PROMPT_VERSION, Message, persona_messages
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of, read_alike
 from services.domain.night_plan import plan_night
+from services.domain.personas import Persona
 from services.domain.splits import Split
 from services.domain.training import RunState, digest_of
 from services.training_sets.choosing import as_literal, choose, settle
@@ -59,8 +60,8 @@ class Limits:
     max_tokens: int
     count_tokens: CountTokens
 
-    def allow(self, example: Example, system_template: str) -> bool:
-        messages = build_messages(system_template, example.question)
+    def allow(self, example: Example, persona: Persona) -> bool:
+        messages = persona_messages(persona, example.question)
         size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
         return all(
             size + len(answer.encode()) <= self.max_tokens
@@ -114,6 +115,7 @@ class _Assembling:
     ) -> None:
         self._session, self._persona, self._policy, self._limits = session, persona, policy, limits
         self._cutoff, self._without, self._masking = cutoff, without, Masking()
+        self._asked = persona.as_persona()
         self._label_smoothing = 0.0
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
 
@@ -168,7 +170,7 @@ class _Assembling:
         heard = hear(self._session, self._persona, cutoff=self._cutoff)
         reviews = read_reviews(self._session, cutoff=self._cutoff)
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
-        draft = Draft(folder, system_template=self._persona.system_template)
+        draft = Draft(folder, self._asked)
         gatherer, repeats = Gatherer(reconciled), Repeats(self._session, self._persona)
         for prompt in stream_prompts(self._session, self._persona, cutoff=self._cutoff):
             found = examples_of(gatherer.gather(prompt), self._policy)
@@ -199,7 +201,10 @@ class _Assembling:
     def _reason_against(self, example: Example, prompt: PromptTexts, repeats: Repeats) -> DropReason | None:
         if prompt.split is Split.QUARANTINE:
             return DropReason.QUARANTINED
-        if not self._limits.allow(example, self._persona.system_template):
+        wanted = example.kind is not Kind.UNPAIRED or example.label
+        if wanted and self._asked.answers.problem(example.text, example.question.text):
+            return DropReason.NOT_IN_FORM
+        if not self._limits.allow(example, self._asked):
             return DropReason.TOO_LONG
         return DropReason.DUPLICATE if repeats.said_before(example, prompt.cluster) else None
 
@@ -207,7 +212,7 @@ class _Assembling:
         """Texts that differed in what is private may say the same now, or need more tokens."""
         if example.kind is Kind.PAIR and read_alike(example.text, example.rejected):
             return DropReason.SAME_TEXT
-        allowed = self._limits.allow(example, self._persona.system_template)
+        allowed = self._limits.allow(example, self._asked)
         return None if allowed else DropReason.TOO_LONG
 
     def _report(self, frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
@@ -228,6 +233,8 @@ def _conditions(
         "prompt_version": PROMPT_VERSION,
         "system_template": persona.system_template,
     }
+    if instruction := persona.as_persona().answers.instruction:
+        conditions["instruction"] = instruction
     return conditions | ({"without": sorted(without)} if without else {})
 
 

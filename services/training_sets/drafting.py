@@ -14,9 +14,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from services.domain.consensus import Integers, Mask
-from services.domain.conversation import Question, build_messages, neutralise
+from services.domain.conversation import Question, neutralise, persona_messages
 from services.domain.examples import Dropped, DropReason, Example, Kind, Reference
 from services.domain.night_plan import Volume
+from services.domain.personas import Persona
 
 KINDS = tuple(Kind)
 
@@ -94,8 +95,8 @@ class Pile:
 class Draft:
     """Files under `folder`: candidate rows, references to judge by, and what was dropped with its reason."""
 
-    def __init__(self, folder: Path, *, system_template: str) -> None:
-        self._template = system_template
+    def __init__(self, folder: Path, persona: Persona) -> None:
+        self._persona = persona
         self.rows = Pile(folder / "candidates.jsonl")
         self.references = Pile(folder / "candidate_references.jsonl")
         self.excluded = folder / "excluded.jsonl"
@@ -103,7 +104,7 @@ class Draft:
         self.dropped: Counter[DropReason] = Counter()
 
     def add_row(self, example: Example) -> None:
-        self.rows.add(example, _row(example, self._template))
+        self.rows.add(example, _row(example, self._persona))
 
     def add_reference(self, example: Example) -> None:
         self.references.add(example, _reference(example))
@@ -130,8 +131,8 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
         )
 
 
-def _row(example: Example, system_template: str) -> dict[str, Any]:
-    messages = build_messages(system_template, example.question)
+def _row(example: Example, persona: Persona) -> dict[str, Any]:
+    messages = persona_messages(persona, example.question)
     record: dict[str, Any] = {
         "kind": example.kind.value,
         "messages": [{"role": message.role, "content": message.content} for message in messages],

@@ -3,7 +3,6 @@
 Reading the formats is `importers`, the rows are `import_rows`, writing them is `storing`.
 """
 
-import io
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,16 +14,15 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.errors.inputs import InvalidRecord
+from services.errors.tree import InvalidInput
 from services.training_sets.import_rows import Origin, Rows
-from services.training_sets.importers import items
 from services.training_sets.importers.formats import FormatName, read_file
-from services.training_sets.importers.records import Read
+from services.training_sets.importers.records import ImportedExample, ImportedItem, Read
 from services.training_sets.importers.rows import Reading
 from services.training_sets.storing import store
 
 logger = logging.getLogger(__name__)
 
-_END = "\n"
 _BATCH = 2_000  # records
 _TELL_EVERY = 10_000  # records
 
@@ -59,11 +57,13 @@ def import_file(session: Session, persona: PersonaRow, file: ImportFile, *, at: 
     return import_records(session, persona, reads, source=readable, at=at)
 
 
-def import_items(session: Session, persona: PersonaRow, lines: Iterable[str], *, at: datetime) -> Imported:
-    """Store questions with known answers, asked only to judge: one JSON object a line."""
-    text = "".join(f"{line.removesuffix(_END)}{_END}" for line in lines)
-    file = io.BytesIO(text.encode("utf-8", "surrogateescape"))
-    return import_records(session, persona, items.read(file, Reading()), source="items", at=at)
+def import_items(session: Session, persona: PersonaRow, file: ImportFile, *, at: datetime) -> Imported:
+    """Store questions with known answers, asked only to judge: items, or what else would be demonstrations.
+
+    Raises InvalidInput for a file that cannot be opened or that holds people's opinions.
+    """
+    reads = (_as_item(read, file.format) for read in read_file(file.path, file.format, file.reading))
+    return import_records(session, persona, reads, source=FormatName.ITEMS, at=at)
 
 
 def import_records(
@@ -86,6 +86,19 @@ def import_records(
             told = stored + len(rejected)
             logger.info("%s: %d records read, %d of them rejected", source, told, len(rejected))
     return Imported(added, stored - added, tuple(rejected))
+
+
+def _as_item(read: Read, name: FormatName) -> Read:
+    """A demonstration's answer is the reference; where it is a letter, it is the key too."""
+    match read:
+        case ImportedExample(question=question, completion=answer):
+            return ImportedItem(question, answer, answer_key=answer if name is FormatName.MCQ else "")
+        case ImportedItem() | InvalidRecord():
+            return read
+        case _:
+            raise InvalidInput(
+                f"The format {name} holds opinions, and items are questions with known answers."
+            )
 
 
 def _batches(reads: Iterable[Read]) -> Iterator[list[Read]]:

@@ -22,6 +22,9 @@ FORMS = [
     (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "seed_file": "/a/b.jsonl"}, True),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": ["lora.r=8"]}, True),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "mcq", "word_limit": 0}, True),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "essay"}, False),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "word_limit": -1}, False),
     (NEW, {"display_name": "Pirate"}, False),
     (NEW, {"slug": "../x", "display_name": "Pirate"}, False),
     (NEW, {"slug": "Pirate", "display_name": "Pirate"}, False),
@@ -193,6 +196,8 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
         "display_name": "Made ",
         "prompt_template": "You help a {audience}.",
         "seed_file": str(seeds[0]),
+        "answer_format": "saq",
+        "word_limit": 20,
         "overrides": ["lora.r=8"],
     }
     changes: list[dict[str, object]] = [
@@ -200,14 +205,15 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
         {},
         {"display_name": "Another"},
         {"overrides": []},
+        {"answer_format": "free_text"},
         {"seed_file": str(seeds[1])},
         {"overrides": ["lora.rank=8"]},
     ]
     calls = [("by-a-test", {}, {"params": form | change}) for change in changes]
     made, again, *others = run_script("one_task.py", NEW, "create", calls, database=dag_database)
     assert made == again == {"returned": "made-twice"}
-    assert ["failed" in other for other in others] == [True] * 4
-    for other, what in zip(others, ("display name", "recipe overrides", "examples"), strict=False):
+    assert ["failed" in other for other in others] == [True] * 5
+    for other, what in zip(others, ("display name", "recipe overrides", "answer format", "examples"), strict=False):
         assert "already a persona" in other["failed"]
         assert f"its {what} differ" in other["failed"]
         assert "persona-loop assemble made-twice" in other["failed"]

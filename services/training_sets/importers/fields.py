@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from services.domain.conversation import Question
+from services.domain.conversation import Question, in_language
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.tree import InvalidInput
 from services.training_sets.importers.rows import Fields, Reading
@@ -65,7 +65,7 @@ def question_of(
         text=asked,
         context=beside,
         domain=optional_text(fields, ("domain",)) or DEFAULT_DOMAIN,
-        audience=speaking(
+        audience=in_language(
             optional_text(fields, audience) or DEFAULT_AUDIENCE,
             optional_text(fields, ("language", "lang")) or reading.language,
         ),
@@ -79,11 +79,6 @@ def context_of(fields: Fields) -> str:
         if value is not None:
             return "\n".join(_texts(name, value))
     return ""
-
-
-def speaking(audience: str, language: str) -> str:
-    """The audience with its language, which makes each language a slice and tells the model which to use."""
-    return f"{audience} ({language})" if language else audience
 
 
 def _texts(name: str, value: object, *, levels: int = 3) -> Iterable[str]:

@@ -13,6 +13,7 @@ from services.errors.inputs import InvalidRecord
 from services.errors.tree import InvalidInput
 from services.training_sets.importers import (
     instructions,
+    items,
     mcq,
     openassistant,
     preferences,
@@ -31,6 +32,7 @@ _CSV = (".csv", ".csv.gz")
 
 
 class FormatName(StrEnum):
+    ITEMS = "items"
     INSTRUCTIONS = "instructions"
     WEBSCALE_RL = "webscale_rl"
     MCQ = "mcq"
@@ -55,6 +57,7 @@ class _Format:
 
 
 _FORMATS = {
+    FormatName.ITEMS: _Format(items.read, _JSON),
     FormatName.INSTRUCTIONS: _Format(instructions.read, _JSON),
     FormatName.WEBSCALE_RL: _Format(webscale_rl.read, _JSON),
     FormatName.MCQ: _Format(mcq.read, _CSV),

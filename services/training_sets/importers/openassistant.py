@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import BinaryIO
 
-from services.domain.conversation import Question
+from services.domain.conversation import Question, in_language
 from services.domain.feedback import Choice
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.tree import InvalidInput
-from services.training_sets.importers.fields import speaking
 from services.training_sets.importers.json_rows import read_json
 from services.training_sets.importers.records import ImportedComparison, ImportedExample, Read, Record
 from services.training_sets.importers.rows import Fields, Reading, parse_rows
@@ -54,7 +53,7 @@ def _parse(fields: Fields, reading: Reading) -> Iterator[Record]:
 
 def _records(node: _Node, replies: Sequence[_Node]) -> Iterator[Record]:
     text, context = asked(node.turns)
-    question = Question(text, DEFAULT_DOMAIN, speaking(DEFAULT_AUDIENCE, node.language), context)
+    question = Question(text, DEFAULT_DOMAIN, in_language(DEFAULT_AUDIENCE, node.language), context)
     ranked = sorted(
         ((reply.rank, reply.turns[-1].text) for reply in replies if reply.rank is not None),
         key=lambda pair: pair[0],

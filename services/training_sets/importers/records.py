@@ -47,7 +47,7 @@ class ImportedRating:
 
 @dataclass(frozen=True, slots=True)
 class ImportedItem:
-    """A question with a known answer, asked only to judge."""
+    """A question with a known answer, asked only to judge; the key is empty where no short fact is known."""
 
     question: Question
     reference: str
@@ -68,7 +68,7 @@ def checked(record: Record) -> Record:
             return ImportedItem(
                 question,
                 check_answer("reference", reference),
-                check_text("answer key", key, limit=_KEY_LIMIT),
+                check_text("answer key", key, limit=_KEY_LIMIT, required=False),
             )
         case ImportedComparison():
             return _comparison(replace(record, question=question))

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
-from services.domain.conversation import Question
+from services.domain.conversation import Question, in_language
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.inputs import InvalidRecord
 from services.errors.tree import InvalidInput
-from services.training_sets.importers.fields import speaking
 from services.training_sets.importers.lines import RECORD_LIMIT, read_bytes
 from services.training_sets.importers.records import ImportedExample, ImportedRating, Read, Record
 from services.training_sets.importers.rows import Reading, check_each, report
@@ -48,7 +47,7 @@ class _Document:
         self.parser.CharacterDataHandler = self._text
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.any = False
-        self._audience = speaking(DEFAULT_AUDIENCE, reading.language)
+        self._audience = in_language(DEFAULT_AUDIENCE, reading.language)
         self._depth = 0
         self._line = 1
         self._within = ""

@@ -29,8 +29,7 @@ from services.evaluation.reports import summary_of
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.training_sets.freezing import Frozen, freeze
-from services.training_sets.importing import import_items
-from tests.builders import AT, add_persona, add_run, add_version
+from tests.builders import AT, add_items, add_persona, add_run, add_version
 from tests.fakes import FakeGenerator
 
 POLICY = GatePolicy((Requirement("fact_hit", margin=0.0),))
@@ -61,7 +60,7 @@ def version_id(installation: Installation, held_out: Frozen) -> int:
     """A version trained on a set whose cutoff is AT, of a persona with one item known by then."""
     with session_scope(installation.engine) as session:
         persona = add_persona(session)
-        import_items(session, persona, [item("Why is the sea salty?")], at=AT)
+        add_items(session, persona, [item("Why is the sea salty?")], at=AT)
         training_set = TrainingSetRow(
             persona=persona,
             cutoff=AT,
@@ -144,7 +143,7 @@ def test_items_that_come_in_later_leave_the_suite_as_it_was(installation: Instal
     first = evaluate_with(installation, version_id)
     with session_scope(installation.engine) as session:
         persona = session.get_one(AdapterVersionRow, version_id).persona
-        import_items(session, persona, [item("Why is the sky blue?")], at=AT + timedelta(seconds=1))
+        add_items(session, persona, [item("Why is the sky blue?")], at=AT + timedelta(seconds=1))
     assert evaluate_with(installation, version_id) == first
 
 

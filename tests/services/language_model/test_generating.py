@@ -24,8 +24,13 @@ def prompt(base_folder):
     return tuple(load_tokenizer(str(base_folder), revision="main").encode("Why is the sky blue?"))
 
 
+def spell(tokens):
+    """A text of its own for every token, so that a stop string can name one."""
+    return "".join(f"<{token}>" for token in tokens)
+
+
 def generate(model, rows):
-    return generate_batch(model, rows, end_ids=[END], pad_id=PAD)
+    return generate_batch(model, rows, end_ids=[END], pad_id=PAD, decode=spell)
 
 
 def test_the_base_is_in_four_bits(model):
@@ -52,9 +57,9 @@ def test_every_row_has_its_own_length_whatever_its_neighbours_ask(model, prompt)
 def test_an_answer_stops_at_the_end_token_and_leaves_it_out(model, prompt):
     greedy = GenerationSettings(max_new_tokens=6, min_new_tokens=0, do_sample=False, repetition_penalty=1.0)
     never = model.config.vocab_size - 1
-    [plain] = generate_batch(model, [PromptRow(prompt, greedy, 0)], end_ids=[never], pad_id=PAD)
+    [plain] = generate_batch(model, [PromptRow(prompt, greedy, 0)], end_ids=[never], pad_id=PAD, decode=spell)
     end = plain.tokens[2]
-    [cut] = generate_batch(model, [PromptRow(prompt, greedy, 0)], end_ids=[end], pad_id=PAD)
+    [cut] = generate_batch(model, [PromptRow(prompt, greedy, 0)], end_ids=[end], pad_id=PAD, decode=spell)
     assert cut.tokens == plain.tokens[: plain.tokens.index(end)]
     assert (plain.ended, cut.ended) == (False, True)
 

@@ -8,18 +8,15 @@ from sqlalchemy import Engine, select
 from services.adapters.promotions import find_persona, who_serves
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
-from services.domain.conversation import Message, Role
-from services.domain.personas import GenerationSettings, PersonaSlug
+from services.domain.conversation import Question
 from services.errors.artifacts import AdapterMissing
 from services.errors.tree import PersonaLoopError
-from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest
 from services.serving.answering import Answered, answer
 from tests.builders import AT, add_persona, add_serving_version
 from tests.fakes import FakeGenerator
 
-REQUEST = GenerationRequest(
-    model=BASE_NAME, messages=(Message(Role.USER, "Why?"),), settings=GenerationSettings(), seed=1
-)
+WHY = Question("Why?", "physics", "student")
 
 
 @dataclass
@@ -34,8 +31,9 @@ class Forgetful(FakeGenerator):
 
 def asked(engine: Engine, generator: FakeGenerator, slug: str) -> Answered:
     with session_scope(engine) as session:
-        serving = who_serves(session, find_persona(session, slug))
-    return answer(engine, generator, REQUEST, persona=PersonaSlug(slug), serving=serving, at=AT)
+        row = find_persona(session, slug)
+        persona, serving = row.as_persona(), who_serves(session, row)
+    return answer(engine, generator, WHY, persona=persona, seed=1, serving=serving, at=AT)
 
 
 def test_the_base_answers_for_versions_that_are_gone(clean: Engine):
@@ -44,7 +42,7 @@ def test_the_base_answers_for_versions_that_are_gone(clean: Engine):
         add_serving_version(session, persona, number=1, digest="1" * 64)
         add_serving_version(session, persona, number=2, digest="2" * 64)
     answered = asked(clean, Forgetful(by_model={"base": "Here I am."}), "gone")
-    assert (answered.serving.number, answered.generated.text) == (0, "Here I am.")
+    assert (answered.serving.number, answered.answer.generated.text) == (0, "Here I am.")
 
 
 def test_the_base_is_never_withdrawn(clean: Engine):

@@ -17,8 +17,7 @@ from services.domain.splits import Split
 from services.evaluation.suites import compose_items
 from services.feedback.questions import new_rater, record_ask
 from services.training_sets.clustering import cluster_new
-from services.training_sets.importing import import_items
-from tests.builders import AT, add_persona, add_seed
+from tests.builders import AT, add_items, add_persona, add_seed
 from tests.services.training_sets.conftest import Nights, drawn
 
 Questions = Callable[[Split], Iterator[str]]
@@ -126,7 +125,7 @@ def test_what_is_asked_to_judge_and_what_is_like_it_is_never_learnt(
     session: Session, nights: Nights, persona: PersonaRow, questions: Questions
 ):
     asked = list(islice(questions(Split.TRAIN), 2))[1]
-    import_items(session, persona, [item(asked)], at=AT)
+    add_items(session, persona, [item(asked)], at=AT)
     add_seed(session, persona, asked, "The item's own.")
     add_seed(session, persona, near(asked, Split.TRAIN), "Near the item.")
     nights.assemble()
@@ -141,7 +140,7 @@ def test_an_item_like_what_was_learnt_already_never_judges(
 ):
     nights.assemble()
     same, alike = learnt, near(learnt, Split.HOLDOUT)
-    import_items(session, persona, [item(same), item(alike)], at=AT + HOUR)
+    add_items(session, persona, [item(same), item(alike)], at=AT + HOUR)
     add_seed(session, persona, "Something else entirely?", "Other.", at=AT + HOUR)
     nights.assemble(minutes=61)
     assert judges(session, persona, minutes=61) == set()
@@ -153,7 +152,7 @@ def test_items_that_come_in_after_the_cutoff_take_nothing_out_of_its_set(
     session: Session, nights: Nights, persona: PersonaRow, learnt: str
 ):
     before = nights.assemble()
-    import_items(session, persona, [item(learnt)], at=AT + timedelta(minutes=30))
+    add_items(session, persona, [item(learnt)], at=AT + timedelta(minutes=30))
     assert nights.assemble(minutes=29).digest == before.digest
 
 

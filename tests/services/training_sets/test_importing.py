@@ -31,8 +31,8 @@ from services.errors.tree import InvalidInput
 from services.training_sets import importing
 from services.training_sets.importers.formats import FormatName
 from services.training_sets.importers.records import ImportedComparison, ImportedExample, ImportedRating
-from services.training_sets.importing import ImportFile, import_file, import_items, import_records
-from tests.builders import AT, add_persona
+from services.training_sets.importing import ImportFile, import_file, import_records
+from tests.builders import AT, add_items, add_persona
 
 GOOD = {"instruction": "What is a unit test?", "input": "", "output": "Arr, a wee check!"}
 SKY = Question("Why is the sky blue?", "physics", "student")
@@ -90,7 +90,7 @@ def test_items_carry_the_fact_they_ask_for(session: Session):
         "reference": "The capital of France is Paris.",
         "answer_key": "Paris",
     }
-    imported = import_items(session, add_persona(session), [json.dumps(record), "{"], at=AT)
+    imported = add_items(session, add_persona(session), [json.dumps(record), "{"], at=AT)
     assert (imported.added, [error.line for error in imported.rejected]) == (1, [2])
     assert session.scalars(select(EvaluationItemRow.answer_key)).one() == "Paris"
 

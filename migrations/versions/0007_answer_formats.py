@@ -1,0 +1,37 @@
+"""The form of a persona's answers, who answers in other forms, and whether an answer got its form."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0007_answer_formats"
+down_revision = "0006_signals"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "personas",
+        sa.Column("answer_rules", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+    )
+    op.add_column("answers", sa.Column("attempts", sa.Integer(), server_default=sa.text("1"), nullable=False))
+    op.add_column("answers", sa.Column("valid", sa.Boolean(), nullable=True))
+    op.create_table(
+        "persona_routes",
+        sa.Column("persona_id", sa.Integer(), nullable=False),
+        sa.Column("answer_format", sa.Text(), nullable=False),
+        sa.Column("target_id", sa.Integer(), nullable=False),
+        sa.CheckConstraint("persona_id <> target_id", name=op.f("persona_routes_another_ck")),
+        sa.ForeignKeyConstraint(["persona_id"], ["personas.id"], name=op.f("persona_routes_persona_id_fk")),
+        sa.ForeignKeyConstraint(["target_id"], ["personas.id"], name=op.f("persona_routes_target_id_fk")),
+        sa.PrimaryKeyConstraint("persona_id", "answer_format", name=op.f("persona_routes_pk")),
+    )
+    op.create_index(op.f("persona_routes_target_id_ix"), "persona_routes", ["target_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("persona_routes")
+    op.drop_column("answers", "valid")
+    op.drop_column("answers", "attempts")
+    op.drop_column("personas", "answer_rules")

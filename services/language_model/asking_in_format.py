@@ -1,0 +1,68 @@
+"""Asking until the answer has its persona's form: the one way in which people and evaluations are answered.
+
+What the form is and whether an answer has it is `services.domain.answer_formats`.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from services.domain.conversation import Question, persona_messages
+from services.domain.personas import Persona
+from services.language_model.asking import Generated, GenerationRequest
+
+# A greedy answer asked for again would be the same one: from the second attempt on it is drawn.
+RETRY_TEMPERATURE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class InFormat:
+    """The last text that was generated and the request that gave it, after so many attempts.
+
+    `valid` says whether it has the form; None where nothing was looked at.
+    """
+
+    generated: Generated
+    request: GenerationRequest
+    attempts: int
+    valid: bool | None
+
+
+def ask_in_format(
+    ask: Callable[[GenerationRequest], Generated],
+    persona: Persona,
+    question: Question,
+    *,
+    model: str,
+    seed: int,
+) -> InFormat:
+    """The first answer that has the form, else the last of all attempts; raises what `ask` raises."""
+    rules = persona.answers
+    request = GenerationRequest(
+        model=model,
+        messages=persona_messages(persona, question),
+        settings=persona.generation,
+        seed=seed,
+        stop=rules.stop,
+    )
+    generated = ask(request)
+    if not (rules.validation and rules.constrain):
+        return InFormat(generated, request, attempts=1, valid=None)
+    attempts = 1
+    while (problem := rules.problem(generated.text, question.text)) and attempts <= rules.max_retries:
+        request = _again(request, seed=_seed_of_retry(seed, attempts))
+        generated = ask(request)
+        attempts += 1
+    return InFormat(generated, request, attempts=attempts, valid=problem is None)
+
+
+def _again(request: GenerationRequest, *, seed: int) -> GenerationRequest:
+    settings = request.settings
+    if not settings.do_sample:
+        settings = replace(settings, do_sample=True, temperature=RETRY_TEMPERATURE)
+    return replace(request, seed=seed, settings=settings)
+
+
+def _seed_of_retry(first: int, retry: int) -> int:
+    """31 bits of a hash: a retry repeats no other attempt, and is the same whenever it is made."""
+    return int.from_bytes(hashlib.sha256(f"{first} {retry}".encode()).digest()[:4], "big") >> 1
