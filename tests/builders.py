@@ -27,9 +27,10 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.splits import draw_split
+from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
 from services.domain.feedback import RaterId, Reason, Thumb
-from services.domain.personas import Persona, PersonaSlug
+from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.domain.promotions import PromotionKind
 from services.domain.splits import prompt_key, split_key
 from services.domain.training import RunState
@@ -41,14 +42,25 @@ from services.training_sets.importers.items import read as read_items
 from services.training_sets.importers.rows import Reading
 from services.training_sets.importing import Imported, import_records
 
+FREE = AnswerRules()
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def add_persona(
-    session: Session, *, slug: str = "pirate", display_name: str = "Pirate", **plan: Any
+    session: Session,
+    *,
+    slug: str = "pirate",
+    display_name: str = "Pirate",
+    answers: AnswerRules = FREE,
+    **plan: Any,
 ) -> PersonaRow:
     """A persona served by its version 0, the plain base."""
-    persona = Persona(slug=PersonaSlug(slug), display_name=display_name)
+    persona = Persona(
+        slug=PersonaSlug(slug),
+        display_name=display_name,
+        answers=answers,
+        generation=default_generation(answers),
+    )
     return create_persona(session, PersonaPlan(persona, **plan), at=AT)
 
 

@@ -23,20 +23,24 @@ from services.training.trainer import TrainingJob
 
 @dataclass
 class FakeGenerator:
-    """Answers `text`, or what `by_model` says for a serving name; raises `problem` if there is one."""
+    """Answers `text`, or what `by_model` says for a serving name; raises `problem` if there is one.
+
+    `texts` go before: one for each request, in turn.
+    """
 
     text: str = "A short answer."
     by_model: dict[str, str] = field(default_factory=dict)
     problem: Exception | None = None
     meanwhile: Callable[[], object] = lambda: None  # happens while the answer is being written
     requests: list[GenerationRequest] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def generate(self, request: GenerationRequest) -> Generated:
         self.requests.append(request)
         self.meanwhile()
         if self.problem is not None:
             raise self.problem
-        text = self.by_model.get(request.model, self.text)
+        text = self.texts.pop(0) if self.texts else self.by_model.get(request.model, self.text)
         return Generated(
             text=text,
             finish_reason="stop",

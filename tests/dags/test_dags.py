@@ -213,7 +213,9 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
     made, again, *others = run_script("one_task.py", NEW, "create", calls, database=dag_database)
     assert made == again == {"returned": "made-twice"}
     assert ["failed" in other for other in others] == [True] * 5
-    for other, what in zip(others, ("display name", "recipe overrides", "answer format", "examples"), strict=False):
+    for other, what in zip(
+        others, ("display name", "recipe overrides", "answer format", "examples"), strict=False
+    ):
         assert "already a persona" in other["failed"]
         assert f"its {what} differ" in other["failed"]
         assert "persona-loop assemble made-twice" in other["failed"]

@@ -26,15 +26,19 @@ JSON = AnswerRules(AnswerFormat.JSON, schema=POINT)
 
 @pytest.mark.parametrize(
     "answer",
-    ["B", "b", " B.\n", "(B)", "**B**", "B) Paris", "B. Paris", "B: it is", "Answer: B", "The answer is B."]
-    + ["B\nBecause Paris is.", "the correct option is (B) Paris"],
+    [
+        *("B", "b", " B.\n", "(B)", "**B**", "B) Paris", "B. Paris", "B: it is"),
+        *("Answer: B", "The answer is B.", "B\nBecause Paris is.", "the correct option is (B) Paris"),
+    ],
 )
 def test_a_letter_is_read_however_it_is_dressed(answer: str):
     assert MCQ.read(answer) == "B"
     assert MCQ.problem(answer, CAPITAL) is None
 
 
-@pytest.mark.parametrize("answer", ["", "A cat sat", "Paris", "AB", "A or B", "A, B", "?", "It is B", "Bonn."])
+@pytest.mark.parametrize(
+    "answer", ["", "A cat sat", "Paris", "AB", "A or B", "A, B", "?", "It is B", "Bonn."]
+)
 def test_what_names_no_letter_is_no_answer_to_multiple_choice(answer: str):
     assert MCQ.read(answer) is None
     assert MCQ.problem(answer, CAPITAL) == "it names none of A, B, C"
@@ -129,7 +133,9 @@ def test_rules_that_do_not_go_together_are_refused(wrong: dict[str, object]):
         rules_of(wrong)
 
 
-@pytest.mark.parametrize("rules", [AnswerRules(), MCQ, SAQ, JSON, AnswerRules(stop=("\n", "END"), word_limit=9)])
+@pytest.mark.parametrize(
+    "rules", [AnswerRules(), MCQ, SAQ, JSON, AnswerRules(stop=("\n", "END"), word_limit=9)]
+)
 def test_rules_come_back_from_what_is_stored_of_them(rules: AnswerRules):
     assert rules_of(json.loads(json.dumps(rules.as_record()))) == rules
 
@@ -154,7 +160,9 @@ def test_the_model_is_told_the_form_after_the_template_and_its_braces_stay():
     told, *_ = persona_messages(Persona(PersonaSlug("point"), "Point", answers=JSON), question)
     assert told.content.startswith(f"{plain.content}\nAnswer with JSON and nothing else.")
     assert told.content.endswith(POINT)
-    short, *_ = persona_messages(Persona(PersonaSlug("s"), "S", answers=AnswerRules(word_limit=100)), question)
+    short, *_ = persona_messages(
+        Persona(PersonaSlug("s"), "S", answers=AnswerRules(word_limit=100)), question
+    )
     assert short.content == f"{plain.content}\nAnswer in at most 100 words."
 
 

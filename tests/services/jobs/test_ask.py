@@ -7,20 +7,24 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, func, select
 
-from services.db.feedback_tables import AnswerRow, ConversationRow, QuestionRow, RaterRow
+from services.adapters.promotions import find_persona
+from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterRow
 from services.db.prompt_tables import PromptSplitRow
 from services.db.session import session_scope
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
-from services.errors.inputs import ForbiddenCharacter, TextTooLong
+from services.errors.inputs import ForbiddenCharacter, NoRoute, TextTooLong
 from services.errors.outages import InferenceBusy
 from services.errors.tree import InvalidInput
 from services.feedback.questions import new_rater
+from services.feedback.routes import add_route
 from services.jobs.ask import ask
-from tests.builders import AT, add_persona
+from tests.builders import AT, add_persona, add_serving_version
 from tests.fakes import FakeGenerator
 
 WHY = Question("Why is the sea salty?", "oceans", "student")
+MCQ = AnswerRules(AnswerFormat.MCQ)
 
 
 @pytest.fixture
@@ -140,3 +144,52 @@ def test_without_a_form_every_ask_is_one(clean: Engine, rater: RaterId):
     for _ in range(2):
         ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=WHY, at=AT)
     assert count(clean, AnswerRow) == 2
+
+
+@pytest.fixture
+def quiz(rater: RaterId, clean: Engine) -> str:
+    """A persona that answers with letters; "pirate", which the rater may ask, lets it."""
+    assert rater
+    with session_scope(clean) as session:
+        row = add_persona(session, slug="quiz", answers=MCQ)
+        add_route(session, find_persona(session, "pirate"), row)
+    return "quiz"
+
+
+def test_an_answer_says_how_often_it_was_asked_for_and_whether_it_has_its_form(
+    clean: Engine, rater: RaterId, quiz: str
+):
+    for texts, attempts, valid, text in (
+        (["B"], 1, True, "B"),
+        (["Salt", "Sea", "C. Both"], 3, True, "C. Both"),
+        (["Salt", "Sea", "Both"], 3, False, "Both"),
+    ):
+        generator = FakeGenerator(texts=texts)
+        answer_id = ask(clean, generator, persona_slug=quiz, rater=rater, question=WHY, at=AT)
+        with session_scope(clean) as session:
+            row = session.get_one(AnswerRow, answer_id)
+            assert (row.attempts, row.valid, row.text) == (attempts, valid, text)
+            assert row.seed == generator.requests[-1].seed
+            assert row.generation["do_sample"] is (attempts > 1)
+
+
+def test_a_question_for_another_form_is_answered_by_whom_the_persona_names(
+    clean: Engine, rater: RaterId, quiz: str
+):
+    with session_scope(clean) as session:
+        serving = add_serving_version(session, find_persona(session, quiz)).name
+    form = {"persona_slug": "pirate", "rater": rater, "question": WHY, "at": AT}
+    generator = FakeGenerator(text="A")
+    asked = ask(clean, generator, answer_format=AnswerFormat.MCQ, **form)
+    own = ask(clean, generator, answer_format=AnswerFormat.FREE_TEXT, **form)
+    with session_scope(clean) as session:
+        personas = [
+            session.get_one(
+                PersonaRow, session.get_one(AnswerRow, answer).question.conversation.persona_id
+            ).slug
+            for answer in (asked, own)
+        ]
+    assert personas == [quiz, "pirate"]
+    assert [request.model for request in generator.requests] == [serving, "base"]
+    with pytest.raises(NoRoute, match="persona route pirate"):
+        ask(clean, generator, answer_format=AnswerFormat.JSON, **form)

@@ -85,3 +85,30 @@ def test_log_probabilities_are_those_of_a_direct_forward(model, prompt):
             for place, token in enumerate(row.completion)
         ]
         assert values == pytest.approx(direct, abs=0.05)
+
+
+def test_each_row_stops_at_its_own_stop_string_and_keeps_what_it_had_said(model, prompt):
+    settings = GenerationSettings(max_new_tokens=12, min_new_tokens=0)
+    rows = [PromptRow(prompt, settings, seed) for seed in (1, 2, 3)]
+    never = model.config.vocab_size - 1
+    plain = generate_batch(model, rows, end_ids=[never], pad_id=PAD, decode=spell)
+    stops = [(spell(plain[0].tokens[3:5]),), (), (spell(plain[2].tokens[6:7]), "never")]
+    stopped = [PromptRow(prompt, settings, row.seed, stop) for row, stop in zip(rows, stops, strict=True)]
+    first, second, third = generate_batch(model, stopped, end_ids=[never], pad_id=PAD, decode=spell)
+    assert (first.tokens, first.ended) == (plain[0].tokens[:5], True)
+    assert (second.tokens, second.ended) == (plain[1].tokens, False)
+    assert third.ended
+    assert third.tokens == plain[2].tokens[: plain[2].tokens.index(plain[2].tokens[6]) + 1]
+
+
+def test_nothing_stops_a_row_before_its_minimum_length(model, prompt):
+    settings = GenerationSettings(max_new_tokens=12, min_new_tokens=0)
+    never = model.config.vocab_size - 1
+    [plain] = generate_batch(
+        model, [PromptRow(prompt, settings, 1)], end_ids=[never], pad_id=PAD, decode=spell
+    )
+    early = (spell(plain.tokens[:1]),)
+    for least, ended in ((0, True), (1, plain.tokens[0] in plain.tokens[1:])):
+        row = PromptRow(prompt, GenerationSettings(max_new_tokens=12, min_new_tokens=least), 1, early)
+        [stopped] = generate_batch(model, [row], end_ids=[never], pad_id=PAD, decode=spell)
+        assert stopped.ended is ended
