@@ -11,6 +11,9 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
     GET  /peers/<uuid>              somebody else's answer that the rater was offered to rate
     POST /peers/<uuid>/rate         stars, submission [reasons]                   -> 303 /peers/<uuid>
+    GET  /p/<slug>/runs             the persona's training runs, newest first
+    GET  /runs/<number>             one of them; renews itself while it runs, unless asked to stand [still]
+    GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg
     GET  /history                   one's own questions, newest first
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
@@ -34,6 +37,7 @@ from feedback_app import (
     personas,
     raters,
     request_log,
+    runs,
     security,
     wording,
 )
@@ -58,6 +62,6 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     security.install(app, secret_key=settings.secret_key.get_secret_value())
     wording.install(app)
     error_pages.install(app)
-    for module in (personas, answers, peers, history, health):
+    for module in (personas, runs, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

@@ -49,7 +49,8 @@ def install(app: Flask, *, secret_key: str) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if response.location:
         # Werkzeug corrects an address by naming the host that the request claims; ours are all on this one.
         here = urlsplit(response.location)._replace(scheme="", netloc="")

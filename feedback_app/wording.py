@@ -1,6 +1,7 @@
 """How values read on a page: stars, versions, moments, answers. Template filters; no markup lives here."""
 
 import json
+import math
 import zlib
 from datetime import UTC, datetime
 from functools import cache
@@ -11,6 +12,7 @@ from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
+from services.training.memory_parts import sentence, size_words
 
 FORMAT_NAMES = {
     AnswerFormat.FREE_TEXT: "a text",
@@ -31,6 +33,10 @@ def install(app: Flask) -> None:
     app.add_template_filter(option_named)
     app.add_template_filter(laid_out)
     app.add_template_filter(tone)
+    app.add_template_filter(duration)
+    app.add_template_filter(loss)
+    app.add_template_filter(size_words)
+    app.add_template_filter(sentence, "memory_sentence")
     app.jinja_env.globals |= {"STAR_WORDS": STAR_WORDS, "REASONS": [reason.value for reason in Reason]}
     app.add_template_global(new_submission)
 
@@ -84,3 +90,16 @@ def moment(at: datetime) -> str:
 def tone(slug: str) -> str:
     """The style class that colours a persona, the same on every page."""
     return f"tone-{zlib.crc32(slug.encode()) % TONES}"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 05 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(round(seconds), 0)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def loss(value: float | None) -> str:
+    """Four digits; a loss that is no number says so."""
+    return "no number" if value is None or not math.isfinite(value) else f"{value:.4f}"

@@ -276,6 +276,25 @@ def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) 
     return decision
 
 
+def add_training_set(session: Session, persona: PersonaRow, **given: Any) -> TrainingSetRow:
+    values: dict[str, Any] = {
+        "cutoff": AT,
+        "policy": {},
+        "policy_digest": uuid4().hex,
+        "digest": uuid4().hex,
+        "path": "nowhere",
+        "row_count": 412,
+        "counts": {},
+        "dropped": {},
+        "plan": {"stages": ["sft", "dpo"], "reasons": ["SFT: 300 demonstrations"], "label_smoothing": 0.1},
+        "created_at": AT,
+    }
+    row = TrainingSetRow(persona=persona, **(values | given))
+    session.add(row)
+    session.flush()
+    return row
+
+
 def add_run(session: Session, training_set: TrainingSetRow, *, state: RunState) -> TrainingRunRow:
     run = TrainingRunRow(
         training_set_id=training_set.id,

@@ -9,14 +9,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
-from services.domain.training import (
-    HalfPrecision,
-    ModelRecipe,
-    Objective,
-    Progress,
-    StageResult,
-    TrainedAdapter,
-)
+from services.domain.progress import Progress, TrainingReport
+from services.domain.training import HalfPrecision, ModelRecipe, Objective, StageResult, TrainedAdapter
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -72,7 +66,7 @@ class FakeTrainer:
     def base_digest(self, model: ModelRecipe) -> str:  # noqa: ARG002 - the Protocol's signature
         return self.base
 
-    def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
+    def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         self.jobs.append(job)
         if self.problem is not None:
             raise self.problem
@@ -87,6 +81,7 @@ class FakeTrainer:
         progress(
             Progress(
                 objective=job.stages[-1],
+                stage=len(job.stages),
                 step=1,
                 total_steps=1,
                 loss=1.0,

@@ -73,6 +73,9 @@ class TrainingRunRow(Base):
     total_steps: Mapped[int] = mapped_column(server_default=text("0"))
     loss: Mapped[float | None]
     supervised_tokens: Mapped[int | None]
+    memory: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))  # bytes expected, by part
+    concessions: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))  # of the stage under way
+    stages: Mapped[list[JsonObject]] = mapped_column(server_default=text("'[]'"))  # those that ended
     error: Mapped[str | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -84,6 +87,33 @@ class TrainingRunRow(Base):
         ),
         CheckConstraint("state IN ('running', 'succeeded', 'failed')", name="state_known"),
     )
+
+
+class TrainingPointRow(Base):
+    """One report of a running training: a point of its loss curve. Steps are those of the whole run."""
+
+    __tablename__ = "training_points"
+
+    training_run_id: Mapped[int] = mapped_column(ForeignKey("training_runs.id"), primary_key=True)
+    stage: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    loss: Mapped[float | None]  # empty where it diverged
+    tokens_per_second: Mapped[float | None]
+    seconds_left: Mapped[float | None]
+    at: Mapped[datetime]
+
+
+class CheckpointScoreRow(Base):
+    """What a checkpoint of a running training was worth on the answers kept out, and what it answered."""
+
+    __tablename__ = "checkpoint_scores"
+
+    training_run_id: Mapped[int] = mapped_column(ForeignKey("training_runs.id"), primary_key=True)
+    stage: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    loss: Mapped[float | None]  # empty where it diverged
+    previews: Mapped[list[str]]
+    at: Mapped[datetime]
 
 
 class AdapterVersionRow(Base):

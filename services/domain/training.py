@@ -120,21 +120,6 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a running job is: steps of all stages, mean loss since the last report, seconds left.
-
-    Losses of two objectives do not compare.
-    """
-
-    objective: Objective
-    step: int
-    total_steps: int
-    loss: float
-    tokens_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Mean loss a token of the answers kept out, after a step, and what was answered to the first of them."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, who_serves
@@ -16,22 +16,12 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.session import session_scope
-from services.domain.training import RunState
 from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
 from services.jobs.installation import open_installation
-from services.training.holding import LOCK_SPACE
+from services.training.watching import held_runs, state_of
 
 Record = dict[str, Any]
-
-INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
-
-# The lock that `services.training.holding` takes on a run ends with the process that trains.
-HELD = text(
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND classid = CAST(:space AS oid) AND objid = :run AND objsubid = 2"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-)
 
 
 def personas() -> list[Record]:
@@ -160,18 +150,11 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "served_name": live.name,
         "training_set": newest_set.id if newest_set else None,
         "rows": newest_set.row_count if newest_set else None,
-        "run": _state(session, run) if run else None,
+        "run": state_of(run, held_runs(session)) if run else None,
         "progress": f"{run.step}/{run.total_steps}" if run else None,
         "decision": decided.id if decided else None,
         "verdict": decided.verdict if decided else None,
     }
-
-
-def _state(session: Session, run: TrainingRunRow) -> str:
-    """A run's state; one that was marked running and that no process holds any more is interrupted."""
-    if run.state != RunState.RUNNING:
-        return run.state
-    return run.state if session.scalar(HELD, {"space": LOCK_SPACE, "run": run.id}) else INTERRUPTED
 
 
 def _overall(session: Session, version_id: int) -> Record:

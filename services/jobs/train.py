@@ -1,7 +1,6 @@
 """Training: one frozen set to one adapter version, begun or resumed by key, in three phases."""
 
 import logging
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,17 +9,19 @@ from pathlib import Path
 from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
-from services.domain.conversation import PROMPT_VERSION, clean_generated
+from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
-from services.domain.training import Objective, Progress, Quantisation, Recipe, TrainedAdapter, digest_of
+from services.domain.progress import TrainingReport, stage_ends
+from services.domain.training import Objective, Quantisation, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
-from services.training import runs
+from services.training import reporting, runs
 from services.training.holding import RunLock, held
+from services.training.storable import storable
 from services.training.trainer import Trainer, TrainingJob
 from services.training_sets.freezing import thaw
 
@@ -72,6 +73,8 @@ def train_with(
                 provenance=_provenance(training_set, recipe, trained),
                 at=now(),
             )
+            for ended in stage_ends(trained.stages):  # what was not written down while it trained
+                reporting.record(session, run_id, ended, at=now())
             runs.succeed(session, run_id, trained, at=now())
         shutil.rmtree(workdir, ignore_errors=True)  # the store has the adapter
         logger.info("%s: version %d is %s", slug, version.number, version.name)
@@ -91,11 +94,11 @@ def _train(
     """The long phase, without a transaction; a failure is written down before it is raised."""
     engine = installation.engine
 
-    def follow(progress: Progress) -> None:
+    def follow(report: TrainingReport) -> None:
         try:
             lock.renew()
             with session_scope(engine) as session:
-                runs.follow(session, run_id, progress)
+                reporting.record(session, run_id, report, at=now())
         except DatabaseUnavailable as error:  # no reason to lose hours of training: the next report may pass
             logger.warning("the progress of run %d is not written down: %s", run_id, error)
 
@@ -160,10 +163,10 @@ def _provenance(
         "steps": trained.steps,
         "resumed_from_step": trained.resumed_from_step,
         "supervised_tokens": trained.supervised_tokens,
-        "final_loss": _storable(trained.final_loss),
+        "final_loss": storable(trained.final_loss),
         "stages": [
             # The curve is progress, not provenance.
-            {key: _storable(value) for key, value in asdict(stage).items() if key != "losses"}
+            {key: storable(value) for key, value in asdict(stage).items() if key != "losses"}
             for stage in trained.stages
         ],
         "memory_estimate": dict(trained.memory),
@@ -175,17 +178,3 @@ def _held_in(trained: TrainedAdapter) -> str:
     if trained.quantisation is Quantisation.NF4:
         return f"nf4, double quantisation, {trained.half_precision} compute"
     return f"none, {trained.half_precision}"
-
-
-def _storable(value: object) -> object:
-    """A diverged training is judged like any other and fails; JSON has no word for its loss, nor for NUL."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case str():
-            return clean_generated(value)
-        case dict():
-            return {key: _storable(part) for key, part in value.items()}
-        case list() | tuple():
-            return [_storable(part) for part in value]
-    return value

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from services.domain.training import Objective, Progress
+from services.domain.progress import Progress
+from services.domain.training import Objective
 
 logger = logging.getLogger(__name__)
 
@@ -17,15 +18,18 @@ class Place:
     """Where a stage stands among the steps of its job: those of the stages before it, and those after."""
 
     objective: Objective
+    stage: int
     steps_before: int
     steps_after: int
 
 
 class ProgressReports(TrainerCallback):  # type: ignore[misc]
-    """Passes what the trainer logs on to `report` and to the log."""
+    """Passes what the trainer logs on to `report` and to the log, with what was conceded until then."""
 
-    def __init__(self, report: Callable[[Progress], None], place: Place) -> None:
-        self._report, self._place = report, place
+    def __init__(
+        self, report: Callable[[Progress], None], place: Place, concessions: tuple[str, ...]
+    ) -> None:
+        self._report, self._place, self._concessions = report, place, concessions
         self._started = self._logged_at = 0.0
         self._first_step = 0
         self._tokens = 0
@@ -52,11 +56,13 @@ class ProgressReports(TrainerCallback):  # type: ignore[misc]
         seconds_per_step = (now - self._started) / (state.global_step - self._first_step)
         progress = Progress(
             objective=self._place.objective,
+            stage=self._place.stage,
             step=self._place.steps_before + state.global_step,
             total_steps=self._place.steps_before + state.max_steps + self._place.steps_after,
             loss=logs["loss"],
             tokens_per_second=(tokens - self._tokens) / (now - self._logged_at),
             seconds_left=steps_left * seconds_per_step,
+            concessions=self._concessions,
         )
         self._logged_at, self._tokens = now, tokens
         logger.info(

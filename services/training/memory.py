@@ -19,6 +19,7 @@ from services.errors.training import MemoryTooSmall
 from services.language_model.loading import load_config
 from services.language_model.machine import device
 from services.training.adapter_weights import linear_layers
+from services.training.memory_parts import Part, size_words, table
 from services.training.stages import Stage
 
 logger = logging.getLogger(__name__)
@@ -47,11 +48,6 @@ class MemoryEstimate:
     def least(self) -> int:
         return sum(list(self.parts.values())[: self.fixed])
 
-    def table(self) -> str:
-        """One line a part, in MiB."""
-        rows = [*self.parts.items(), ("together", self.total)]
-        return "\n".join(f"  {name:<40}{size / 2**20:>12,.1f} MiB" for name, size in rows)
-
 
 def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
     """For the stage that needs most; BaseModelMissing without a configuration."""
@@ -62,22 +58,22 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
     quantised = recipe.model.quantisation is Quantisation.NF4
     linear_bytes = int(linear * (_NF4 if quantised else _HALF))
     references = len(stages) > 1 and any(stage.objective is not Objective.SFT for stage in stages)
-    fixed = {
-        f"base, linear layers in {'4 bits' if quantised else 'bf16'}": linear_bytes,
-        "base, embeddings and norms in bf16": others * _HALF,
-        "adapter in fp32": adapter * _FULL,
-        "gradients of the adapter in fp32": adapter * _FULL,
-        "optimiser": adapter * _MOMENTS.get(recipe.training.optimizer, 2 * _FULL),
-        "reference adapter in fp32": adapter * _FULL * references,
+    fixed: dict[str, int] = {
+        Part.LINEAR if quantised else Part.LINEAR_HALF: linear_bytes,
+        Part.REST: others * _HALF,
+        Part.ADAPTER: adapter * _FULL,
+        Part.GRADIENTS: adapter * _FULL,
+        Part.OPTIMISER: adapter * _MOMENTS.get(recipe.training.optimizer, 2 * _FULL),
+        Part.REFERENCE: adapter * _FULL * references,
     }
     if any(stage.validation for stage in stages):
-        fixed["base of the process that validates"] = linear_bytes + others * _HALF
+        fixed[Part.VALIDATING] = linear_bytes + others * _HALF
     tokens = max(stage.longest * _sequences(stage) for stage in stages) * recipe.training.batch_size
     longest = max(stage.longest for stage in stages)
     vocabulary = layout.config.get_text_config().vocab_size
-    varying = {
-        "activations (estimate)": _activations(layout, recipe, tokens=tokens, longest=longest),
-        "scores of the vocabulary (estimate)": tokens * vocabulary * 2 * _FULL,
+    varying: dict[str, int] = {
+        Part.ACTIVATIONS: _activations(layout, recipe, tokens=tokens, longest=longest),
+        Part.SCORES: tokens * vocabulary * 2 * _FULL,
     }
     return MemoryEstimate(fixed | varying, fixed=len(fixed))
 
@@ -93,7 +89,11 @@ def available_memory() -> int:
 
 def refuse_what_cannot_fit(estimate: MemoryEstimate, *, available: int) -> None:
     """MemoryTooSmall when what cannot be made smaller does not fit; a warning when the rest may not."""
-    logger.info("memory by part, of %.1f GiB:\n%s", available / _GIBIBYTE, estimate.table())
+    logger.info(
+        "memory by part, of %s there are, beside a published Phi-3-mini training:\n%s",
+        size_words(available),
+        table(estimate.parts),
+    )
     if estimate.least > available:
         parts = list(estimate.parts.items())[: estimate.fixed]
         raise MemoryTooSmall(

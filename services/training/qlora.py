@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
-from services.domain.training import ModelRecipe, Objective, Progress, Recipe, StageResult, TrainedAdapter
+from services.domain.progress import MemoryExpected, StageEnded, TrainingReport
+from services.domain.training import ModelRecipe, Objective, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
 from services.language_model.loading import context_length, load_base, load_config, load_tokenizer
 from services.language_model.machine import half_precision, has_bitsandbytes, usable_quantisation
@@ -41,14 +42,16 @@ class QloraTrainer:
         config = load_config(model.name, revision=model.revision)
         return base_digest(model.name, config, usable_quantisation(model.quantisation))
 
-    def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
+    def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""
         recipe = replace(job.recipe, model=_usable(job.recipe.model))
         job = replace(job, recipe=recipe)
         tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
         stages = prepare_stages(job, tokenizer)
         memory = estimate_memory(recipe, stages)
-        refuse_what_cannot_fit(memory, available=available_memory())
+        available = available_memory()
+        progress(MemoryExpected(memory.parts, available))
+        refuse_what_cannot_fit(memory, available=available)
         base = load_base(
             recipe.model.name,
             revision=recipe.model.revision,
@@ -64,6 +67,7 @@ class QloraTrainer:
         folder = job.workdir
         for stage in stages:
             folder = job.workdir / stage.name
+            place = _place(stage, stages, results, recipe)
             earlier = finished(folder)
             if earlier is not None:
                 results.append(replace(earlier, resumed_from_step=earlier.steps))
@@ -75,11 +79,12 @@ class QloraTrainer:
                     base=base,
                     tokenizer=tokenizer,
                     start=start,
-                    place=_place(stage, stages, results, recipe),
+                    place=place,
                     deadline=_deadline(recipe, began),
                     report=progress,
                 )
                 results.append(run_stage(run))
+            progress(StageEnded(stage.number, place.steps_before, results[-1]))
             start = folder / ADAPTER
             if results[-1].stopped_early:
                 logger.warning("stage %s: %s", stage.name, results[-1].stopped_early)
@@ -111,6 +116,7 @@ def _usable(model: ModelRecipe) -> ModelRecipe:
 def _place(stage: Stage, stages: Sequence[Stage], results: Sequence[StageResult], recipe: Recipe) -> Place:
     return Place(
         objective=stage.objective,
+        stage=stage.number,
         steps_before=sum(result.steps for result in results),
         steps_after=sum(_planned_steps(later, recipe) for later in stages[stage.number :]),
     )

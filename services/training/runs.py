@@ -1,14 +1,14 @@
-"""Training runs in PostgreSQL: begun or resumed by key, followed while they run, ended once."""
+"""Training runs in PostgreSQL: begun or resumed by key, ended once. What they report is `reporting`'s."""
 
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import TrainingRunRow
-from services.domain.training import Progress, Recipe, RunState, TrainedAdapter
+from services.domain.training import Recipe, RunState, TrainedAdapter
 
 FRESH = ""  # the starting digest of an adapter that starts from the base
 
@@ -42,16 +42,8 @@ def begin(
         .with_for_update()
     ).one()
     if run.state != RunState.SUCCEEDED:
-        run.state, run.error = RunState.RUNNING, None
+        run.state, run.error, run.finished_at = RunState.RUNNING, None, None
     return run
-
-
-def follow(session: Session, run_id: int, progress: Progress) -> None:
-    session.execute(
-        update(TrainingRunRow)
-        .where(TrainingRunRow.id == run_id)
-        .values(step=progress.step, total_steps=progress.total_steps, loss=progress.loss)
-    )
 
 
 def succeed(session: Session, run_id: int, trained: TrainedAdapter, *, at: datetime) -> None:

@@ -75,7 +75,7 @@ def _run(run: StageRun, process: Scoring | None) -> StageResult:
 
 def _ready(run: StageRun, process: Scoring | None, footing: Footing) -> _Attempt:
     rows = [row for row in run.stage.rows if row.length <= footing.length]
-    watchers = watchers_of(run, process)
+    watchers = watchers_of(run, process, footing)
     trainer = build_trainer(run, footing, rows, watchers)
     return _Attempt(trainer, rows, footing, watchers, newest_whole_checkpoint(run.folder))
 

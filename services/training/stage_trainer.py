@@ -15,7 +15,8 @@ from transformers import (
 )
 from transformers import Trainer as LibraryTrainer
 
-from services.domain.training import Objective, Progress
+from services.domain.progress import CheckpointScored, TrainingReport
+from services.domain.training import Evaluation, Objective
 from services.training.adapter_weights import go_on_from, lora_config, set_in_fp32, trainable_weights
 from services.training.checkpoints import CheckpointMarks
 from services.training.dataset import Tokenised, TokenisedJudgement, TokenisedPair, TokenisedRow
@@ -43,7 +44,7 @@ class StageRun:
     start: Path | None
     place: Place
     deadline: float | None
-    report: Callable[[Progress], None]
+    report: Callable[[TrainingReport], None]
 
     @property
     def folder(self) -> Path:
@@ -76,10 +77,15 @@ class Watchers:
         return ""
 
 
-def watchers_of(run: StageRun, process: Scoring | None) -> Watchers:
+def watchers_of(run: StageRun, process: Scoring | None, footing: Footing) -> Watchers:
+    def scored(one: Evaluation) -> None:
+        step = run.place.steps_before + one.step
+        run.report(CheckpointScored(run.place.stage, step, one.loss, one.previews))
+
     patience = run.job.recipe.training.patience
-    validation = None if process is None else Validation(process, run.folder, patience=patience)
-    return Watchers(ProgressReports(run.report, run.place), Clock(run.deadline), validation)
+    validation = None if process is None else Validation(process, run.folder, scored, patience=patience)
+    reports = ProgressReports(run.report, run.place, footing.concessions)
+    return Watchers(reports, Clock(run.deadline), validation)
 
 
 def build_trainer(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.domain.training import ModelRecipe, Objective, Progress, Recipe, TrainedAdapter
+from services.domain.progress import TrainingReport
+from services.domain.training import ModelRecipe, Objective, Recipe, TrainedAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Trainer(Protocol):
         """
         ...
 
-    def train(self, job: TrainingJob, *, progress: Callable[[Progress], None]) -> TrainedAdapter:
+    def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         """Train from the newest checkpoint in the workdir, or from the job's start.
 
         Raises TrainingError when nothing can be learnt, BaseModelMissing when there is no base.

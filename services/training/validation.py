@@ -10,7 +10,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,11 +83,14 @@ def scoring(stage: Stage, model: ModelRecipe, folder: Path, *, previews: int) ->
 class Validation(TrainerCallback):  # type: ignore[misc]
     """Scores each checkpoint, keeps the best, and stops after `patience` evaluations without a better one.
 
-    A patience of 0 never stops. It must be called after the checkpoint was marked as whole.
+    A patience of 0 never stops. It must be called after the checkpoint was marked as whole. `report` is told
+    of each evaluation when it is written down.
     """
 
-    def __init__(self, scoring: Scoring, folder: Path, *, patience: int) -> None:
-        self._scoring, self._folder, self._patience = scoring, folder, patience
+    def __init__(
+        self, scoring: Scoring, folder: Path, report: Callable[[Evaluation], None], *, patience: int
+    ) -> None:
+        self._scoring, self._folder, self._report, self._patience = scoring, folder, report, patience
         self.evaluations = read_evaluations(folder)
         self.stopped = False
 
@@ -132,6 +135,7 @@ class Validation(TrainerCallback):  # type: ignore[misc]
         part = self._folder / f"{_FILE}.part"
         part.write_text(json.dumps([asdict(one) for one in self.evaluations]), encoding="utf-8")
         part.rename(self._folder / _FILE)
+        self._report(evaluation)
 
 
 def read_evaluations(folder: Path) -> tuple[Evaluation, ...]:

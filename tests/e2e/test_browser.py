@@ -5,6 +5,7 @@ The app, its server and PostgreSQL are real; only the model is a fake. Screensho
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ from feedback_app import create_app
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.settings import ROOT, Settings
+from services.training.holding import RunLock
 from tests.builders import add_persona, add_serving_version
 from tests.conftest import cut_away
 from tests.e2e.chromium import running_chromium
 from tests.fakes import FakeGenerator
+from tests.told_runs import add_told_run
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
 QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"
@@ -179,6 +182,34 @@ def test_every_page_fits_a_phone_in_light_and_dark(browser: Browser, site: str):
         page.goto(f"{site}/nowhere")
         check_width(page, f"phone-{scheme}-error")
         context.close()
+
+
+def test_a_run_is_watched_without_javascript_and_drawn_on_any_screen(
+    browser: Browser, site: str, engine: Engine
+):
+    with session_scope(engine) as session:
+        run_id = add_told_run(session, find_persona(session, "pirate"), at=datetime.now(UTC)).id
+    lock = RunLock(engine, run_id)
+    lock.take()
+    for name, width in (("desk", 1280), ("phone", 390)):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=False
+            )
+            page = context.new_page()
+            page.goto(f"{site}/p/pirate")
+            page.get_by_role("link", name="How it learns").click()
+            check_width(page, f"{name}-{scheme}-runs")
+            page.get_by_role("link", name=f"Run {run_id}").click()
+            expect(page.get_by_role("progressbar")).to_have_attribute("value", "160")
+            for drawing in page.get_by_role("img").all():
+                expect(drawing).to_have_js_property("complete", value=True)
+                assert drawing.evaluate("image => image.naturalWidth") == (720 if width == 1280 else 360)
+            check_width(page, f"{name}-{scheme}-run")
+            page.get_by_role("link", name="Let it stand still").click()
+            expect(page.get_by_role("link", name="Follow the run")).to_be_visible()
+            context.close()
+    lock.give_back()
 
 
 def check_width(page: Page, name: str) -> None:

@@ -8,7 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from services.domain.training import Objective, Progress
+from services.domain.progress import Progress, TrainingReport
+from services.domain.training import Objective
 from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
 from services.training.trainer import TrainingJob
@@ -18,8 +19,8 @@ from tests.services.training.conftest import RECIPE
 def main() -> None:
     rows, workdir, base, step, *stages = sys.argv[1:]
 
-    def die(progress: Progress) -> None:
-        if progress.step > int(step):
+    def die(report: TrainingReport) -> None:
+        if isinstance(report, Progress) and report.step > int(step):
             os.kill(os.getpid(), signal.SIGKILL)
 
     recipe = compose_recipe("embedded", RECIPE, base_model=base, base_revision="main")

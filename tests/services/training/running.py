@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from transformers import Phi3Model
 
-from services.domain.training import Progress, TrainedAdapter
+from services.domain.progress import Progress, TrainingReport
+from services.domain.training import TrainedAdapter
 from services.training.qlora import QloraTrainer
 
 
@@ -15,9 +16,13 @@ class Run:
     """One finished training, what it reported and whether the model was in training mode at each forward."""
 
     adapter: TrainedAdapter | None = None
-    reports: list[Progress] = field(default_factory=list)
+    told: list[TrainingReport] = field(default_factory=list)
     forwards_in_training_mode: list[bool] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+
+    @property
+    def reports(self) -> list[Progress]:
+        return [report for report in self.told if isinstance(report, Progress)]
 
     @property
     def weights(self) -> bytes:
@@ -38,7 +43,7 @@ def train(job) -> Run:
     records.addHandler(handler)
     records.setLevel(logging.INFO)
     try:
-        run.adapter = QloraTrainer().train(job, progress=run.reports.append)
+        run.adapter = QloraTrainer().train(job, progress=run.told.append)
     finally:
         records.removeHandler(handler)
         watch.remove()

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 
+from services.domain.progress import Progress
 from services.domain.training import Evaluation, ModelRecipe, Objective, Quantisation
 from services.errors.training import ScoringDied
 from services.language_model.loading import load_tokenizer
@@ -120,8 +121,9 @@ def test_validating_changes_nothing_that_is_trained(steady, job, base, rows_file
 
 
 def test_an_evaluation_that_a_kill_prevented_is_made_by_the_next_attempt(steady, job, tmp_path):
-    def die(progress):
-        raise KeyboardInterrupt(progress.step)
+    def die(report):
+        if isinstance(report, Progress):
+            raise KeyboardInterrupt(report.step)
 
     wanted = job(SHARE, "training.patience=0", workdir=tmp_path)
     with pytest.raises(KeyboardInterrupt, match="5"):
@@ -137,7 +139,7 @@ def test_an_evaluation_that_a_kill_prevented_is_made_by_the_next_attempt(steady,
 
 
 def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
-    kept = Validation(None, tmp_path, patience=0)
+    kept = Validation(None, tmp_path, print, patience=0)
     kept.evaluations = tuple(Evaluation(step, loss, ()) for step, loss in ((1, math.nan), (2, 4.0), (3, 3.0)))
     assert kept.best().step == 3
 

@@ -1,0 +1,82 @@
+"""Watching a persona learn: its training runs, and one with its curve, scores, previews, plan and memory."""
+
+import base64
+import hashlib
+
+from flask import Blueprint, Response, render_template, request
+
+from feedback_app.backend import backend, now
+from feedback_app.request_log import note
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.domain.training import RunState
+from services.training.drawing import STYLE
+from services.training.loss_curve import loss_curve
+from services.training.memory_chart import memory_chart
+from services.training.watching import RunView, run_page, runs_of
+
+blueprint = Blueprint("runs", __name__)
+
+NEWEST = 50
+RENEWED_EVERY_S = 15
+NARROW, WIDE = 360, 720  # pixels of a drawing
+
+# Drawings bring their style sheet along, which the policy of pages would not let in.
+_STYLE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+_DRAWING_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE}'; frame-ancestors 'none'"
+
+
+@blueprint.get("/p/<slug>/runs")
+def of_persona(slug: str) -> str:
+    note(persona=slug)
+    with session_scope(backend().engine) as session:
+        row = find_persona(session, slug)
+        return render_template(
+            "runs.html",
+            persona=row.as_persona(),
+            runs=runs_of(session, row, limit=NEWEST),
+            newest=NEWEST,
+            at=now(),
+        )
+
+
+@blueprint.get("/runs/<int:run_id>")
+def page(run_id: int) -> str:
+    with session_scope(backend().engine) as session:
+        run = run_page(session, run_id)
+        note(persona=run.persona)
+        runs = run.summary.state == RunState.RUNNING
+        return render_template(
+            "run.html",
+            run=run,
+            runs=runs,
+            renewed_every=RENEWED_EVERY_S if runs and "still" not in request.args else None,
+            narrow=NARROW,
+            at=now(),
+        )
+
+
+@blueprint.get("/runs/<int:run_id>/loss.svg")
+def loss_drawing(run_id: int) -> Response:
+    run = _run(run_id)
+    return _drawing(loss_curve(run.panels, title=f"Loss of training run {run_id}", width=_width()))
+
+
+@blueprint.get("/runs/<int:run_id>/memory.svg")
+def memory_drawing(run_id: int) -> Response:
+    run = _run(run_id)
+    return _drawing(memory_chart(run.memory, title=f"Memory of training run {run_id}", width=_width()))
+
+
+def _run(run_id: int) -> RunView:
+    with session_scope(backend().engine) as session:
+        return run_page(session, run_id)
+
+
+def _width() -> int:
+    """As asked, within what can be read."""
+    return min(max(request.args.get("width", WIDE, int), NARROW), 4 * WIDE)
+
+
+def _drawing(svg: str) -> Response:
+    return Response(svg, mimetype="image/svg+xml", headers={"Content-Security-Policy": _DRAWING_POLICY})
