@@ -8,28 +8,24 @@ about the answers teach nothing: the adapter is trained and judged as any other 
 FAIL.
 """
 
-import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 from sqlalchemy import Engine, select
 
 from benchmarks._demo import DEMO, play_demo, read_summary
 from benchmarks._held_out import newest_report, run_of
 from benchmarks._installation import own_installation
 from benchmarks._permuted import add_rows, permute
+from benchmarks._serving import database, inference_server
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.db import embedded
 from services.db.lineage_tables import GateDecisionRow, TrainingRunRow, TrainingSetRow
-from services.db.session import database_url, make_engine, session_scope
+from services.db.session import session_scope
 from services.domain.gate import Verdict
-from services.errors.outages import ServiceTooSlow
 from services.errors.tree import PersonaLoopError
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
@@ -37,15 +33,11 @@ from services.jobs import gate as gating
 from services.jobs import train as training
 from services.jobs.installation import now
 from services.language_model.asking import InferenceClient
-from services.operations.environment import environment
-from services.operations.processes import Processes
-from services.operations.stack import PROCFILE
 from services.settings import Settings
 
 NAME = "control"
 CONTROL = "control"  # the persona's slug
 _COPIED = ("secrets.env", "postgres", "adapters")
-_LOADED_WITHIN = 120.0  # seconds
 _ROUNDS = 3  # of adding rows: an answer too long for the recipe makes none
 
 
@@ -63,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     var_dir = RESULTS / NAME
     _copy(source, var_dir)
     try:
-        with own_installation(var_dir) as settings, _database(settings) as engine:
+        with own_installation(var_dir) as settings, database(settings) as engine:
             rows = _measure(settings, engine, original=summary["persona"])
     except PersonaLoopError as error:
         print(error, file=sys.stderr)
@@ -94,7 +86,7 @@ def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
             select(GateDecisionRow).where(GateDecisionRow.candidate_report_id == judged.id)
         ).one()
         copied = permute(session, original, CONTROL, until=real.training_set.cutoff, at=now())
-    with _inference_server(settings):
+    with inference_server(settings):
         added, set_id = _fill_up(settings, engine, wanted=real.training_set.counts["demonstrations"])
         reports = evaluating.evaluate(training.train(set_id))
         decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
@@ -155,43 +147,6 @@ def _decision_rows(control: GateDecisionRow, real: GateDecisionRow) -> list[Row]
         ),
         Row("verdict of the gate", control.verdict, real.verdict, Bar(Relation.IS, Verdict.FAIL.value)),
     ]
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Engine]:
-    embedded.start(settings)
-    engine = make_engine(database_url(settings), pool_size=10)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-        embedded.stop(settings)
-
-
-@contextmanager
-def _inference_server(settings: Settings) -> Iterator[None]:
-    """The server of the Procfile alone, ready to answer."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    processes = Processes(
-        PROCFILE, env={**os.environ, **environment(settings), "PATH": path}, logs=settings.var_dir / "log"
-    )
-    processes.start("inference")
-    try:
-        deadline = time.monotonic() + _LOADED_WITHIN
-        while not _ready(settings):
-            processes.raise_if_ended()
-            if time.monotonic() > deadline:
-                raise ServiceTooSlow(("inference",), str(settings.var_dir / "log"))
-            time.sleep(0.5)
-        yield
-    finally:
-        processes.stop()
-
-
-def _ready(settings: Settings) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{settings.inference_endpoint}/healthz", timeout=5.0, trust_env=False).is_success
-    return False
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+"""The database and the inference server of a benchmark's installation, without the rest of the service.
+
+Jobs called in the process then find all they need: no scheduler and no web app.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine
+
+from services.db import embedded, migrate
+from services.db.session import database_url, make_engine
+from services.errors.outages import ServiceTooSlow
+from services.operations.environment import environment
+from services.operations.processes import Processes
+from services.operations.stack import PROCFILE
+from services.settings import Settings
+
+_LOADED_WITHIN = 120.0  # seconds
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Engine]:
+    """The installation's embedded PostgreSQL, its schema the newest."""
+    embedded.start(settings)
+    engine = make_engine(database_url(settings), pool_size=10)
+    try:
+        migrate.upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+        embedded.stop(settings)
+
+
+@contextmanager
+def inference_server(settings: Settings) -> Iterator[None]:
+    """The server of the Procfile alone, ready to answer."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    processes = Processes(
+        PROCFILE, env={**os.environ, **environment(settings), "PATH": path}, logs=settings.var_dir / "log"
+    )
+    processes.start("inference")
+    try:
+        deadline = time.monotonic() + _LOADED_WITHIN
+        while not _ready(settings):
+            processes.raise_if_ended()
+            if time.monotonic() > deadline:
+                raise ServiceTooSlow(("inference",), str(settings.var_dir / "log"))
+            time.sleep(0.5)
+        yield
+    finally:
+        processes.stop()
+
+
+def _ready(settings: Settings) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{settings.inference_endpoint}/healthz", timeout=5.0, trust_env=False).is_success
+    return False

@@ -1,0 +1,152 @@
+"""TruthfulQA as comparisons through importer, assembler, DPO and gate, 5-fold by question, and as thumbs.
+
+    python -m benchmarks.truthfulqa FOLDER
+
+FOLDER holds the base and truthfulqa/TruthfulQA.csv. Each fold is a persona that never learns from its fifth
+of the questions and is judged on it. Beside each stands a control whose better and worse answers a coin
+exchanged, one toss a question, on both sides of the holdout.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine
+
+from benchmarks._intervals import accuracy, preferences
+from benchmarks._nights import Judged, Learner, nights, sides
+from benchmarks._shown import YES, plan, show, yes
+from benchmarks._shuffled import SEED, shuffled, turned_back
+from benchmarks._table import Bar, Relation, Row
+from services.domain.conversation import Question, user_text
+from services.domain.example_policy import ExamplePolicy
+from services.domain.gate import Verdict
+from services.domain.splits import split_key
+from services.domain.training import Objective
+from services.training_sets.deduplication import clusters, sign
+from services.training_sets.importers.formats import FormatName, read_file
+from services.training_sets.importers.records import ImportedComparison, Read
+from services.training_sets.importers.rows import Reading
+
+NAME = "truthfulqa"
+FOLDS = 5
+DPO, CONTROL, KTO = "dpo", "control", "kto"
+_COMPARED = ExamplePolicy(objectives=(Objective.DPO,), pairs_per_prompt=2)
+# One author judged every answer on one day.
+_JUDGED = replace(_COMPARED, objectives=(Objective.KTO,), daily_limit=100_000, answers_per_prompt=100)
+
+
+def measure(engine: Engine, folder: Path) -> list[Row]:
+    learners = _learners(folder / "TruthfulQA.csv")
+    judged: dict[str, Judged] = {}
+    for slug, night in nights(engine, learners):
+        if isinstance(night, str):
+            print(f"{slug} had no night: {night}", flush=True)
+        else:
+            judged[slug] = night
+            reached = night.metrics["reward_accuracy, overall"]
+            print(f"{slug}: reward accuracy {reached:.3f}, {night.verdict}", flush=True)
+    kinds = {
+        kind: [judged[_slug(kind, fold)] for fold in range(FOLDS) if _slug(kind, fold) in judged]
+        for kind in (DPO, CONTROL, KTO)
+    }
+    return [*_accuracy_rows(kinds), *_fold_rows(kinds), *_cost_rows(kinds)]
+
+
+def _learners(file: Path) -> list[Learner]:
+    compared = list(read_file(file, FormatName.TRUTHFULQA, Reading()))
+    thumbs = list(read_file(file, FormatName.TRUTHFULQA_THUMBS, Reading()))
+    exchanged = shuffled(compared)
+    folds = _folds(dict.fromkeys(read.question for read in compared if isinstance(read, ImportedComparison)))
+    splits = [sides(folds, {key for key, of in folds.items() if of == fold}) for fold in range(FOLDS)]
+    # The comparisons of KTO's personas are not learnt from: those of held-out questions judge as DPO's do.
+    sources: list[tuple[str, ExamplePolicy, dict[str, list[Read]]]] = [
+        (DPO, _COMPARED, {NAME: compared}),
+        (CONTROL, _COMPARED, {NAME: exchanged}),
+        (KTO, _JUDGED, {"thumbs": thumbs, NAME: compared}),
+    ]
+    return [
+        Learner(plan(_slug(kind, fold), policy), records, splits[fold])
+        for kind, policy, records in sources
+        for fold in range(FOLDS)
+    ]
+
+
+def _folds(questions: Iterable[Question]) -> dict[str, int]:
+    """The fold of each question, by its split key; near duplicates share one."""
+    asked = list(questions)
+    groups = clusters(sign(user_text(question) for question in asked))
+    names = np.unique(groups)
+    drawn = np.random.default_rng(SEED).permutation(len(names)) % FOLDS
+    of = dict(zip(names.tolist(), drawn.tolist(), strict=True))
+    return {split_key(question): of[group] for question, group in zip(asked, groups.tolist(), strict=True)}
+
+
+def _slug(kind: str, fold: int) -> str:
+    return f"{NAME}-{kind}-{fold + 1}"
+
+
+def _accuracy_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
+    """`theirs` is the control; what each held-out pair says under the fold that never learnt it."""
+    said = {
+        kind: preferences(item for night in of for item in night.items) for kind, of in kinds.items() if of
+    }
+    found = {kind: accuracy(preferred) for kind, preferred in said.items()}
+    dpo, control = found[DPO], found[CONTROL]
+    return [
+        Row("held-out questions judged", dpo.prompts, control.prompts, Bar(Relation.IS, 813)),
+        Row("held-out pairs judged", dpo.pairs, control.pairs),
+        Row("reward accuracy of the base, by definition", 0.5, 0.5),
+        Row("reward accuracy, all pairs", dpo.mean, control.mean, Bar(Relation.AT_LEAST, 0.7)),
+        Row(
+            "reward accuracy, mean over questions",
+            dpo.mean_by_prompt,
+            control.mean_by_prompt,
+            Bar(Relation.AT_LEAST, 0.7),
+        ),
+        Row("with its 95 % bootstrap interval over questions", str(dpo), str(control)),
+        Row("the control's interval contains 0.5", yes(control.tells_nothing), bar=YES),
+        Row("the control's adapters on the true order", str(accuracy(turned_back(said[CONTROL])))),
+        *([Row("the same rows as thumbs, KTO", str(found[KTO]), str(control))] if KTO in found else []),
+    ]
+
+
+def _fold_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
+    """Each fold with its verdict; `theirs` is the control."""
+    key = "reward_accuracy, overall"
+    rows = [
+        Row(
+            f"fold {fold}: reward accuracy and verdict",
+            f"{real.metrics[key]:.3f} {real.verdict}",
+            f"{control.metrics[key]:.3f} {control.verdict}",
+        )
+        for fold, (real, control) in enumerate(zip(kinds[DPO], kinds[CONTROL], strict=True), start=1)
+    ]
+    promoted = {kind: sum(night.serves > 0 for night in of) for kind, of in kinds.items()}
+    refused = sum(night.verdict is Verdict.FAIL for night in kinds[CONTROL])
+    return [
+        *rows,
+        Row("folds promoted", promoted[DPO], promoted[CONTROL], Bar(Relation.IS, FOLDS)),
+        Row("controls refused by the gate", refused, bar=Bar(Relation.IS, FOLDS)),
+        Row("folds promoted, KTO", promoted[KTO]),
+    ]
+
+
+def _cost_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
+    return [
+        Row(f"{kind}: rows learnt in a fold, and seconds of training (mean)", f"{rows:.0f}, {seconds:.0f}")
+        for kind, of in kinds.items()
+        if of
+        for rows in (np.mean([night.training_set["rows"] for night in of]),)
+        for seconds in (np.mean([night.seconds for night in of]),)
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    return show(NAME, NAME, arguments, measure)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
