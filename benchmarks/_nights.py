@@ -54,7 +54,8 @@ class Learner:
 class Judged:
     """One night as the database tells of it.
 
-    `items` and `before` are those of the candidate's report and of whom it was compared with.
+    `items` and `before` are those of the candidate's report and of whom it was compared with; so are
+    `metrics` and `metrics_before`, by name and slice.
     """
 
     training_set: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Judged:
     verdict: Verdict
     serves: int
     metrics: Mapping[str, float | None]
+    metrics_before: Mapping[str, float | None]
     items: Sequence[Mapping[str, Any]]
     before: Sequence[Mapping[str, Any]]
     stages: Sequence[Mapping[str, Any]]
@@ -160,11 +162,16 @@ def _read(session: Session, decision: GateDecisionRow) -> Judged:
         seconds=(ended - run.started_at).total_seconds(),
         verdict=Verdict(decision.verdict),
         serves=who_serves(session, frozen.persona).number,
-        metrics={f"{one['name']}, {one['slice']}": one["value"] for one in report.metrics},
+        metrics=_by_name(report),
+        metrics_before=_by_name(decision.champion_report),
         items=report.items,
         before=decision.champion_report.items,
         stages=report.version.provenance["stages"],
     )
+
+
+def _by_name(report: EvaluationReportRow) -> dict[str, float | None]:
+    return {f"{one['name']}, {one['slice']}": one["value"] for one in report.metrics}
 
 
 def sides(keys: Collection[str], held_out: Collection[str]) -> dict[str, Split]:

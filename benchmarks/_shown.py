@@ -10,12 +10,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from benchmarks._installation import own_installation
+from benchmarks._nights import Judged
 from benchmarks._serving import database, inference_server
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate import GatePolicy, Requirement
 from services.domain.personas import Persona, PersonaSlug
-from services.errors.tree import PersonaLoopError
+from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback.personas import PersonaPlan
 
 BASE = "tiny_lm_stories260K/hf_mlp192"
@@ -70,6 +71,13 @@ def plan(slug: str, policy: ExamplePolicy) -> PersonaPlan:
     """A persona that learns preferences, and is let through only if it prefers what people did."""
     persona = Persona(PersonaSlug(slug), slug, system_template=TEMPLATE)
     return PersonaPlan(persona, policy, PREFERS, recipe_overrides=PREFERENCES)
+
+
+def had(night: Judged | str) -> Judged:
+    """The night; InvalidInput with the reason where there was none."""
+    if isinstance(night, str):
+        raise InvalidInput(night)
+    return night
 
 
 def yes(holds: bool) -> str:  # noqa: FBT001  (a word for a table)

@@ -16,12 +16,11 @@ from sqlalchemy import Engine
 from benchmarks._accounts import dropped_rows, files_of, rejected_rows
 from benchmarks._intervals import accuracy, preferences
 from benchmarks._nights import Judged, Learner, nights
-from benchmarks._shown import plan, show
+from benchmarks._shown import had, plan, show
 from benchmarks._shuffled import shuffled
 from benchmarks._table import Bar, Relation, Row
 from services.domain.example_policy import ExamplePolicy
 from services.domain.training import Objective
-from services.errors.tree import InvalidInput
 from services.settings import read_settings
 from services.training_sets.importers.formats import FormatName, read_file
 from services.training_sets.importers.records import ImportedComparison
@@ -40,7 +39,7 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
         Learner(plan("pandalm-control", _POLICY), {NAME: shuffled(reads)}, {}),
     ]
     ended = dict(nights(engine, learners))
-    real, control = (_had(ended[learner.slug]) for learner in learners)
+    real, control = (had(ended[learner.slug]) for learner in learners)
     compared = [read for read in reads if isinstance(read, ImportedComparison)]
     choices = Counter(read.choice for read in compared)
     return [
@@ -56,12 +55,6 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
         Row("verdict of the gate", real.verdict.value, control.verdict.value),
         Row("training, seconds", real.seconds, control.seconds),
     ]
-
-
-def _had(night: Judged | str) -> Judged:
-    if isinstance(night, str):
-        raise InvalidInput(night)
-    return night
 
 
 def _account_rows(night: Judged, *, read: int) -> list[Row]:
