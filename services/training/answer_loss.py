@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
+from services.training.batches import LengthBatches
 from services.training.dataset import IGNORED
 
 
-class AnswerLossTrainer(SFTTrainer):  # type: ignore[misc]
+class AnswerLossTrainer(LengthBatches, SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self,
         model: nn.Module,

@@ -10,14 +10,18 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from services.errors.training import NothingToLearn
+from services.training.answer_scores import ReferenceOnce
+from services.training.batches import LENGTH
 from services.training.dataset import TokenisedPair
 from services.training.material import Material
 
 _UNINFORMATIVE = 0.5  # a choice that is as often wrong as right
 
 
-class PairTrainer(DPOTrainer):  # type: ignore[misc]
+class PairTrainer(ReferenceOnce, DPOTrainer):  # type: ignore[misc]
     """The library's trainer, given ids: it renders nothing with a template of its own."""
+
+    reference_columns = ("ref_chosen_logps", "ref_rejected_logps")
 
     def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
         return dataset
@@ -42,6 +46,7 @@ def dpo_trainer(
                 "prompt_ids": [row.prompt_ids for row in rows],
                 "chosen_ids": [row.chosen_ids for row in rows],
                 "rejected_ids": [row.rejected_ids for row in rows],
+                LENGTH: [row.length for row in rows],
             }
         ),
         **material.keywords(),

@@ -8,13 +8,17 @@ from trl import KTOConfig, KTOTrainer
 
 from services.domain.training import PreferenceRecipe
 from services.errors.training import OneClassOnly
+from services.training.answer_scores import ReferenceOnce
+from services.training.batches import LENGTH
 from services.training.class_weights import class_weights
 from services.training.dataset import TokenisedJudgement
 from services.training.material import Material
 
 
-class JudgementTrainer(KTOTrainer):  # type: ignore[misc]
+class JudgementTrainer(ReferenceOnce, KTOTrainer):  # type: ignore[misc]
     """The library's trainer, given ids and mismatched answers: it renders and pairs nothing itself."""
+
+    reference_columns = ("ref_logps", "ref_KL_logps")
 
     def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
         return dataset
@@ -27,8 +31,8 @@ def kto_trainer(
 
     `longest` bounds, in tokens, a prompt with another prompt's answer; rows themselves are never cut.
 
-    The library takes rows in their order, so they are shuffled here. Each row's mismatched answer, by which
-    the distance from the reference is estimated, is that of the row before it.
+    Each row's mismatched answer, by which the distance from the reference is estimated, is that of the row
+    before it once they are shuffled.
     """
     order = np.random.default_rng(material.arguments["seed"]).permutation(len(rows))
     shuffled = [rows[index] for index in order]
@@ -52,6 +56,7 @@ def kto_trainer(
                 "completion_ids": answers,
                 "KL_completion_ids": [answers[-1], *answers[:-1]],
                 "label": [row.label for row in shuffled],
+                LENGTH: [row.length for row in shuffled],
             }
         ),
         **material.keywords(),

@@ -7,12 +7,17 @@ from trl import SFTConfig, SFTTrainer
 
 from services.language_model.machine import device
 from services.training.answer_loss import AnswerLossTrainer
+from services.training.batches import LENGTH, LengthBatches
 from services.training.dataset import TokenisedRow
 from services.training.material import Material
 
 
+class DemonstrationTrainer(LengthBatches, SFTTrainer):  # type: ignore[misc]
+    """The library's trainer, given ids."""
+
+
 def sft_trainer(material: Material, rows: Sequence[TokenisedRow]) -> SFTTrainer:
-    trainer_class = SFTTrainer if device().type == "cuda" else AnswerLossTrainer
+    trainer_class = DemonstrationTrainer if device().type == "cuda" else AnswerLossTrainer
     return trainer_class(
         args=SFTConfig(
             **material.arguments,
@@ -20,7 +25,11 @@ def sft_trainer(material: Material, rows: Sequence[TokenisedRow]) -> SFTTrainer:
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=Dataset.from_dict(
-            {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+            {
+                "input_ids": [row.input_ids for row in rows],
+                "labels": [row.labels for row in rows],
+                LENGTH: [row.length for row in rows],
+            }
         ),
         **material.keywords(),
     )
