@@ -22,6 +22,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.session import database_url, make_engine, session_scope
 from services.settings import read_settings
 from services.training_sets import assembly
+from services.training_sets.preparing import Limits
 
 _STEPS = ("count_new", "cluster_new", "hear", "reconcile", "examples_of", "settle", "freeze")
 _STREAMS = ("stream_prompts", "stream_overridden")
@@ -49,7 +50,7 @@ def main() -> int:
             cutoff=datetime.fromisoformat(cutoff),
             store_url=settings.store_url,
             # No text of a journal comes near the limit, so nothing is tokenised.
-            limits=assembly.Limits(_MAX_TOKENS, lambda _, completion: len(completion)),
+            limits=Limits(_MAX_TOKENS, lambda _, completion: len(completion)),
             at=datetime.fromisoformat(cutoff),
         )
         rows = 0 if isinstance(outcome, assembly.Skipped) else outcome.row_count

@@ -44,6 +44,17 @@ def who_serves(session: Session, persona: PersonaRow) -> Serving:
     return Serving(version.id, version.number, AdapterName(version.name))
 
 
+def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterVersionRow:
+    """Who served at an instant that is over: the newest row of the ledger by then, or version 0."""
+    return session.scalar(
+        select(AdapterVersionRow)
+        .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
+        .where(PromotionRow.persona_id == persona.id, PromotionRow.at <= at)
+        .order_by(PromotionRow.id.desc())
+        .limit(1)
+    ) or version_by_number(session, persona, BASE_VERSION)
+
+
 def history(session: Session, persona: PersonaRow) -> list[Promotion]:
     """The persona's ledger, oldest first."""
     rows = session.execute(

@@ -37,9 +37,12 @@ def version_of_run(session: Session, run_id: int) -> AdapterVersionRow | None:
 
 
 def version_learnt(
-    session: Session, training_set: TrainingSetRow, recipe_digest: str
+    session: Session, training_set: TrainingSetRow, recipe_digest: str, *, starting_digest: str
 ) -> AdapterVersionRow | None:
-    """The persona's version that learnt rows equal to this set's with this recipe, in whatever night."""
+    """The persona's version that learnt rows equal to this set's with this recipe from this start,
+
+    in whatever night.
+    """
     return session.scalar(
         select(AdapterVersionRow)
         .join(TrainingRunRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
@@ -48,6 +51,7 @@ def version_learnt(
             TrainingSetRow.persona_id == training_set.persona_id,
             TrainingSetRow.digest == training_set.digest,
             TrainingRunRow.recipe_digest == recipe_digest,
+            TrainingRunRow.starting_digest == starting_digest,
         )
         .order_by(AdapterVersionRow.number)
         .limit(1)

@@ -12,6 +12,13 @@ class Balance(StrEnum):
     AUDIENCE = "audience"
 
 
+class Start(StrEnum):
+    """BASE: a fresh adapter learns everything said so far. CHAMPION: who serves learns what is new."""
+
+    BASE = "base"
+    CHAMPION = "champion"
+
+
 # Each policy field with the smallest and largest value it takes.
 _LIMITS = {
     "holdout_percent": (1, 50),
@@ -25,6 +32,7 @@ _LIMITS = {
     "answers_per_prompt": (1, 100),
     "daily_limit": (1, 1_000_000),
     "peer_percent": (0, 100),
+    "replay_percent": (0, 90),
 }
 
 
@@ -37,7 +45,8 @@ class ExamplePolicy:
     when `agreeing_raters` call it good and the consensus is that sure (`certainty`). A prompt gives at
     most `pairs_per_prompt` pairs and `answers_per_prompt` unpaired examples, however often it was asked.
     `daily_limit` ratings of one rater count a day. After `peer_percent` of ratings a rater is offered
-    somebody else's answer to rate.
+    somebody else's answer to rate. With `start` at the champion `replay_percent` of the set are rows of
+    earlier sets, so that what was learnt stays learnt.
     """
 
     holdout_percent: int = 15
@@ -53,10 +62,15 @@ class ExamplePolicy:
     objectives: tuple[Objective, ...] = tuple(Objective)
     balance: tuple[Balance, ...] = ()
     peer_percent: int = 20
+    start: Start = Start.BASE
+    replay_percent: int = 10
 
     def __post_init__(self) -> None:
         for name, (least, most) in _LIMITS.items():
             value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | type(least)):
+                kind = "whole number" if isinstance(least, int) else "number"
+                raise InvalidPolicy(f"{name} is {value!r} and must be a {kind}.")
             if not least <= value <= most:
                 raise InvalidPolicy(f"{name} is {value} and must lie between {least:,} and {most:,}.")
         if not self.objectives:
@@ -64,6 +78,9 @@ class ExamplePolicy:
         # Policies are stored as JSON: their words become values again here.
         object.__setattr__(self, "objectives", tuple(_each(Objective, "objectives", self.objectives)))
         object.__setattr__(self, "balance", tuple(_each(Balance, "balance", self.balance)))
+        if self.start not in tuple(Start):
+            raise InvalidPolicy(f"start is {self.start!r} and must be one of {', '.join(Start)}.")
+        object.__setattr__(self, "start", Start(self.start))
 
 
 def _each(kind: type[Objective] | type[Balance], name: str, values: object) -> list[StrEnum]:

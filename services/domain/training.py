@@ -106,6 +106,11 @@ class ModelRecipe:
     attention: str
     chat_template: str
 
+    @property
+    def portable_name(self) -> str:
+        """The name without the folders of this machine."""
+        return Path(self.name).name if Path(self.name).is_absolute() else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

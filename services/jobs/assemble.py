@@ -15,7 +15,7 @@ from services.jobs.installation import now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
 from services.training_sets import assembly
-from services.training_sets.assembly import CountTokens
+from services.training_sets.preparing import Limits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -44,7 +44,7 @@ def assemble(persona: str, cutoff_iso: str) -> Assembled:
             row,
             cutoff=cutoff,
             store_url=installation.settings.store_url,
-            limits=assembly.Limits(recipe.training.max_length, token_counter(recipe)),
+            limits=limits_of(recipe),
             at=now(),
         )
         if isinstance(outcome, assembly.Skipped):
@@ -90,13 +90,13 @@ def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> 
     )
 
 
-def token_counter(recipe: Recipe) -> CountTokens:
-    """Counts the tokens of a rendered row; the base's tokenizer is loaded when the first row is counted."""
+def limits_of(recipe: Recipe) -> Limits:
+    """What the recipe can learn; the base's tokenizer is loaded when the first row is counted."""
 
     def count(messages: tuple[Message, ...], completion: str) -> int:
         return _count(recipe.model, messages, completion)
 
-    return count
+    return Limits(recipe.training.max_length, count, recipe)
 
 
 def _count(model: ModelRecipe, messages: tuple[Message, ...], completion: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from services.adapters.store import AdapterName
 from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
@@ -15,7 +16,7 @@ from services.domain.progress import TrainingReport, stage_ends
 from services.domain.training import Objective, Quantisation, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
-from services.errors.training import RunBusy
+from services.errors.training import RunBusy, StartUnusable
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
@@ -47,17 +48,24 @@ def train_with(
             raise UnknownRecord("training set", training_set_id)
         slug = PersonaSlug(training_set.persona.slug)
         recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
-        digest = _digest(recipe, training_set, base=trainer.base_digest(recipe.model))
-        learnt = version_learnt(session, training_set, digest)
+        base = trainer.base_digest(recipe.model)
+        digest, starting_digest = _digest(recipe, training_set, base=base), _starting_digest(training_set)
+        learnt = version_learnt(session, training_set, digest, starting_digest=starting_digest)
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
             return learnt.id
         run_id = runs.begin(
-            session, training_set_id=training_set_id, recipe=recipe, recipe_digest=digest, at=now()
+            session,
+            training_set_id=training_set_id,
+            recipe=recipe,
+            recipe_digest=digest,
+            starting_digest=starting_digest,
+            at=now(),
         ).id
 
     # What is learnt is in the name too: a restored database counts its runs anew.
-    folder = f"{run_id:06d}-{training_set.digest[:12]}-{digest[:12]}"
+    parts = (f"{run_id:06d}", training_set.digest[:12], digest[:12], starting_digest[:12])
+    folder = "-".join(filter(None, parts))
     workdir = installation.settings.var_dir.resolve() / "runs" / folder
     with held(engine, run_id, workdir=workdir) as lock:
         trained = _train(
@@ -112,6 +120,7 @@ def _train(
             workdir=workdir,
             stages=_stages(training_set),
             label_smoothing=float(training_set.plan["label_smoothing"]),
+            start=_fetch_start(installation, training_set, workdir, base=trainer.base_digest(recipe.model)),
         )
         return trainer.train(job, progress=follow)
     except RunBusy:  # another machine took the run over while the database was away, and writes its end
@@ -120,6 +129,27 @@ def _train(
         with session_scope(engine) as session:
             runs.fail(session, run_id, error=str(error) or type(error).__name__, at=now())
         raise
+
+
+def _starting_digest(training_set: TrainingSetRow) -> str:
+    planned = training_set.plan.get("start")
+    return str(planned["digest"]) if planned else runs.FRESH
+
+
+def _fetch_start(
+    installation: Installation, training_set: TrainingSetRow, workdir: Path, *, base: str
+) -> Path | None:
+    """The folder of the adapter to go on from, its files checked; None for a fresh one.
+
+    AdapterCorrupt or AdapterMissing; StartUnusable when it was made for another base than `base`.
+    """
+    planned = training_set.plan.get("start")
+    if not planned:
+        return None
+    name = AdapterName(planned["name"])
+    if installation.store.manifest(name).provenance.get("base_digest") != base:
+        raise StartUnusable(name, "it was trained on another base")
+    return installation.store.fetch(name, into=workdir / "start")
 
 
 def _stages(training_set: TrainingSetRow) -> tuple[Objective, ...]:
@@ -144,9 +174,8 @@ def _digest(recipe: Recipe, training_set: TrainingSetRow, *, base: str) -> str:
 def _provenance(
     training_set: TrainingSetRow, recipe: Recipe, trained: TrainedAdapter
 ) -> Mapping[str, object]:
-    base = Path(recipe.model.name)
     return {
-        "base_model": base.name if base.is_absolute() else recipe.model.name,
+        "base_model": recipe.model.portable_name,
         "base_revision": recipe.model.revision,
         "base_digest": trained.base_digest,
         "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
@@ -155,6 +184,7 @@ def _provenance(
         "cutoff": training_set.cutoff.isoformat(),
         "recipe_digest": recipe.digest(),
         "plan": training_set.plan,
+        "started_from": training_set.plan.get("start"),
         "lora": asdict(recipe.lora),
         "training": asdict(recipe.training),
         "preference": asdict(recipe.preference),

@@ -7,10 +7,11 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import SetsNotComparable
-from services.jobs.assemble import recipe_of, token_counter
+from services.jobs.assemble import limits_of, recipe_of
 from services.jobs.installation import now, open_installation
 from services.jobs.raters import parse_rater
-from services.training_sets.assembly import Limits, Skipped, assemble
+from services.training_sets.assembly import Instead, Skipped, assemble
+from services.training_sets.conditions import alike_but_for_raters, policy_in
 
 Record = dict[str, Any]
 
@@ -33,13 +34,13 @@ def rebuild(training_set_id: int, without_rater: str) -> Record:
             original.persona,
             cutoff=original.cutoff,
             store_url=installation.settings.store_url,
-            limits=Limits(recipe.training.max_length, token_counter(recipe)),
+            limits=limits_of(recipe),
             at=now(),
-            without=frozenset({without_rater}),
+            instead=Instead(policy_in(original.policy), frozenset({without_rater})),
         )
         if isinstance(rebuilt, Skipped):
             return {"original": training_set_id, "skipped": rebuilt.reason}
-        if {name: value for name, value in rebuilt.policy.items() if name != "without"} != original.policy:
+        if not alike_but_for_raters(rebuilt.policy, original.policy):
             raise SetsNotComparable(training_set_id)
         return {
             "original": original.id,

@@ -65,6 +65,8 @@ def go_on_from(base: PreTrainedModel, folder: Path, lora: LoraRecipe) -> PeftMod
             f"it has r {config.r} and alpha {config.lora_alpha}, the recipe {lora.r} and {lora.alpha}",
         )
     config.lora_dropout = lora.dropout
+    # A stored adapter names its base without this machine's folders; the library looks there as it saves.
+    config.base_model_name_or_path = base.name_or_path
     return PeftModel.from_pretrained(base, folder, adapter_name=NAME, is_trainable=True, config=config)
 
 

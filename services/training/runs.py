@@ -14,11 +14,18 @@ FRESH = ""  # the starting digest of an adapter that starts from the base
 
 
 def begin(
-    session: Session, *, training_set_id: int, recipe: Recipe, recipe_digest: str, at: datetime
+    session: Session,
+    *,
+    training_set_id: int,
+    recipe: Recipe,
+    recipe_digest: str,
+    starting_digest: str,
+    at: datetime,
 ) -> TrainingRunRow:
-    """The run of this set and recipe, marked running unless it has already succeeded.
+    """The run of this set, recipe and start, marked running unless it has already succeeded.
 
-    `recipe_digest` stands for the recipe and the stages it is used in.
+    `recipe_digest` stands for the recipe and the stages it is used in, `starting_digest` for the adapter
+    to go on from (FRESH for none).
     """
     session.execute(
         insert(TrainingRunRow)
@@ -26,7 +33,7 @@ def begin(
             training_set_id=training_set_id,
             recipe=asdict(recipe),
             recipe_digest=recipe_digest,
-            starting_digest=FRESH,
+            starting_digest=starting_digest,
             state=RunState.RUNNING,
             started_at=at,
         )
@@ -37,7 +44,7 @@ def begin(
         .where(
             TrainingRunRow.training_set_id == training_set_id,
             TrainingRunRow.recipe_digest == recipe_digest,
-            TrainingRunRow.starting_digest == FRESH,
+            TrainingRunRow.starting_digest == starting_digest,
         )
         .with_for_update()
     ).one()

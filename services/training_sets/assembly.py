@@ -4,46 +4,48 @@ Read, reconcile, draft, choose, plan, freeze: each step is a module of its own. 
 the domain's (`examples`, `night_plan`).
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
-from services.domain.conversation import PROMPT_VERSION, Message, persona_messages
+from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of, read_alike
-from services.domain.night_plan import plan_night
-from services.domain.personas import Persona
+from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of
+from services.domain.night_plan import NightPlan, plan_night
 from services.domain.splits import Split
-from services.domain.training import RunState, digest_of
-from services.training_sets.choosing import as_literal, choose, settle
+from services.domain.training import digest_of
+from services.training_sets.choosing import Chosen, Settled, as_literal, choose, settle
 from services.training_sets.clustering import cluster_new
-from services.training_sets.drafting import Draft
+from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
+from services.training_sets.drafting import Draft, row_of, write_line
 from services.training_sets.freezing import Frozen, freeze
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
-from services.training_sets.masking import Masking
 from services.training_sets.news import count_new
+from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
 from services.training_sets.repeating import Repeats
 from services.training_sets.smoothing import measure_smoothing
-from services.training_sets.texts import PromptTexts, stream_overridden, stream_prompts
+from services.training_sets.starting import Starting, find_start
+from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
+from services.training_sets.texts import (
+    stream_overridden,
+    stream_prompts,
+    stream_unasked_seeds,
+)
 
-CountTokens = Callable[[tuple[Message, ...], str], int]
-# No tokenizer makes more tokens than bytes of a text; this many are for the template around it.
-_TEMPLATE_TOKENS = 64
 _LEARNT_FROM = text(
     "INSERT INTO training_set_sources (training_set_id, kind, ids) "
     "VALUES (:set, :kind, CAST(:ids AS bigint[]))"
 )
-_LONGEST_TOKEN = 256  # characters; counting those of a text of megabytes takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,11 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a row may be, in tokens of the base that will learn it."""
+class Instead:
+    """A set as it would have been under another policy than the persona's, and without some raters."""
 
-    max_tokens: int
-    count_tokens: CountTokens
-
-    def allow(self, example: Example, persona: Persona) -> bool:
-        messages = persona_messages(persona, example.question)
-        size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
-        return all(
-            size + len(answer.encode()) <= self.max_tokens
-            or (
-                len(answer) <= self.max_tokens * _LONGEST_TOKEN
-                and self.count_tokens(messages, answer) <= self.max_tokens
-            )
-            for answer in filter(None, (example.text, example.rejected))
-        )
+    policy: ExamplePolicy
+    without: frozenset[str]
 
 
 def assemble(
@@ -81,23 +71,37 @@ def assemble(
     store_url: str,
     limits: Limits,
     at: datetime,
-    without: Collection[str] = (),
+    instead: Instead | None = None,
 ) -> TrainingSetRow | Skipped:
-    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none.
-
-    `without` are ids of raters to leave out, for the set as it would have been without them.
-    """
-    policy = ExamplePolicy(**persona.example_policy)
-    conditions = _conditions(persona, policy, limits, without)
-    existing = _existing(session, persona, cutoff=cutoff, policy_digest=digest_of(conditions))
+    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none."""
+    asked = instead or Instead(ExamplePolicy(**persona.example_policy), frozenset())
+    policy = asked.policy
+    start = find_start(session, persona, policy, cutoff=cutoff, recipe=limits.recipe)
+    conditions = conditions_of(persona, policy, start, max_tokens=limits.max_tokens, without=asked.without)
+    existing = find_set(session, persona, cutoff=cutoff, policy_digest=digest_of(conditions))
     if existing is not None:
         return existing
-    new = count_new(session, persona, after=_newest_learnt(session, persona, before=cutoff), until=cutoff)
+    new = count_new(session, persona, after=newest_learnt(session, persona, before=cutoff), until=cutoff)
     if new < policy.minimum_new:
         return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
     with TemporaryDirectory(prefix="assembling-") as folder:
-        assembling = _Assembling(session, persona, policy, limits, cutoff=cutoff, without=without)
+        assembling = _Assembling(session, persona, asked, limits, start, cutoff=cutoff)
         return assembling.finish(Path(folder), store_url=store_url, conditions=conditions, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """A draft, with what is still needed of the opinions once it is made.
+
+    `raters` numbers those who spoke by their ids, `excluded` are ids of those whose word does not count,
+    `judging` the prompt keys of held-out prompts that were spoken of.
+    """
+
+    draft: Draft
+    described: dict[str, Any]
+    raters: dict[str, int]
+    excluded: frozenset[str]
+    judging: frozenset[str]
 
 
 class _Assembling:
@@ -107,39 +111,47 @@ class _Assembling:
         self,
         session: Session,
         persona: PersonaRow,
-        policy: ExamplePolicy,
+        asked: Instead,
         limits: Limits,
+        start: Starting,
         *,
         cutoff: datetime,
-        without: Collection[str],
     ) -> None:
-        self._session, self._persona, self._policy, self._limits = session, persona, policy, limits
-        self._cutoff, self._without, self._masking = cutoff, without, Masking()
+        self._session, self._persona, self._start, self._cutoff = session, persona, start, cutoff
+        self._policy, self._without, self._label_smoothing = asked.policy, asked.without, 0.0
         self._asked = persona.as_persona()
-        self._label_smoothing = 0.0
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
+        repeats = Repeats(session, persona)
+        self._preparing = Preparing(limits, repeats, self._asked)
 
     def finish(
-        self, folder: Path, *, store_url: str, conditions: dict[str, Any], at: datetime
+        self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
     ) -> TrainingSetRow | Skipped:
-        draft, described = self._draft(folder)
+        drafted = self._draft(folder)
+        draft = drafted.draft
+        plan, chosen = self._plan(drafted)
         rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
-        raters = described["spoke"]
-        chosen = choose(draft.rows, raters=raters, balance=self._policy.balance)
-        plan = plan_night(draft.rows.volume(chosen.kept), self._policy)
-        chosen = chosen.only(draft.rows.of_kinds(plan.kinds))
-        settled = settle(draft, draft.rows, rows, chosen)
+        new_rows, new_references = len(draft.rows), len(draft.references)
+        replay = self._take_over(drafted, chosen, folder, store_url) if plan.stages else None
+        if replay is not None:
+            chosen = self._choose(drafted).only(draft.rows.of_kinds(plan.kinds))
+        settled = settle(draft, draft.rows, rows, chosen, new=new_rows)
         held_out = settle(
             draft,
             draft.references,
             references,
-            choose(draft.references, raters=raters),
+            choose(draft.references, raters=len(drafted.raters)),
+            new=new_references,
             kept_are=DropReason.HELD_OUT,
         )
         draft.close()
-        volume = draft.rows.volume(settled.kept)
         if not plan.stages:
             return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
+        report = {"raters": drafted.described}
+        if replay is not None:
+            put_in_order(rows, first=int(settled.kept[:new_rows].sum()))
+            put_in_order(references, first=int(held_out.kept[:new_references].sum()))
+            report["replay"] = replay.as_record(settled.kept[new_rows:], rows=int(settled.kept.sum()))
         frozen = {
             name: freeze(store_url, path)
             for name, path in (("rows", rows), ("held_out", references), ("excluded", draft.excluded))
@@ -152,114 +164,109 @@ class _Assembling:
             digest=frozen["rows"].digest,
             path=frozen["rows"].path,
             row_count=int(settled.kept.sum()),
-            counts=asdict(volume),
+            counts=asdict(draft.rows.volume(settled.kept)),
             dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
-            plan=plan.as_record() | {"label_smoothing": self._label_smoothing},
-            report=self._report(frozen, references=int(held_out.kept.sum())) | {"raters": described},
+            plan=plan.as_record()
+            | {"label_smoothing": self._label_smoothing, "start": self._start.as_record()},
+            report=self._report(frozen, references=int(held_out.kept.sum())) | report,
             created_at=at,
         )
+        self._store(row, settled)
+        return row
+
+    def _store(self, row: TrainingSetRow, settled: Settled) -> None:
         self._session.add(row)
         self._session.flush()  # a concurrent twin fails here on the unique key, before anything is trained
         for kind, ids in settled.sources.items():
             known = {"set": row.id, "kind": kind, "ids": as_literal(ids)}
             self._session.execute(_LEARNT_FROM, known)
-        return row
 
-    def _draft(self, folder: Path) -> tuple[Draft, dict[str, Any]]:
-        """The draft, and what is to be said of raters: the opinions themselves are not needed any more."""
-        heard = hear(self._session, self._persona, cutoff=self._cutoff)
-        reviews = read_reviews(self._session, cutoff=self._cutoff)
-        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
-        draft = Draft(folder, self._asked)
-        gatherer, repeats = Gatherer(reconciled), Repeats(self._session, self._persona)
-        for prompt in stream_prompts(self._session, self._persona, cutoff=self._cutoff):
-            found = examples_of(gatherer.gather(prompt), self._policy)
-            draft.drop(found.dropped)
-            for example in found.examples:
-                reason = self._reason_against(example, prompt, repeats)
-                masked = example if reason else self._masking.mask(example)
-                if masked is not example:
-                    reason = self._reason_against_masked(masked)
-                if reason is not None:
-                    draft.drop([Dropped(example.sources, reason)])
-                elif prompt.split is Split.HOLDOUT:
-                    draft.add_reference(masked)
-                else:
-                    draft.add_row(masked)
-        draft.drop(gatherer.dropped)
-        draft.drop(reconciled.dropped())
-        for source in stream_overridden(self._session, self._persona, cutoff=self._cutoff):
-            draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
-        self._label_smoothing = measure_smoothing(
+    def _choose(self, drafted: _Drafted) -> Chosen:
+        return choose(drafted.draft.rows, raters=len(drafted.raters), balance=self._policy.balance)
+
+    def _plan(self, drafted: _Drafted) -> tuple[NightPlan, Chosen]:
+        """What the night trains, by what is new; and which new lines it learns from."""
+        chosen = self._choose(drafted)
+        plan = plan_night(drafted.draft.rows.volume(chosen.kept), self._policy)
+        if self._start.reason:
+            plan = replace(plan, reasons=(self._start.reason, *plan.reasons))
+        return plan, chosen.only(drafted.draft.rows.of_kinds(plan.kinds))
+
+    def _take_over(self, drafted: _Drafted, chosen: Chosen, folder: Path, store_url: str) -> Replay | None:
+        """Add what stays of earlier sets to the draft; None for a set that starts from the base."""
+        champion, learnt = self._start.champion, self._start.learnt
+        if champion is None or learnt is None:
+            return None
+        earlier = Earlier(
             self._session,
             self._persona,
-            cutoff=self._cutoff,
-            excluded={heard.raters[rater] for rater in reconciled.excluded},
+            champion,
+            learnt,
+            self._cutoff,
+            store_url,
+            folder / "earlier",
+            drafted.excluded,
+            drafted.raters,
         )
-        return draft, describe_raters(reconciled)
+        earlier.add_references(drafted.draft, spoken_of=drafted.judging)
+        wanted = wanted_by_kind(drafted.draft.rows, chosen.kept, self._policy.replay_percent)
+        return earlier.add_replay(drafted.draft, wanted, partial(self._write_seeds, until=learnt.cutoff))
 
-    def _reason_against(self, example: Example, prompt: PromptTexts, repeats: Repeats) -> DropReason | None:
-        if prompt.split is Split.QUARANTINE:
-            return DropReason.QUARANTINED
-        wanted = example.kind is not Kind.UNPAIRED or example.label
-        if wanted and self._asked.answers.problem(example.text, example.question.text):
-            return DropReason.NOT_IN_FORM
-        if not self._limits.allow(example, self._asked):
-            return DropReason.TOO_LONG
-        return DropReason.DUPLICATE if repeats.said_before(example, prompt.cluster) else None
+    def _draft(self, folder: Path) -> _Drafted:
+        """What was said, as rows and references; the opinions themselves are not needed any more."""
+        session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
+        heard = hear(session, persona, cutoff=cutoff, since=since)
+        reviews = read_reviews(session, cutoff=cutoff)
+        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
+        draft = Draft(folder, self._asked)
+        gatherer, judging = Gatherer(reconciled), set[str]()
+        for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since):
+            found = examples_of(gatherer.gather(prompt), self._policy)
+            draft.drop(found.dropped)
+            if prompt.split is Split.HOLDOUT and since:
+                judging.add(prompt.prompt_key)
+            for example in found.examples:
+                prepared = self._preparing.prepare(example, prompt)
+                if isinstance(prepared, DropReason):
+                    draft.drop([Dropped(example.sources, prepared)])
+                elif prompt.split is Split.HOLDOUT:
+                    draft.add_reference(prepared, split_key=prompt.split_key)
+                else:
+                    draft.add_row(prepared, split_key=prompt.split_key)
+        draft.drop(gatherer.dropped)
+        draft.drop(reconciled.dropped())
+        for source in stream_overridden(session, persona, cutoff=cutoff, since=since):
+            draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
+        # Of earlier sets those have rows too who said nothing since.
+        reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
+        excluded = self._without | reviewed | {heard.raters[rater] for rater in reconciled.excluded}
+        self._label_smoothing = measure_smoothing(
+            self._session, self._persona, cutoff=self._cutoff, excluded=excluded
+        )
+        raters = {rater: number for number, rater in enumerate(heard.raters)}
+        return _Drafted(draft, describe_raters(reconciled), raters, excluded, frozenset(judging))
 
-    def _reason_against_masked(self, example: Example) -> DropReason | None:
-        """Texts that differed in what is private may say the same now, or need more tokens."""
-        if example.kind is Kind.PAIR and read_alike(example.text, example.rejected):
-            return DropReason.SAME_TEXT
-        allowed = self._limits.allow(example, self._asked)
-        return None if allowed else DropReason.TOO_LONG
+    def _write_seeds(self, file: Path, *, until: datetime) -> None:
+        """Rows of the seed data imported by an instant that nobody asked anything like."""
+        with file.open("w", encoding="utf-8") as lines:
+            for prompt in stream_unasked_seeds(self._session, self._persona, cutoff=until):
+                seed = prompt.rows[-1]
+                example = Example(
+                    Kind.DEMONSTRATION,
+                    prompt.question,
+                    prompt.prompt_key,
+                    seed.completion,
+                    (f"seed:{seed.id}",),
+                    (),
+                )
+                prepared = self._preparing.prepare(example, prompt)
+                if isinstance(prepared, Example):
+                    write_line(lines, row_of(prepared, self._asked, split_key=prompt.split_key))
 
     def _report(self, frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
         return {
             "held_out": {"references": references, **asdict(frozen["held_out"])},
             "excluded": asdict(frozen["excluded"]),
-            "masked": {kind.value: number for kind, number in sorted(self._masking.counts.items())},
+            "masked": {kind.value: number for kind, number in sorted(self._preparing.masking.counts.items())},
             "prompts": asdict(self._clustered),
         }
-
-
-def _conditions(
-    persona: PersonaRow, policy: ExamplePolicy, limits: Limits, without: Collection[str]
-) -> dict[str, Any]:
-    """Everything that a set depends on besides persona and cutoff."""
-    conditions = asdict(policy) | {
-        "max_tokens": limits.max_tokens,
-        "prompt_version": PROMPT_VERSION,
-        "system_template": persona.system_template,
-    }
-    if instruction := persona.as_persona().answers.instruction:
-        conditions["instruction"] = instruction
-    return conditions | ({"without": sorted(without)} if without else {})
-
-
-def _existing(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, policy_digest: str
-) -> TrainingSetRow | None:
-    return session.scalar(
-        select(TrainingSetRow).where(
-            TrainingSetRow.persona_id == persona.id,
-            TrainingSetRow.cutoff == cutoff,
-            TrainingSetRow.policy_digest == policy_digest,
-        )
-    )
-
-
-def _newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> datetime | None:
-    """The cutoff of the newest earlier set that was trained on; a failed night's feedback stays new."""
-    return session.scalar(
-        select(TrainingSetRow.cutoff)
-        .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
-        .where(
-            TrainingSetRow.persona_id == persona.id,
-            TrainingSetRow.cutoff < before,
-            TrainingRunRow.state == RunState.SUCCEEDED,
-        )
-        .order_by(TrainingSetRow.cutoff.desc())
-        .limit(1)
-    )

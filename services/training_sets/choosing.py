@@ -47,11 +47,12 @@ class Chosen:
 
 
 def settle(
-    draft: Draft, pile: Pile, into: Path, chosen: Chosen, *, kept_are: DropReason | None = None
+    draft: Draft, pile: Pile, into: Path, chosen: Chosen, *, new: int, kept_are: DropReason | None = None
 ) -> Settled:
     """Write the lines that stay; the others are dropped, and those that stay as well where that has a reason.
 
-    References are kept to judge by and dropped from what is learnt.
+    References are kept to judge by and dropped from what is learnt. Only the first `new` lines are accounted
+    for: the rest is of earlier sets, which did that.
     """
     kept, left_out = chosen.kept, chosen.left_out
     sources: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
@@ -59,7 +60,7 @@ def settle(
         for place, line in enumerate(pile.read_lines()):
             named = tuple(json.loads(line)["sources"])
             reason = kept_are if kept[place] else left_out[place]
-            if reason is not None:
+            if reason is not None and place < new:
                 draft.drop([Dropped(named, reason)])
             if kept[place]:
                 file.write(line)

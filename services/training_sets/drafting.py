@@ -41,16 +41,27 @@ class Pile:
         return len(self._kinds)
 
     def add(self, example: Example, record: Mapping[str, Any]) -> None:
+        question = example.question
+        self._note(example.kind, bool(example.label), (question.domain, question.audience), example.raters)
+        write_line(self._file, record)
+
+    def add_again(self, line: str, raters: Iterable[int]) -> None:
+        """A row or reference of an earlier set, byte for byte."""
+        record = json.loads(line)
+        about = record.get("question", record)
+        judging = Kind.PAIR if "rejected" in record else Kind.DEMONSTRATION  # a reference does not say
+        kind = Kind(record.get("kind", judging))
+        self._note(kind, bool(record.get("label")), (about["domain"], about["audience"]), raters)
+        self._file.write(line)
+
+    def _note(self, kind: Kind, label: int, of: tuple[str, str], raters: Iterable[int]) -> None:
+        """`of` is the domain and the audience."""
         row = len(self)
-        _write(self._file, record)
-        self._kinds.append(KINDS.index(example.kind))
-        self._labels.append(bool(example.label))
-        for numbers, name in (
-            (self._domains, example.question.domain),
-            (self._audiences, example.question.audience),
-        ):
+        self._kinds.append(KINDS.index(kind))
+        self._labels.append(label)
+        for numbers, name in zip((self._domains, self._audiences), of, strict=True):
             numbers.append(self._names.setdefault(name, len(self._names)))
-        for rater in sorted(set(example.raters)):
+        for rater in sorted(set(raters)):
             self._entry_rows.append(row)
             self._entry_raters.append(rater)
 
@@ -103,16 +114,16 @@ class Draft:
         self._excluded = self.excluded.open("w", encoding="utf-8")
         self.dropped: Counter[DropReason] = Counter()
 
-    def add_row(self, example: Example) -> None:
-        self.rows.add(example, _row(example, self._persona))
+    def add_row(self, example: Example, *, split_key: str) -> None:
+        self.rows.add(example, row_of(example, self._persona, split_key=split_key))
 
-    def add_reference(self, example: Example) -> None:
-        self.references.add(example, _reference(example))
+    def add_reference(self, example: Example, *, split_key: str) -> None:
+        self.references.add(example, _reference(example) | {"split_key": split_key})
 
     def drop(self, dropped: Iterable[Dropped]) -> None:
         for one in dropped:
             self.dropped[one.reason] += len(one.sources)
-            _write(self._excluded, {"sources": list(one.sources), "reason": one.reason.value})
+            write_line(self._excluded, {"sources": list(one.sources), "reason": one.reason.value})
 
     def close(self) -> None:
         for file in (self.rows, self.references, self._excluded):
@@ -131,12 +142,16 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
         )
 
 
-def _row(example: Example, persona: Persona) -> dict[str, Any]:
+def row_of(example: Example, persona: Persona, *, split_key: str) -> dict[str, Any]:
+    """What a line of a training set says."""
     messages = persona_messages(persona, example.question)
     record: dict[str, Any] = {
         "kind": example.kind.value,
         "messages": [{"role": message.role, "content": message.content} for message in messages],
         "prompt_key": example.prompt_key,
+        "split_key": split_key,
+        "domain": example.question.domain,
+        "audience": example.question.audience,
         "sources": sorted(example.sources),
     }
     # People correct answers: what they write is as little a control token here as in the prompt.
@@ -164,5 +179,6 @@ def _reference(example: Example) -> dict[str, Any]:
     return record | {"rejected": example.rejected} if example.kind is Kind.PAIR else record
 
 
-def _write(file: TextIO, record: Mapping[str, Any]) -> None:
+def write_line(file: TextIO, record: Mapping[str, Any]) -> None:
+    """One line of JSON, the same for equal records."""
     file.write(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n")

@@ -19,6 +19,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.streaming import stream
 from services.domain.consensus import Integers
 from services.domain.feedback import FAULTS, Reason
+from services.training_sets.texts import BEGINNING, TOUCHED_PAIRS
 
 _CHUNK = 5_000  # rows fetched at once
 _TAGS = tuple(Reason)
@@ -37,6 +38,24 @@ JOIN questions q ON q.id = a.question_id
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
 """
+# The same of answers that were rated since an instant, with everything that was ever said of them.
+_NUMBER_ANSWERS_SINCE = """
+CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
+SELECT a.id AS answer_id,
+       (dense_rank() OVER (ORDER BY q.prompt_key COLLATE "C", md5(a.text) COLLATE "C") - 1)::int AS answer
+FROM (
+    SELECT DISTINCT q.prompt_key, md5(a.text) AS said
+    FROM ratings j
+    JOIN answers a ON a.id = j.answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE j.created_at > :since AND j.created_at <= :cutoff
+) touched
+JOIN questions q ON q.prompt_key = touched.prompt_key
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+JOIN answers a ON a.question_id = q.id AND md5(a.text) = touched.said
+WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
+"""
 # Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
 # `tags` each bit is one of _TAGS.
 _HEAR = f"""
@@ -53,21 +72,21 @@ FROM ratings j
 JOIN heard_answers h ON h.answer_id = j.answer_id
 WHERE j.created_at <= :cutoff
 """  # noqa: S608  (the tags are the code's own)
-_SPEAKERS = """
+_SPEAKERS = f"""
 SELECT rater_id FROM (
     SELECT rater_id FROM heard
     UNION SELECT j.rater_id FROM corrections j
     JOIN answers a ON a.id = j.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at <= :cutoff
-    UNION SELECT j.rater_id FROM comparisons j
-    JOIN answers a ON a.id = j.left_answer_id
+    WHERE j.created_at > :since AND j.created_at <= :cutoff
+    UNION SELECT k.rater_id FROM comparisons k {TOUCHED_PAIRS}
+    JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff
 ) everyone ORDER BY rater_id
-"""
+"""  # noqa: S608  (the fragment is the code's own)
 _OPINIONS = text(
     "SELECT id, answer, rater_id::text, choice, tags, day FROM heard WHERE NOT overridden ORDER BY id"
 )
@@ -91,13 +110,21 @@ class Heard:
     raters: tuple[str, ...]
 
 
-def hear(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Heard:
-    """Gather what was said into temporary tables of this transaction, and its numbers into arrays."""
+def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None) -> Heard:
+    """Gather what was said into temporary tables of this transaction, and its numbers into arrays.
+
+    With `since`, of answers that were rated after it: everything said of those, and nothing of any other.
+    """
     connection = session.connection()
-    known = {"persona": persona.id, "cutoff": cutoff, "faults": sorted(FAULTS)}
+    known = {
+        "persona": persona.id,
+        "cutoff": cutoff,
+        "since": since or BEGINNING,
+        "faults": sorted(FAULTS),
+    }
     connection.execute(text(_SORT_IN_MEMORY))
     connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers"))
-    for statement in (_NUMBER_ANSWERS, _HEAR):
+    for statement in (_NUMBER_ANSWERS_SINCE if since else _NUMBER_ANSWERS, _HEAR):
         connection.execute(text(statement), known)
     connection.execute(text("ANALYZE heard_answers, heard"))
     raters = tuple(str(row.rater_id) for row in connection.execute(text(_SPEAKERS), known))

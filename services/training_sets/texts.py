@@ -6,9 +6,9 @@ held here.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,15 @@ from services.domain.conversation import Question
 from services.domain.splits import Split
 
 _CHUNK = 500  # rows fetched at once, each with its texts
+BEGINNING = datetime.min.replace(tzinfo=UTC)  # before anything was said
+# Of comparisons k: those of two answers that were compared since, whenever it was said.
+TOUCHED_PAIRS = """
+    JOIN (SELECT DISTINCT least(left_answer_id, right_answer_id) AS one,
+                          greatest(left_answer_id, right_answer_id) AS other
+          FROM comparisons WHERE created_at > :since AND created_at <= :cutoff) touched
+    ON touched.one = least(k.left_answer_id, k.right_answer_id)
+    AND touched.other = greatest(k.left_answer_id, k.right_answer_id)
+"""
 
 # Where a prompt's rows may go. What judges is never learnt from; what is like both sides goes to neither.
 _SPLIT = """
@@ -31,7 +40,10 @@ _SPLIT = """
          ELSE coalesce(g.split, s.split) END AS split,
     coalesce(g.cluster, s.split_key) AS cluster
 """
-_FIELDS = "{asked}.prompt_key, {asked}.text AS question, {asked}.context, {asked}.domain, {asked}.audience,"
+_FIELDS = (
+    "{asked}.prompt_key, {asked}.split_key, {asked}.text AS question, {asked}.context, {asked}.domain, "
+    "{asked}.audience,"
+)
 _SPLITS = """
     JOIN prompt_splits s ON s.persona_id = :persona AND s.split_key = {asked}.split_key
     LEFT JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = {asked}.split_key
@@ -44,6 +56,7 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "fields": _FIELDS.format(asked=asked),
         "split": _SPLIT.format(asked=asked),
         "splits": _SPLITS.format(asked=asked),
+        "touched": TOUCHED_PAIRS,
     }
     return text(template.format(**parts))
 
@@ -67,7 +80,7 @@ SELECT * FROM (
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at > :since AND k.created_at <= :cutoff
     ORDER BY k.answer_id, k.rater_id, k.id DESC
 ) newest ORDER BY prompt_key, id
 """,
@@ -80,7 +93,7 @@ SELECT * FROM (
                         greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
            'compared' AS what, {fields} {split}, a.text AS left_text, b.text AS right_text,
            k.id, k.choice, k.rater_id::text AS rater
-    FROM comparisons k
+    FROM comparisons k {touched}
     JOIN answers a ON a.id = k.left_answer_id
     JOIN answers b ON b.id = k.right_answer_id
     JOIN questions q ON q.id = a.question_id
@@ -96,13 +109,26 @@ _SEEDED = _statement(
     """
 SELECT 'seeded' AS what, {fields} {split}, x.id, x.completion, x.imported_at
 FROM seed_examples x {splits}
-WHERE x.persona_id = :persona AND x.imported_at <= :cutoff
+WHERE x.persona_id = :persona AND x.imported_at > :since AND x.imported_at <= :cutoff
 ORDER BY x.prompt_key, x.id
 """,
     asked="x",
 )
 
-_OVERRIDDEN = text("""
+_UNASKED = _statement(
+    """
+SELECT 'seeded' AS what, {fields} {split}, x.id, x.completion, x.imported_at
+FROM seed_examples x {splits}
+WHERE x.persona_id = :persona AND x.imported_at <= :cutoff
+AND NOT EXISTS (SELECT FROM questions q
+                JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+                WHERE q.prompt_key = x.prompt_key)
+ORDER BY x.prompt_key, x.id
+""",
+    asked="x",
+)
+
+_OVERRIDDEN = text(f"""
 SELECT 'rating' AS kind, id FROM heard WHERE overridden
 UNION ALL
 SELECT 'correction', id FROM (
@@ -111,7 +137,7 @@ SELECT 'correction', id FROM (
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at > :since AND k.created_at <= :cutoff
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
@@ -119,14 +145,14 @@ SELECT 'comparison', id FROM (
         PARTITION BY least(k.left_answer_id, k.right_answer_id),
                      greatest(k.left_answer_id, k.right_answer_id), k.rater_id ORDER BY k.id
     ) AS newer
-    FROM comparisons k
+    FROM comparisons k {TOUCHED_PAIRS}
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
     WHERE k.created_at <= :cutoff
 ) compared WHERE newer IS NOT NULL
 ORDER BY kind, id
-""")
+""")  # noqa: S608  (the fragment is the code's own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +161,46 @@ class PromptTexts:
 
     question: Question
     prompt_key: str
+    split_key: str
     split: Split
     cluster: str
     rows: Sequence[Row[Any]]
 
 
-def stream_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[PromptTexts]:
-    """Every prompt that anything was said of up to the cutoff; the same inputs give the same order."""
-    known = {"persona": persona.id, "cutoff": cutoff}
-    statements = (_RATED, _CORRECTED, _COMPARED, _SEEDED)
+def stream_prompts(
+    session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None
+) -> Iterator[PromptTexts]:
+    """Every prompt that anything was said of up to the cutoff; the same inputs give the same order.
+
+    With `since`, what was corrected, compared or imported after it, and the answers that `hear` then heard.
+    """
+    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING}
+    yield from _by_prompt(session, (_RATED, _CORRECTED, _COMPARED, _SEEDED), known)
+
+
+def stream_unasked_seeds(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[PromptTexts]:
+    """Every prompt of the examples imported up to the cutoff that nobody ever asked."""
+    yield from _by_prompt(session, (_UNASKED,), {"persona": persona.id, "cutoff": cutoff})
+
+
+def _by_prompt(
+    session: Session, statements: Sequence[TextClause], known: Mapping[str, object]
+) -> Iterator[PromptTexts]:
     streams = (stream(session, statement, known, chunk=_CHUNK) for statement in statements)
     merged = heapq.merge(*streams, key=_prompt_key)
     for key, group in groupby(merged, key=_prompt_key):
         rows = tuple(group)
         first = rows[0]
         question = Question(first.question, first.domain, first.audience, first.context)
-        yield PromptTexts(question, key, Split(first.split), first.cluster, rows)
+        yield PromptTexts(question, key, first.split_key, Split(first.split), first.cluster, rows)
 
 
-def stream_overridden(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[str]:
+def stream_overridden(
+    session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None
+) -> Iterator[str]:
     """The sources, as "rating:12", after which their rater said something newer of the same by the cutoff."""
-    for row in stream(session, _OVERRIDDEN, {"persona": persona.id, "cutoff": cutoff}, chunk=_CHUNK):
+    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING}
+    for row in stream(session, _OVERRIDDEN, known, chunk=_CHUNK):
         yield f"{row.kind}:{row.id}"
 
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import AdapterCorrupt, TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import AdapterStoreUnavailable
-from services.errors.training import NothingToLearn, RunBusy
+from services.errors.training import NothingToLearn, RunBusy, StartUnusable
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
@@ -128,6 +128,69 @@ def test_another_base_under_the_same_name_is_learnt_on_anew(
     train_with(installation, first, training_set.id, [])
     train_with(installation, second, training_set.id, [])
     assert (len(first.jobs), len(second.jobs)) == (1, 1)
+
+
+def go_on_from(installation: Installation, version_id: int, training_set: TrainingSetRow) -> None:
+    """Plan the set to start at a version."""
+    with session_scope(installation.engine) as session:
+        version = session.get_one(AdapterVersionRow, version_id)
+        planned = session.get_one(TrainingSetRow, training_set.id)
+        start = {"version": version.number, "name": version.name, "digest": version.digest}
+        planned.plan = planned.plan | {"start": start | {"training_set": training_set.id}}
+
+
+def test_a_planned_start_is_fetched_checked_and_part_of_what_names_the_run(
+    installation: Installation, training_set: TrainingSetRow
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    go_on_from(installation, first, training_set)
+    second = train_with(installation, trainer, training_set.id, ["training.checkpoint_steps=7"])
+    assert second == train_with(installation, trainer, training_set.id, ["training.checkpoint_steps=7"])
+    fresh, further = trainer.jobs
+    champion, version = versions(installation.engine)
+    assert fresh.start is None
+    assert further.start is not None
+    assert further.start.name == champion.name
+    assert version.provenance["started_from"]["digest"] == champion.digest
+    assert champion.provenance["started_from"] is None
+    with Session(installation.engine) as session:
+        runs = session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
+        assert [run.starting_digest for run in runs] == ["", champion.digest]
+
+
+def test_equal_rows_from_another_start_are_another_run(
+    installation: Installation, training_set: TrainingSetRow
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    go_on_from(installation, first, training_set)
+    train_with(installation, trainer, training_set.id, [])
+    assert len(trainer.jobs) == 2
+
+
+def test_a_start_of_another_base_is_not_gone_on_from(
+    installation: Installation, training_set: TrainingSetRow
+):
+    first = train_with(installation, FakeTrainer(), training_set.id, [])
+    go_on_from(installation, first, training_set)
+    trainer = FakeTrainer(base="another base of that name")
+    with pytest.raises(StartUnusable, match="another base"):
+        train_with(installation, trainer, training_set.id, [])
+    assert trainer.jobs == []
+
+
+def test_a_start_whose_files_are_damaged_is_not_gone_on_from(
+    installation: Installation, training_set: TrainingSetRow
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    go_on_from(installation, first, training_set)
+    root = Path(installation.settings.store_url.removeprefix("file://"))
+    (root / "trained" / "v0001" / "adapter_model.safetensors").write_bytes(b"other")
+    with pytest.raises(AdapterCorrupt):
+        train_with(installation, trainer, training_set.id, [])
+    assert len(trainer.jobs) == 1
 
 
 def test_a_failure_is_written_down_and_can_be_tried_again(

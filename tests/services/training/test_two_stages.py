@@ -71,15 +71,21 @@ def test_the_finished_adapter_is_one_adapter_in_fp32(run):
     assert not any("ref" in name.split(".") for name in weights)
 
 
+def at_the_reference(objective: Objective) -> float:
+    """The loss where policy and reference agree."""
+    if objective is Objective.DPO:
+        return math.log(2)
+    weights = [2 if make_judgement(index)["label"] else 1 for index in range(ROWS)]  # one third is desirable
+    return sum(weights) / 2 / ROWS
+
+
 @pytest.mark.parametrize("objective", [Objective.DPO, Objective.KTO])
 @pytest.mark.parametrize("first", [(), (Objective.SFT,)])
 def test_a_preference_stage_begins_at_its_reference(job, objective, first):
     """Where policy and reference agree, DPO's loss is log 2 and KTO's one half of each row's weight."""
     adapter = train(job(STILL, f"training.batch_size={ROWS}", stages=(*first, objective))).adapter
 
-    weights = [2 if make_judgement(index)["label"] else 1 for index in range(ROWS)]  # one third is desirable
-    expected = math.log(2) if objective is Objective.DPO else sum(weights) / 2 / ROWS
-    assert adapter.final_loss == pytest.approx(expected, abs=0.005)
+    assert adapter.final_loss == pytest.approx(at_the_reference(objective), abs=0.005)
 
 
 def test_robust_loss_is_used_where_choices_are_doubtful(job):
@@ -151,10 +157,12 @@ def test_going_on_starts_at_the_loss_the_other_had_reached(job):
     assert further.weights != fresh.weights
 
 
-def test_preferences_on_a_given_adapter_have_it_as_their_reference(run, job):
-    adapter = train(job(STILL, stages=(Objective.DPO,), start=run.adapter.folder)).adapter
+@pytest.mark.parametrize("objective", [Objective.DPO, Objective.KTO])
+def test_preferences_on_a_given_adapter_have_it_as_their_reference(run, job, objective):
+    overrides = (STILL, f"training.batch_size={ROWS}")
+    adapter = train(job(*overrides, stages=(objective,), start=run.adapter.folder)).adapter
 
-    assert adapter.final_loss == pytest.approx(math.log(2), abs=0.01)
+    assert adapter.final_loss == pytest.approx(at_the_reference(objective), abs=0.01)
 
 
 def test_an_adapter_of_another_shape_is_refused(run, job, tmp_path):

@@ -17,8 +17,9 @@ from services.domain.conversation import Message, Question
 from services.domain.example_policy import ExamplePolicy
 from services.domain.personas import PersonaSlug
 from services.domain.splits import Split, assign_split, split_key
-from services.training_sets.assembly import Limits, Skipped, assemble
+from services.training_sets.assembly import Instead, Skipped, assemble
 from services.training_sets.freezing import thaw
+from services.training_sets.preparing import Limits
 from tests.builders import AT, add_persona
 
 POLICY = ExamplePolicy(minimum_rows=1, minimum_pairs=1, minimum_unpaired=2, minimum_new=1)
@@ -51,6 +52,7 @@ class Nights:
         store_url: str = "",
         max_tokens: int = MAX_TOKENS,
     ) -> TrainingSetRow | Skipped:
+        policy = ExamplePolicy(**self.persona.example_policy)
         return assemble(
             self.session,
             self.persona,
@@ -58,7 +60,7 @@ class Nights:
             store_url=store_url or self.store_url,
             limits=Limits(max_tokens, count_words),
             at=AT,
-            without=without,
+            instead=Instead(policy, frozenset(without)),
         )
 
     def assemble(self, **conditions: Any) -> TrainingSetRow:

@@ -16,7 +16,8 @@ from services.db.lineage_tables import TrainingSetRow
 from services.domain.conversation import Message, Question
 from services.domain.splits import Split, prompt_key, split_key
 from services.feedback.questions import new_rater
-from services.training_sets.assembly import Limits, assemble
+from services.training_sets.assembly import assemble
+from services.training_sets.preparing import Limits
 from tests.builders import (
     AT,
     add_answer,

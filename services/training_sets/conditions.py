@@ -1,0 +1,78 @@
+"""What names a training set besides its persona and cutoff, and which sets are there already."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
+from services.domain.conversation import PROMPT_VERSION
+from services.domain.example_policy import ExamplePolicy, Start
+from services.domain.training import RunState
+from services.training_sets.starting import Starting
+
+Conditions = dict[str, Any]
+
+
+def conditions_of(
+    persona: PersonaRow, policy: ExamplePolicy, start: Starting, *, max_tokens: int, without: Collection[str]
+) -> Conditions:
+    """Everything that a set depends on: the policy, what the rows are made with, and who is gone on from."""
+    conditions = asdict(policy) | {
+        "max_tokens": max_tokens,
+        "prompt_version": PROMPT_VERSION,
+        "system_template": persona.system_template,
+    }
+    if instruction := persona.as_persona().answers.instruction:
+        conditions["instruction"] = instruction
+    if policy.start is Start.CHAMPION:
+        conditions["started_from"] = start.digest
+    return conditions | ({"without": sorted(without)} if without else {})
+
+
+def policy_in(conditions: Mapping[str, Any]) -> ExamplePolicy:
+    """The policy of a stored set; what its release did not know yet is as it was then, the default."""
+    known = {field.name for field in fields(ExamplePolicy)}
+    return ExamplePolicy(**{name: value for name, value in conditions.items() if name in known})
+
+
+def alike_but_for_raters(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two sets were made under the same conditions, whoever was left out."""
+    return _without_raters(one) == _without_raters(other)
+
+
+def find_set(
+    session: Session, persona: PersonaRow, *, cutoff: datetime, policy_digest: str
+) -> TrainingSetRow | None:
+    return session.scalar(
+        select(TrainingSetRow).where(
+            TrainingSetRow.persona_id == persona.id,
+            TrainingSetRow.cutoff == cutoff,
+            TrainingSetRow.policy_digest == policy_digest,
+        )
+    )
+
+
+def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> datetime | None:
+    """The cutoff of the newest earlier set that was trained on; a failed night's feedback stays new."""
+    return session.scalar(
+        select(TrainingSetRow.cutoff)
+        .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
+        .where(
+            TrainingSetRow.persona_id == persona.id,
+            TrainingSetRow.cutoff < before,
+            TrainingRunRow.state == RunState.SUCCEEDED,
+        )
+        .order_by(TrainingSetRow.cutoff.desc())
+        .limit(1)
+    )
+
+
+def _without_raters(conditions: Mapping[str, Any]) -> Conditions:
+    policy = asdict(policy_in(conditions))
+    others = {name: value for name, value in conditions.items() if name not in {*policy, "without"}}
+    return policy | others

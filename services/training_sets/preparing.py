@@ -1,0 +1,78 @@
+"""An example made ready to be frozen, or the reason why it is not: too long, said before, out of form.
+
+What is private in it is masked here; what is private is `privacy`'s, who said it before `repeating`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.domain.conversation import Message, persona_messages
+from services.domain.examples import DropReason, Example, Kind, read_alike
+from services.domain.personas import Persona
+from services.domain.splits import Split
+from services.domain.training import Recipe
+from services.training_sets.masking import Masking
+from services.training_sets.repeating import Repeats
+from services.training_sets.texts import PromptTexts
+
+CountTokens = Callable[[tuple[Message, ...], str], int]
+# No tokenizer makes more tokens than bytes of a text; this many are for the template around it.
+_TEMPLATE_TOKENS = 64
+_LONGEST_TOKEN = 256  # characters; counting those of a text of megabytes takes seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a row may be, in tokens of the base that will learn it.
+
+    `recipe` is what it will be learnt with, None where nothing will learn it: an adapter that the recipe
+    cannot go on from is none to start at.
+    """
+
+    max_tokens: int
+    count_tokens: CountTokens
+    recipe: Recipe | None = None
+
+    def allow(self, example: Example, persona: Persona) -> bool:
+        messages = persona_messages(persona, example.question)
+        size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
+        return all(
+            size + len(answer.encode()) <= self.max_tokens
+            or (
+                len(answer) <= self.max_tokens * _LONGEST_TOKEN
+                and self.count_tokens(messages, answer) <= self.max_tokens
+            )
+            for answer in filter(None, (example.text, example.rejected))
+        )
+
+
+class Preparing:
+    """Prepares one example after another; `masking` counts what was masked so far."""
+
+    def __init__(self, limits: Limits, repeats: Repeats, persona: Persona) -> None:
+        self._limits, self._repeats, self._persona = limits, repeats, persona
+        self.masking = Masking()
+
+    def prepare(self, example: Example, prompt: PromptTexts) -> Example | DropReason:
+        """The example without what is private in it, or why it is not used."""
+        reason = self._reason_against(example, prompt)
+        masked = example if reason else self.masking.mask(example)
+        if masked is not example:
+            reason = self._reason_against_masked(masked)
+        return reason or masked
+
+    def _reason_against(self, example: Example, prompt: PromptTexts) -> DropReason | None:
+        if prompt.split is Split.QUARANTINE:
+            return DropReason.QUARANTINED
+        wanted = example.kind is not Kind.UNPAIRED or example.label
+        if wanted and self._persona.answers.problem(example.text, example.question.text):
+            return DropReason.NOT_IN_FORM
+        if not self._limits.allow(example, self._persona):
+            return DropReason.TOO_LONG
+        return DropReason.DUPLICATE if self._repeats.said_before(example, prompt.cluster) else None
+
+    def _reason_against_masked(self, example: Example) -> DropReason | None:
+        """Texts that differed in what is private may say the same now, or need more tokens."""
+        if example.kind is Kind.PAIR and read_alike(example.text, example.rejected):
+            return DropReason.SAME_TEXT
+        return None if self._limits.allow(example, self._persona) else DropReason.TOO_LONG

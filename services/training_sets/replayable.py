@@ -1,0 +1,76 @@
+"""What of earlier sets must not come back: prompts that are held back by now, and rows that are overtaken."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import ComparisonRow, CorrectionRow, PersonaRow, RatingRow
+from services.domain.examples import DropReason
+
+_HELD_BACK = text("""
+SELECT g.split_key, g.split FROM prompt_signatures g
+WHERE g.persona_id = :persona AND g.split <> 'train'
+UNION ALL
+SELECT s.split_key, s.split FROM prompt_splits s
+WHERE s.persona_id = :persona AND s.split = 'holdout'
+AND NOT EXISTS (SELECT FROM prompt_signatures g
+                WHERE g.persona_id = :persona AND g.split_key = s.split_key)
+UNION ALL
+SELECT split_key, 'holdout' FROM evaluation_items WHERE persona_id = :persona AND imported_at <= :cutoff
+UNION ALL
+SELECT split_key, 'quarantine' FROM prompt_retirements WHERE persona_id = :persona AND at <= :cutoff
+""")
+_LAST_SAID = text("""
+SELECT q.prompt_key, max(said.at) AS at
+FROM questions q
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+JOIN answers a ON a.question_id = q.id
+CROSS JOIN LATERAL (
+    SELECT max(created_at) AS at FROM ratings WHERE answer_id = a.id AND created_at <= :cutoff
+    UNION ALL
+    SELECT max(created_at) FROM corrections WHERE answer_id = a.id AND created_at <= :cutoff
+    UNION ALL
+    SELECT max(created_at) FROM comparisons WHERE left_answer_id = a.id AND created_at <= :cutoff
+) said
+WHERE q.prompt_key = ANY(:keys) AND said.at IS NOT NULL
+GROUP BY q.prompt_key
+UNION ALL
+SELECT prompt_key, max(imported_at) FROM seed_examples
+WHERE persona_id = :persona AND prompt_key = ANY(:keys) AND imported_at <= :cutoff
+GROUP BY prompt_key
+""")
+_REASONS = {"holdout": DropReason.HELD_OUT, "quarantine": DropReason.QUARANTINED}
+_JOURNALS: Mapping[str, type[RatingRow | CorrectionRow | ComparisonRow]] = {
+    "rating": RatingRow,
+    "correction": CorrectionRow,
+    "comparison": ComparisonRow,
+}
+
+
+def held_back(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dict[str, DropReason]:
+    """The split keys of prompts that are not learnt from by the cutoff, each with the reason."""
+    rows = session.execute(_HELD_BACK, {"persona": persona.id, "cutoff": cutoff})
+    return {row.split_key: _REASONS[row.split] for row in rows}
+
+
+def last_said(
+    session: Session, persona: PersonaRow, keys: Iterable[str], *, cutoff: datetime
+) -> dict[str, datetime]:
+    """When something was last said of each prompt, by prompt key, up to the cutoff."""
+    known = {"persona": persona.id, "cutoff": cutoff, "keys": sorted(set(keys))}
+    found: dict[str, datetime] = {}
+    for row in session.execute(_LAST_SAID, known):
+        found[row.prompt_key] = max(row.at, found.get(row.prompt_key, row.at))
+    return found
+
+
+def raters_of(session: Session, sources: Collection[str]) -> dict[str, str]:
+    """Who said each source such as "rating:12", by the rater's id; a seed is nobody's."""
+    said: dict[str, str] = {}
+    for kind, table in _JOURNALS.items():
+        ids = [int(number) for name, _, number in (one.partition(":") for one in sources) if name == kind]
+        rows = session.execute(select(table.id, table.rater_id).where(table.id.in_(ids)))
+        said |= {f"{kind}:{row.id}": str(row.rater_id) for row in rows}
+    return said

@@ -1,0 +1,159 @@
+"""Replay: rows of earlier sets that a night learns again beside what is new, so that they are not unlearnt.
+
+Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of the
+row and the night's cutoff. Each kind by itself, as each stage forgets by itself; within a kind by domain, in
+proportion to its rows and to how often earlier reports found it weak (`services.domain.replay`). A row comes
+back as it was frozen, with its sources, and only if nothing was said of its prompt since and nobody whose
+word does not count had a part in it.
+"""
+
+import hashlib
+import json
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import TrainingSetRow
+from services.domain.examples import DropReason, Kind
+from services.domain.replay import share_out
+from services.training_sets.freezing import thaw
+from services.training_sets.replayable import held_back, last_said, raters_of
+
+_PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A line of an earlier set, and the ids of the raters who had a part in it."""
+
+    line: str
+    prompt_key: str
+    domain: str
+    raters: tuple[str, ...]
+
+
+class Replayer:
+    """Draws from what the sets behind `learnt`, itself included, hold of the wanted kinds.
+
+    `passed_over` counts rows of earlier sets by why they stay away.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        persona: PersonaRow,
+        learnt: TrainingSetRow,
+        *,
+        cutoff: datetime,
+        wanted: Mapping[Kind, int],
+    ) -> None:
+        self._session, self._persona, self._learnt = session, persona, learnt
+        self._cutoff, self._wanted = cutoff, wanted
+        self._held_back = held_back(session, persona, cutoff=cutoff)
+        self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
+        self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
+        self._known: set[bytes] = set()
+        self.passed_over: Counter[DropReason] = Counter()
+
+    def read_sets(self, store_url: str, folder: Path) -> None:
+        """Look through the frozen rows of the chain, newest set first."""
+        for training_set in chain(self._session, self._learnt):
+            path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
+            self.read(path, said_until=training_set.cutoff)
+
+    def read(self, path: Path, *, said_until: datetime) -> None:
+        """Look through one file of rows that knew what was said until an instant."""
+        number, offset = len(self._files), 0
+        self._files.append((path, said_until))
+        salt = self._cutoff.isoformat().encode()
+        with path.open("rb") as lines:
+            for line in lines:
+                order = hashlib.blake2b(line, digest_size=8, key=salt).digest()
+                if order not in self._known:
+                    self._known.add(order)
+                    self._note(
+                        json.loads(line), (int.from_bytes(order, "little", signed=True), number, offset)
+                    )
+                offset += len(line)
+
+    def has(self, kind: Kind) -> int:
+        """How many rows of a kind were found, those aside that are held back."""
+        return sum(len(places) // 3 for (of, _), places in self._places.items() if of is kind)
+
+    def draw(self, *, failed: Mapping[str, int], excluded: Collection[str]) -> list[Replayed]:
+        """As many rows of each kind as are wanted, or as there are, in order of their prompts.
+
+        `failed` says in how many reports a domain was weak, `excluded` are ids of raters whose word does
+        not count.
+        """
+        drawn = [row for kind in self._wanted for row in self._draw(kind, failed, excluded)]
+        return sorted(drawn, key=lambda row: row.prompt_key)
+
+    def _note(self, record: Mapping[str, Any], place: tuple[int, int, int]) -> None:
+        if record["kind"] not in self._wanted:
+            return
+        reason = self._held_back.get(record["split_key"])
+        if reason is not None:
+            self.passed_over[reason] += 1
+        else:
+            self._places[Kind(record["kind"]), record["domain"]].extend(place)
+
+    def _draw(self, kind: Kind, failed: Mapping[str, int], excluded: Collection[str]) -> Iterator[Replayed]:
+        places = {domain: _ordered(found) for (of, domain), found in self._places.items() if of is kind}
+        left = self._wanted[kind]
+        while left and any(map(len, places.values())):
+            shares = share_out({domain: len(found) for domain, found in places.items()}, failed, left)
+            taken = [place for domain, share in shares.items() for place in places[domain][:share]]
+            places = {domain: found[shares[domain] :] for domain, found in places.items()}
+            usable = self._usable(taken, excluded)
+            left -= len(usable)
+            yield from usable
+
+    def _usable(self, places: Sequence[tuple[int, int]], excluded: Collection[str]) -> list[Replayed]:
+        lines = [self._line(*place) for place in places]
+        records = [json.loads(line) for line in lines]
+        said = last_said(
+            self._session, self._persona, (record["prompt_key"] for record in records), cutoff=self._cutoff
+        )
+        who = raters_of(self._session, {source for record in records for source in record["sources"]})
+        usable = []
+        for (file, _), line, record in zip(places, lines, records, strict=True):
+            key, until = record["prompt_key"], self._files[file][1]
+            raters = {who[source] for source in record["sources"] if source in who}
+            if said.get(key, until) > until:
+                self.passed_over[DropReason.SUPERSEDED] += 1
+            elif not raters.isdisjoint(excluded):
+                self.passed_over[DropReason.RATER_FLAGGED] += 1
+            else:
+                usable.append(Replayed(line, key, record["domain"], tuple(sorted(raters))))
+        return usable
+
+    def _line(self, file: int, offset: int) -> str:
+        path, _ = self._files[file]
+        with path.open("rb") as opened:
+            opened.seek(offset)
+            return opened.readline().decode()
+
+
+def chain(session: Session, learnt: TrainingSetRow) -> Iterator[TrainingSetRow]:
+    """The set, the one it went on from, and so on; the last is of a fresh adapter."""
+    earlier: TrainingSetRow | None = learnt
+    while earlier is not None:
+        yield earlier
+        start = earlier.plan.get("start")
+        earlier = session.get_one(TrainingSetRow, start["training_set"]) if start else None
+
+
+def _ordered(places: "array[int]") -> list[tuple[int, int]]:
+    """File and offset of each place, in the order in which they are drawn."""
+    found = np.frombuffer(places, dtype=_PLACE)
+    files, offsets = (found[name][np.argsort(found["order"], kind="stable")] for name in ("file", "offset"))
+    return list(zip(files.tolist(), offsets.tolist(), strict=True))

@@ -1,0 +1,94 @@
+"""Where a night's learning starts: at a fresh adapter, or at the one that serves, with what is new to it.
+
+The champion is the ledger's at the cutoff, so that a retried night starts where its first attempt did.
+Fetching the adapter's files is the training job's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.adapters.promotions import champion_at
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
+from services.domain.example_policy import ExamplePolicy, Start
+from services.domain.promotions import BASE_VERSION
+from services.domain.training import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """`champion` is who is gone on from and `learnt` what it learnt last; None: a fresh adapter, all of it.
+
+    `reason` says why, where the policy left anything to decide.
+    """
+
+    champion: AdapterVersionRow | None = None
+    learnt: TrainingSetRow | None = None
+    reason: str = ""
+
+    @property
+    def since(self) -> datetime | None:
+        """What was said after this instant is new to who is gone on from."""
+        return self.learnt.cutoff if self.learnt else None
+
+    @property
+    def digest(self) -> str | None:
+        return self.champion.digest if self.champion else None
+
+    def as_record(self) -> dict[str, Any] | None:
+        """What a plan says of it, None for a fresh adapter."""
+        if self.champion is None or self.learnt is None:
+            return None
+        return {
+            "version": self.champion.number,
+            "name": self.champion.name,
+            "digest": self.champion.digest,
+            "training_set": self.learnt.id,
+        }
+
+
+def find_start(
+    session: Session,
+    persona: PersonaRow,
+    policy: ExamplePolicy,
+    *,
+    cutoff: datetime,
+    recipe: Recipe | None,
+) -> Starting:
+    """What the policy wants where it can be had, a fresh adapter otherwise, with the reason.
+
+    `recipe` is what will learn the set; None where nothing will.
+    """
+    if policy.start is Start.BASE:
+        return Starting()
+    champion = champion_at(session, persona, cutoff)
+    run = session.get(TrainingRunRow, champion.training_run_id) if champion.training_run_id else None
+    if champion.number == BASE_VERSION:
+        return _fresh("the plain base serves")
+    if run is None:
+        return _fresh(f"nothing is known of what version {champion.number} learnt")
+    if recipe is not None and (unlike := _unlike(champion, recipe)):
+        return _fresh(f"version {champion.number} has {unlike} than the recipe")
+    reason = (
+        f"goes on from version {champion.number}, which learnt set {run.training_set.id}, "
+        "with what was said since and a replay"
+    )
+    return Starting(champion, run.training_set, reason)
+
+
+def _fresh(reason: str) -> Starting:
+    return Starting(reason=f"a fresh adapter learns everything said so far: {reason}")
+
+
+def _unlike(champion: AdapterVersionRow, recipe: Recipe) -> str:
+    """In what the champion is another adapter than the recipe makes, empty for nothing."""
+    made = champion.provenance
+    lora, wanted = made.get("lora", {}), recipe.lora
+    shape = (lora.get("r"), lora.get("alpha"), sorted(lora.get("target_modules", ())))
+    if shape != (wanted.r, wanted.alpha, sorted(wanted.target_modules)):
+        return "another LoRA shape"
+    base = (made.get("base_model"), made.get("base_revision"))
+    return "" if base == (recipe.model.portable_name, recipe.model.revision) else "another base"

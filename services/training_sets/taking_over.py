@@ -1,0 +1,125 @@
+"""What a set that goes on from the champion's takes over from earlier ones: replay, and references.
+
+A suite must not shrink to the held-out prompts that somebody happened to speak of since: references of the
+champion's set stay as long as nothing newer was said of their prompts. Which rows are replayed is
+`replaying`'s.
+"""
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.domain.consensus import Mask
+from services.domain.examples import DropReason, Kind
+from services.domain.replay import rows_to_replay
+from services.training_sets.drafting import Draft, Pile
+from services.training_sets.freezing import thaw
+from services.training_sets.replayable import held_back, raters_of
+from services.training_sets.replaying import Replayed, Replayer
+from services.training_sets.weaknesses import domain_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was wanted by kind, what was drawn, and what a person should know of it."""
+
+    wanted: Mapping[Kind, int]
+    drawn: tuple[Replayed, ...]
+    failed: Mapping[str, int]
+    passed_over: Mapping[DropReason, int]
+
+    def as_record(self, kept: Mask, *, rows: int) -> dict[str, Any]:
+        """`kept` says which of the drawn rows are in the set, `rows` how many rows it has in all."""
+        stay = [row for row, stays in zip(self.drawn, kept, strict=True) if stays]
+        wanted = sum(self.wanted.values())
+        missing = wanted - len(stay)
+        return {
+            "wanted": wanted,
+            "rows": len(stay),
+            "percent": round(100 * len(stay) / rows, 1) if rows else 0.0,
+            "short": f"{missing} rows short of the {wanted} wanted" if missing > 0 else "",
+            "domains": dict(sorted(Counter(row.domain for row in stay).items())),
+            "weak_domains": dict(sorted(self.failed.items())),
+            "passed_over": {reason.value: count for reason, count in sorted(self.passed_over.items())},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The champion's set, for one assembly that goes on from it; `folder` is for files of its own.
+
+    `raters` numbers ids as the draft does and grows by those who spoke in earlier sets alone; `excluded` are
+    ids of raters whose word does not count.
+    """
+
+    session: Session
+    persona: PersonaRow
+    champion: AdapterVersionRow
+    learnt: TrainingSetRow
+    cutoff: datetime
+    store_url: str
+    folder: Path
+    excluded: Collection[str]
+    raters: dict[str, int] = field(default_factory=dict)
+
+    def add_references(self, draft: Draft, *, spoken_of: Collection[str]) -> None:
+        """The champion's set's references, but those of prompts spoken of since, and what judges no more."""
+        frozen = self.learnt.report["held_out"]
+        file = thaw(self.store_url, frozen["path"], digest=frozen["digest"], into=self.folder)
+        held = held_back(self.session, self.persona, cutoff=self.cutoff)
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        records = [json.loads(line) for line in lines]
+        who = raters_of(self.session, {source for record in records for source in record["sources"]})
+        for line, record in zip(lines, records, strict=True):
+            raters = {who[source] for source in record["sources"] if source in who}
+            judges = held.get(record["split_key"]) is DropReason.HELD_OUT
+            if judges and record["prompt_key"] not in spoken_of and raters.isdisjoint(self.excluded):
+                draft.references.add_again(line, self._numbers(raters))
+
+    def add_replay(self, draft: Draft, wanted: Mapping[Kind, int], seeds: Callable[[Path], None]) -> Replay:
+        """Draw a replay into the draft's rows; `seeds` writes rows of seed data nobody ever asked about."""
+        replayer = Replayer(self.session, self.persona, self.learnt, cutoff=self.cutoff, wanted=wanted)
+        replayer.read_sets(self.store_url, self.folder)
+        if replayer.has(Kind.DEMONSTRATION) < wanted.get(Kind.DEMONSTRATION, 0):
+            file = self.folder / "seeds.jsonl"
+            seeds(file)
+            replayer.read(file, said_until=self.learnt.cutoff)
+        failed = domain_failures(self.session, self.persona, self.champion, cutoff=self.cutoff)
+        drawn = replayer.draw(failed=failed, excluded=self.excluded)
+        for row in drawn:
+            draft.rows.add_again(row.line, self._numbers(row.raters))
+        return Replay(wanted, tuple(drawn), failed, replayer.passed_over)
+
+    def _numbers(self, raters: Collection[str]) -> list[int]:
+        return [self.raters.setdefault(rater, len(self.raters)) for rater in sorted(raters)]
+
+
+def wanted_by_kind(pile: Pile, kept: Mask, percent: int) -> dict[Kind, int]:
+    """How many rows of each kind make up that percentage of the set beside those that are kept."""
+    counts = {kind: int(np.count_nonzero(kept & pile.of_kinds([kind]))) for kind in Kind}
+    return {kind: rows_to_replay(count, percent) for kind, count in counts.items() if count}
+
+
+def put_in_order(file: Path, *, first: int) -> None:
+    """Merge the first so many lines, and the rest, by prompt key; each part is in that order already."""
+    ordered = file.with_suffix(".ordered")
+    with file.open(encoding="utf-8") as one, file.open(encoding="utf-8") as other:
+        merged = heapq.merge(islice(one, first), islice(other, first, None), key=_prompt_key)
+        with ordered.open("w", encoding="utf-8") as target:
+            target.writelines(merged)
+    ordered.replace(file)
+
+
+def _prompt_key(line: str) -> str:
+    return str(json.loads(line)["prompt_key"])
