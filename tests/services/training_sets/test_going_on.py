@@ -16,12 +16,12 @@ from services.domain.promotions import PromotionKind
 from services.domain.splits import Split
 from services.domain.training import RunState
 from services.feedback.questions import new_rater
-from services.training_sets.importing import import_items
 from tests.builders import (
     AT,
     add_answer,
     add_comparison,
     add_correction,
+    add_items,
     add_rating,
     add_review,
     add_run,
@@ -267,7 +267,7 @@ class TestWhatDoesNotComeBack:
         question = row["messages"][1]["content"]
         asked_text = row.get("completion", row.get("chosen")).removeprefix("On ")
         assert asked_text in question
-        import_items(session, nights.persona, [item(asked_text)], at=SECOND)
+        add_items(session, nights.persona, [item(asked_text)], at=SECOND)
         learnt, replay = self.second(session, nights, asked)
         assert learnt.isdisjoint(row["sources"])
         assert sum(replay["passed_over"].values()) == 2  # its demonstration and its pair
