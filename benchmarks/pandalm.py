@@ -29,7 +29,7 @@ from services.training_sets.importers.rows import Reading
 NAME = "pandalm"
 DATA = "pandalm_human_test"
 _NONE = Bar(Relation.IS, 0)
-_POLICY = ExamplePolicy(objectives=(Objective.DPO,), holdout_percent=30)
+_POLICY = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30)
 
 
 def measure(engine: Engine, folder: Path) -> list[Row]:

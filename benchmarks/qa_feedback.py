@@ -31,7 +31,7 @@ from services.training_sets.importers.rows import Reading
 
 NAME = "qa_feedback"
 WHOLE, SHORT, CONTROL = "as given", "without the passages", "without the passages, shuffled"
-_POLICY = ExamplePolicy(objectives=(Objective.DPO,), holdout_percent=30)
+_POLICY = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30)
 # The few that fit are learnt too, so that what became of the others is kept with a set.
 _FEW = replace(_POLICY, minimum_pairs=1)
 

@@ -33,9 +33,9 @@ from services.training_sets.importers.rows import Reading
 NAME = "truthfulqa"
 FOLDS = 5
 DPO, CONTROL, KTO = "dpo", "control", "kto"
-_COMPARED = ExamplePolicy(objectives=(Objective.DPO,), pairs_per_prompt=2)
 # One author judged every answer on one day.
-_JUDGED = replace(_COMPARED, objectives=(Objective.KTO,), daily_limit=100_000, answers_per_prompt=100)
+_COMPARED = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, pairs_per_prompt=2)
+_JUDGED = replace(_COMPARED, objectives=(Objective.KTO,), answers_per_prompt=100)
 
 
 def measure(engine: Engine, folder: Path) -> list[Row]:

@@ -9,7 +9,7 @@ Who is hostile is `services.domain.raters`; how much one person may weigh is `se
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from enum import IntEnum
 from typing import Self
 
@@ -50,8 +50,9 @@ class Opinions:
     answers: int
     raters: int
     choices: int = len(Choice)
+    part_of_checked: InitVar[bool] = False  # nothing new can be found wrong, and looking takes a while
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, part_of_checked: bool) -> None:
         if not self.answer.shape == self.rater.shape == self.choice.shape == (self.answer.size,):
             raise InvalidOpinions("the three arrays differ in length")
         if self.choices < 2:
@@ -59,9 +60,13 @@ class Opinions:
         indexes = ((self.answer, self.answers), (self.rater, self.raters), (self.choice, self.choices))
         if any(index.size and (index.min() < 0 or index.max() >= size) for index, size in indexes):
             raise InvalidOpinions("an index lies outside what it points into")
-        given = np.sort(self.answer.astype(np.int64) * self.raters + self.rater)
-        if np.any(given[1:] == given[:-1]):
-            raise InvalidOpinions("a rater has two opinions of one answer")
+        if not part_of_checked:
+            given = self.answer.astype(np.int64)
+            given *= self.raters
+            given += self.rater
+            given.sort()
+            if np.any(given[1:] == given[:-1]):
+                raise InvalidOpinions("a rater has two opinions of one answer")
 
     @property
     def per_answer(self) -> Integers:
@@ -70,7 +75,13 @@ class Opinions:
 
     def where(self, chosen: Mask | Integers) -> Self:
         """Those opinions only, by a mask or in the order given, with every index as it was."""
-        return replace(self, answer=self.answer[chosen], rater=self.rater[chosen], choice=self.choice[chosen])
+        return replace(
+            self,
+            answer=self.answer[chosen],
+            rater=self.rater[chosen],
+            choice=self.choice[chosen],
+            part_of_checked=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +107,8 @@ class Consensus:
 TOLERANCE = 1e-5  # mean change of a posterior probability, over the answers with several opinions
 MAX_ITERATIONS = 100
 _BLOCK = 250_000  # opinions summed at once
+# Where fewer opinions than this share are of answers that others judged too, they are copied: it is faster.
+_FEW = 0.5
 
 # The assumed population: ten answers seen of each right choice, seven of them judged rightly. It keeps the
 # choices in their places (without it their meanings could swap) and speaks where nothing is judged twice.
@@ -113,29 +126,30 @@ def find_consensus(opinions: Opinions) -> Consensus:
 
     Only answers with several opinions teach how reliable people are: alone, an opinion agrees with itself.
     """
-    counted = opinions.per_answer
-    shared = opinions.where(counted[opinions.answer] > 1)
-    several = counted > 1
+    several = opinions.per_answer > 1
+    shared = several[opinions.answer]
     # The choices' shares among all opinions, one of each added.
     shares = (np.bincount(opinions.choice, minlength=opinions.choices) + 1.0) / (
         opinions.choice.size + opinions.choices
     )
-    data = _Expectation(shared)
+    few = np.count_nonzero(shared) < _FEW * shared.size
+    data = _Expectation(opinions.where(shared) if few else opinions, several)
     posterior = data.vote_shares(shares)
     change, iterations = np.inf, 0
     while change > TOLERANCE and iterations < MAX_ITERATIONS:
-        model = _maximise(data.counts(posterior), posterior[:, several], shares)
+        model = _maximise(data.counts(posterior), _sums(posterior, several), shares)
         updated = data.posterior(model)
         change = _mean_change(updated, posterior, several)
         posterior, iterations = updated, iterations + 1
-    model = _maximise(data.counts(posterior), posterior[:, several], shares)
+    model = _maximise(data.counts(posterior), _sums(posterior, several), shares)
+    del posterior, updated
     return Consensus(
-        posterior=np.ascontiguousarray(_Expectation(opinions).posterior(model).T),
+        posterior=np.ascontiguousarray(_Expectation(opinions, several).posterior(model).T),
         prior=model.prior,
         population=model.population,
         confusion=np.ascontiguousarray(model.confusion.transpose(1, 0, 2)),
         reliability=np.einsum("k,krk->r", model.prior, model.confusion),
-        evidence=np.bincount(shared.rater, minlength=opinions.raters),
+        evidence=np.bincount(opinions.rater[shared], minlength=opinions.raters),
         iterations=iterations,
         converged=change <= TOLERANCE,
     )
@@ -151,10 +165,13 @@ class _Model:
 
 
 class _Expectation:
-    """The sums over opinions that EM needs, in blocks to hold little; posteriors are (K, answers)."""
+    """The sums over opinions that EM needs, in blocks to hold little; posteriors are (K, answers).
 
-    def __init__(self, opinions: Opinions) -> None:
-        self._opinions = opinions
+    Only the answers of `several` (answers,) teach what raters are like.
+    """
+
+    def __init__(self, opinions: Opinions, several: Mask) -> None:
+        self._opinions, self._several = opinions, several
         self._cells = opinions.raters * opinions.choices
         # A block no smaller than what is summed into: adding the sums up must not cost more than they do.
         self._block = max(_BLOCK, opinions.answers, self._cells)
@@ -166,14 +183,16 @@ class _Expectation:
             choice = cell % self._opinions.choices
             for number in range(self._opinions.choices):
                 smoothed[number] += np.bincount(answer[choice == number], minlength=self._opinions.answers)
-        return np.asarray(smoothed / smoothed.sum(axis=0))
+        smoothed /= smoothed.sum(axis=0)
+        return smoothed
 
     def counts(self, posterior: Floats) -> Floats:
         """How often each rater made each choice where each was right, (K, raters, K)."""
         counted = np.zeros((len(posterior), self._cells))
         for answer, cell in self._blocks():
+            taught = self._several[answer]
             for number, row in enumerate(posterior):
-                counted[number] += np.bincount(cell, weights=row[answer], minlength=self._cells)
+                counted[number] += np.bincount(cell, weights=row[answer] * taught, minlength=self._cells)
         return counted.reshape(len(posterior), self._opinions.raters, self._opinions.choices)
 
     def posterior(self, model: _Model) -> Floats:
@@ -208,9 +227,15 @@ def _mean_change(updated: Floats, posterior: Floats, among: Mask) -> float:
     return float(np.mean(changes))
 
 
-def _maximise(counts: Floats, posterior: Floats, shares: Floats) -> _Model:
+def _sums(posterior: Floats, among: Mask) -> Floats:
+    """How many answers each choice is right of, (K,), a row at a time to hold little."""
+    return np.array([row[among].sum() for row in posterior])
+
+
+def _maximise(counts: Floats, right: Floats, shares: Floats) -> _Model:
+    """The likeliest model; `counts` as `_Expectation` has them, `right` (K,) from `_sums`."""
     choices = len(shares)
-    prior = posterior.sum(axis=1) + POPULATION_STRENGTH * shares
+    prior = right + POPULATION_STRENGTH * shares
     spoken = np.maximum(counts.sum(axis=(0, 2)), 1.0)
     voice = np.minimum(1.0, POPULATION_VOICE / spoken)
     assumed = np.full((choices, choices), (1 - POPULATION_AGREEMENT) / (choices - 1))

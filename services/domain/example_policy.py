@@ -44,9 +44,9 @@ class ExamplePolicy:
     `minimum_new` counts feedback since the newest set that was learnt. An answer becomes a demonstration
     when `agreeing_raters` call it good and the consensus is that sure (`certainty`). A prompt gives at
     most `pairs_per_prompt` pairs and `answers_per_prompt` unpaired examples, however often it was asked.
-    `daily_limit` ratings of one rater count a day. After `peer_percent` of ratings a rater is offered
-    somebody else's answer to rate. With `start` at the champion `replay_percent` of the set are rows of
-    earlier sets, so that what was learnt stays learnt.
+    `daily_limit` ratings of one rater count a day, as many corrections and as many comparisons. After
+    `peer_percent` of ratings a rater is offered somebody else's answer to rate. With `start` at the
+    champion `replay_percent` of the set are rows of earlier sets, so that what was learnt stays learnt.
     """
 
     holdout_percent: int = 15

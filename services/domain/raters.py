@@ -78,7 +78,7 @@ def judge_raters(opinions: Opinions, consensus: Consensus) -> RaterFindings:
     A rater's own opinion is taken out of what the others say. How reliable the others are is known from all
     opinions, so the guarantee is that of a model fitted well, and the test by simulation is its evidence.
     """
-    mask = opinions.per_answer[opinions.answer] > 1
+    mask = (opinions.per_answer > 1)[opinions.answer]
     order = np.flatnonzero(mask).astype(np.int32)[np.argsort(opinions.rater[mask], kind="stable")]
     tested = np.bincount(opinions.rater[mask], minlength=opinions.raters)
     bar = np.log(max(int(np.count_nonzero(tested)), 1) / ALPHA)

@@ -218,6 +218,7 @@ class _Assembling:
         heard = hear(session, persona, cutoff=cutoff, since=since)
         reviews = read_reviews(session, cutoff=cutoff)
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
+        del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, self._asked)
         gatherer, judging = Gatherer(reconciled), set[str]()
         for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since):
@@ -239,11 +240,11 @@ class _Assembling:
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
         # Of earlier sets those have rows too who said nothing since.
         reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
-        excluded = self._without | reviewed | {heard.raters[rater] for rater in reconciled.excluded}
+        excluded = self._without | reviewed | {reconciled.raters[rater] for rater in reconciled.excluded}
         self._label_smoothing = measure_smoothing(
-            self._session, self._persona, cutoff=self._cutoff, excluded=excluded
+            session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
-        raters = {rater: number for number, rater in enumerate(heard.raters)}
+        raters = {rater: number for number, rater in enumerate(reconciled.raters)}
         return _Drafted(draft, describe_raters(reconciled), raters, excluded, frozenset(judging))
 
     def _write_seeds(self, file: Path, *, until: datetime) -> None:

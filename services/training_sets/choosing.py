@@ -4,7 +4,6 @@ Lines are left out whole, by a hash of their place, so the same draft gives the 
 """
 
 import hashlib
-import json
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -57,8 +56,7 @@ def settle(
     kept, left_out = chosen.kept, chosen.left_out
     sources: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
     with into.open("w", encoding="utf-8") as file:
-        for place, line in enumerate(pile.read_lines()):
-            named = tuple(json.loads(line)["sources"])
+        for place, (named, line) in enumerate(pile.read_lines()):
             reason = kept_are if kept[place] else left_out[place]
             if reason is not None and place < new:
                 draft.drop([Dropped(named, reason)])

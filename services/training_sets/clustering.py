@@ -4,13 +4,14 @@ Done before a set is assembled, for the prompts that are new since: they are com
 all that came before. What makes two prompts near duplicates is `deduplication`'s.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from sys import intern
 
 import numpy as np
-from sqlalchemy import insert, text
+from numpy.typing import NDArray
+from sqlalchemy import insert, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -19,16 +20,11 @@ from services.db.prompt_tables import PromptRetirementRow, PromptSignatureRow
 from services.db.streaming import stream
 from services.domain.conversation import Question, user_text
 from services.domain.splits import Split
-from services.training_sets.deduplication import BANDS, SIGNATURE_VERSION, Signatures, clusters, sign
-from services.training_sets.small_edits import LEADING_WORDS
+from services.training_sets.deduplication import SIGNATURE_VERSION, Signatures, Signing, clusters, sign
 
 _CHUNK = 2_000  # rows written or read at once
 
-# What judges is held out whatever was drawn for it. A question without an answer has no split yet.
-_NEW = text("""
-SELECT DISTINCT ON (p.split_key) p.split_key, p.question, p.context, p.judges,
-       CASE WHEN p.judges THEN 'holdout' ELSE s.split END AS split
-FROM (
+_PROMPTS = """
     SELECT q.split_key, q.text AS question, q.context, q.asked_at AS first_seen, false AS judges
     FROM questions q JOIN conversations c ON c.id = q.conversation_id
     WHERE c.persona_id = :persona AND q.asked_at <= :cutoff
@@ -38,12 +34,26 @@ FROM (
     UNION ALL
     SELECT split_key, text, context, imported_at, true FROM evaluation_items
     WHERE persona_id = :persona AND imported_at <= :cutoff
-) p
+"""
+# What judges is held out whatever was drawn for it. A question without an answer has no split yet.
+_NEW = text(f"""
+SELECT DISTINCT ON (p.split_key) p.split_key, p.question, p.context, p.judges,
+       CASE WHEN p.judges THEN 'holdout' ELSE s.split END AS split
+FROM ({_PROMPTS}) p
 LEFT JOIN prompt_splits s ON s.persona_id = :persona AND s.split_key = p.split_key
 LEFT JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = p.split_key
 WHERE g.split_key IS NULL AND (p.judges OR s.split IS NOT NULL)
 ORDER BY p.split_key, p.judges DESC, p.first_seen
-""")
+""")  # noqa: S608  (the fragment is the code's own)
+# Signed by other rules than those of now: cluster and split hold for ever, what is compared does not.
+_OUTDATED = text(f"""
+SELECT DISTINCT ON (p.split_key) p.split_key, p.question, p.context
+FROM ({_PROMPTS}) p
+JOIN prompt_signatures g ON g.persona_id = :persona AND g.split_key = p.split_key
+WHERE g.version <> :version
+ORDER BY p.split_key, p.first_seen
+""")  # noqa: S608  (the fragment is the code's own)
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 _KNOWN = text("""
 SELECT split_key, cluster, split, bands, words FROM prompt_signatures
 WHERE persona_id = :persona AND version = :version ORDER BY split_key
@@ -70,13 +80,18 @@ class Clustered:
 
 @dataclass(slots=True)
 class _Prompts:
-    """Parallel lists: the prompts that have a cluster, `known` of them, and then the new ones."""
+    """Parallel lists: `new` prompts that come in, and then those that have a cluster."""
 
     keys: list[str] = field(default_factory=list)
     clusters: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     judges: set[int] = field(default_factory=set)  # positions of evaluation items
-    known: int = 0
+    new: int = 0
+
+    def add(self, key: str, cluster: str, split: str) -> None:
+        self.keys.append(key)
+        self.clusters.append(intern(cluster) if cluster != key else key)
+        self.splits.append(intern(split))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,73 +106,77 @@ def cluster_new(session: Session, persona: PersonaRow, *, cutoff: datetime) -> C
     A new prompt near prompts of one split takes that split. One that is near held-out and training prompts
     alike is quarantined, and the held-out ones judge no more: they could be learnt from by way of it.
     """
-    prompts = _Prompts()
     _retire_learnt_items(session, persona, cutoff=cutoff)
-    known = _read_known(session, persona, prompts)
-    new = _read_new(session, persona, prompts, cutoff=cutoff)
-    if not len(new.bands):
+    prompts, signing = _Prompts(), Signing()
+    signing.sign(_read_new(session, persona, prompts, cutoff=cutoff))
+    prompts.new = len(prompts.keys)
+    if not prompts.new:
         return Clustered()
-    found = clusters(_together(known, new))
-    placed, retired = _place(prompts, found.tolist())
-    _write(session, persona, prompts, new, placed, at=cutoff)
+    _sign_anew(session, persona)
+    _read_known(session, persona, prompts, signing)
+    signatures = signing.signatures()
+    retired = _place(prompts, clusters(signatures))
+    _write(session, persona, prompts, signatures, at=cutoff)
     _retire(session, persona, retired, at=cutoff)
-    own = prompts.keys[prompts.known :]
+    new = range(prompts.new)
     return Clustered(
-        new=len(placed),
-        joined=sum(place.cluster != key for place, key in zip(placed, own, strict=True)),
-        quarantined=sum(place.split == Split.QUARANTINE for place in placed),
+        new=prompts.new,
+        joined=sum(prompts.clusters[position] != prompts.keys[position] for position in new),
+        quarantined=sum(prompts.splits[position] == Split.QUARANTINE for position in new),
         retired=len(retired),
     )
 
 
-def _together(known: Signatures, new: Signatures) -> Signatures:
-    if not len(known.bands):
-        return new
-    return Signatures(np.concatenate([known.bands, new.bands]), np.concatenate([known.words, new.words]))
+def _read_known(session: Session, persona: PersonaRow, prompts: _Prompts, signing: Signing) -> None:
+    known = {"persona": persona.id, "version": SIGNATURE_VERSION}
+    for row in stream(session, _KNOWN, known, chunk=_CHUNK):
+        prompts.add(row.split_key, row.cluster, row.split)
+        signing.add(row.bands, row.words)
 
 
-def _read_known(session: Session, persona: PersonaRow, prompts: _Prompts) -> Signatures:
-    bands, words = bytearray(), bytearray()
-    for row in stream(session, _KNOWN, {"persona": persona.id, "version": SIGNATURE_VERSION}, chunk=_CHUNK):
-        prompts.keys.append(row.split_key)
-        prompts.clusters.append(row.cluster)
-        prompts.splits.append(row.split)
-        bands += row.bands
-        words += bytes(row.words).ljust(8 * LEADING_WORDS, b"\0")
-    prompts.known = len(prompts.keys)
-    return Signatures(
-        np.frombuffer(bands, dtype=np.int64).reshape(-1, BANDS),
-        np.frombuffer(words, dtype=np.uint64).reshape(-1, LEADING_WORDS),
-    )
+def _read_new(session: Session, persona: PersonaRow, prompts: _Prompts, *, cutoff: datetime) -> Iterator[str]:
+    for row in stream(session, _NEW, {"persona": persona.id, "cutoff": cutoff}, chunk=_CHUNK):
+        if row.judges:
+            prompts.judges.add(len(prompts.keys))
+        prompts.add(row.split_key, row.split_key, row.split)
+        yield user_text(Question(row.question, "", "", row.context))
 
 
-def _read_new(session: Session, persona: PersonaRow, prompts: _Prompts, *, cutoff: datetime) -> Signatures:
-    def texts() -> Iterator[str]:
-        for row in stream(session, _NEW, {"persona": persona.id, "cutoff": cutoff}, chunk=_CHUNK):
-            if row.judges:
-                prompts.judges.add(len(prompts.keys))
-            prompts.keys.append(row.split_key)
-            prompts.clusters.append(row.split_key)
-            prompts.splits.append(row.split)
-            yield user_text(Question(row.question, "", "", row.context))
+def _sign_anew(session: Session, persona: PersonaRow) -> None:
+    """Sign again what was signed by other rules than those of now: the two cannot be compared."""
+    known = {"persona": persona.id, "cutoff": _ALWAYS, "version": SIGNATURE_VERSION}
+    for rows in stream(session, _OUTDATED, known, chunk=_CHUNK).partitions(_CHUNK):
+        signed = sign(user_text(Question(row.question, "", "", row.context)) for row in rows)
+        changes = [
+            {
+                "persona_id": persona.id,
+                "split_key": row.split_key,
+                "version": SIGNATURE_VERSION,
+                "bands": signed.bands[place].tobytes(),
+                "words": signed.words_of(place).tobytes(),
+            }
+            for place, row in enumerate(rows)
+        ]
+        session.execute(update(PromptSignatureRow), changes)
 
-    return sign(texts())
 
+def _place(prompts: _Prompts, found: NDArray[np.int64]) -> list[str]:
+    """Give each new prompt its place; the keys of held-out prompts that retire.
 
-def _place(prompts: _Prompts, found: Iterable[int]) -> tuple[list[_Place], list[str]]:
-    """The place of each new prompt in order, and the keys of held-out prompts that retire."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for position, group in enumerate(found):
-        groups[group].append(position)
-    placed: dict[int, _Place] = {}
+    `found` (prompts,) has the position of each group's first member. Whoever is alone keeps what was drawn.
+    """
     retired: list[str] = []
-    for members in groups.values():
-        arrived = [position for position in members if position >= prompts.known]
+    together = np.flatnonzero(np.bincount(found)[found] > 1)
+    together = together[np.argsort(found[together], kind="stable")]
+    for group in np.split(together, np.flatnonzero(np.diff(found[together])) + 1):
+        members = group.tolist()
+        arrived = [position for position in members if position < prompts.new]
         if arrived:
-            place, leaving = _join(prompts, members[: len(members) - len(arrived)], arrived)
+            place, leaving = _join(prompts, members[len(arrived) :], arrived)
             retired += [prompts.keys[position] for position in leaving]
-            placed |= dict.fromkeys(arrived, place)
-    return [placed[position] for position in range(prompts.known, len(prompts.keys))], retired
+            for position in arrived:
+                prompts.clusters[position], prompts.splits[position] = place.cluster, place.split
+    return retired
 
 
 def _join(prompts: _Prompts, old: list[int], arrived: list[int]) -> tuple[_Place, list[int]]:
@@ -182,24 +201,23 @@ def _write(
     session: Session,
     persona: PersonaRow,
     prompts: _Prompts,
-    new: Signatures,
-    placed: list[_Place],
+    signatures: Signatures,
     *,
     at: datetime,
 ) -> None:
-    for start in range(0, len(placed), _CHUNK):
+    for start in range(0, prompts.new, _CHUNK):
         chunk = [
             {
                 "persona_id": persona.id,
-                "split_key": prompts.keys[prompts.known + row],
-                "cluster": placed[row].cluster,
-                "split": placed[row].split,
+                "split_key": prompts.keys[row],
+                "cluster": prompts.clusters[row],
+                "split": prompts.splits[row],
                 "version": SIGNATURE_VERSION,
-                "bands": new.bands[row].tobytes(),
-                "words": new.words[row][new.words[row] != 0].tobytes(),
+                "bands": signatures.bands[row].tobytes(),
+                "words": signatures.words_of(row).tobytes(),
                 "assigned_at": at,
             }
-            for row in range(start, min(start + _CHUNK, len(placed)))
+            for row in range(start, min(start + _CHUNK, prompts.new))
         ]
         session.execute(insert(PromptSignatureRow), chunk)
     # What follows joins with them, and nobody else can count them before this transaction ends.

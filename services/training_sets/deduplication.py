@@ -49,26 +49,65 @@ _OPERATORS = frozenset("+-*/%")  # of arithmetic: they carry meaning where other
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """Many prompts: `bands` int64 (n, BANDS) and `words` uint64 (n, LEADING_WORDS), 0 where no word is.
+    """Many prompts: `bands` int64 (n, BANDS), their leading `words` uint64 one prompt after another.
 
-    Bands hold the MinHash values themselves, and near duplicates share one; words verify candidates.
+    Bands hold the MinHash values themselves, and near duplicates share one; words verify candidates. `starts`
+    (n + 1,) says where each prompt's words begin; there are at most LEADING_WORDS of them.
     """
 
     bands: NDArray[np.int64]
     words: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+
+    def words_of(self, prompt: int) -> NDArray[np.uint64]:
+        return self.words[self.starts[prompt] : self.starts[prompt + 1]]
+
+    def leading(self, prompts: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The words of some prompts, (prompts, LEADING_WORDS), 0 where no word is."""
+        places = self.starts[prompts, None] + np.arange(LEADING_WORDS)
+        known = places < self.starts[prompts + 1, None]
+        return np.where(known, self.words.take(places, mode="clip"), np.uint64(0))
+
+
+class Signing:
+    """Signatures that come one after another; they grow in place, so that nothing is held twice."""
+
+    def __init__(self) -> None:
+        self._bands, self._words, self._lengths = bytearray(), bytearray(), bytearray()
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def add(self, bands: bytes, words: bytes) -> None:
+        """One prompt, as its arrays' bytes."""
+        self._bands += bands
+        self._words += words
+        self._lengths.append(len(words) // 8)
+
+    def sign(self, texts: Iterable[str]) -> None:
+        """Many prompts, in their order."""
+        stream = iter(texts)
+        while chunk := [normalise(text) for text in islice(stream, _CHUNK)]:
+            words = leading_words(chunk)
+            self._bands += _minhash(chunk).tobytes()
+            self._words += words[words != 0].tobytes()
+            self._lengths += np.count_nonzero(words, axis=1).astype(np.uint8).tobytes()
+
+    def signatures(self) -> Signatures:
+        """All of them; nothing is added after."""
+        lengths = np.frombuffer(self._lengths, dtype=np.uint8)
+        return Signatures(
+            np.frombuffer(self._bands, dtype=np.int64).reshape(-1, BANDS),
+            np.frombuffer(self._words, dtype=np.uint64),
+            np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
+        )
 
 
 def sign(texts: Iterable[str]) -> Signatures:
-    """Signatures of many prompts, in their order; 384 bytes of memory each."""
-    stream = iter(texts)
-    bands, words = bytearray(), bytearray()  # they grow in place: no chunk is held twice
-    while chunk := [normalise(text) for text in islice(stream, _CHUNK)]:
-        bands += _minhash(chunk).tobytes()
-        words += leading_words(chunk).tobytes()
-    return Signatures(
-        np.frombuffer(bands, dtype=np.int64).reshape(-1, BANDS),
-        np.frombuffer(words, dtype=np.uint64).reshape(-1, LEADING_WORDS),
-    )
+    """Signatures of many prompts, in their order; about 200 bytes of memory each."""
+    signing = Signing()
+    signing.sign(texts)
+    return signing.signatures()
 
 
 def clusters(signatures: Signatures) -> NDArray[np.int64]:
@@ -77,14 +116,11 @@ def clusters(signatures: Signatures) -> NDArray[np.int64]:
     Near duplicates of near duplicates are in one cluster. The work is linear in the number of prompts,
     whatever the clusters' sizes: equal signatures are collapsed first.
     """
-    first, collapsed = _distinct(signatures)
-    distinct = signatures
-    if len(first) < len(signatures.bands):
-        distinct = Signatures(signatures.bands[first], signatures.words[first])
-    parents = np.arange(len(first))
+    parents = _first_of_equals(signatures)
+    distinct = np.flatnonzero(parents == np.arange(len(parents)))
     for band in range(BANDS):
-        _join_within_band(distinct, band, parents)
-    return first[_roots(parents)][collapsed]
+        _join_within_band(signatures, distinct, band, parents)
+    return _roots(parents)
 
 
 def normalise(text: str) -> str:
@@ -129,24 +165,29 @@ def _minhash(normalised: list[str]) -> NDArray[np.int64]:
     return (values & np.uint32(0xFFFF)).astype("<u2").view("<i8").astype(np.int64)
 
 
-def _distinct(signatures: Signatures) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the first of each distinct signature, ascending, and for each prompt its place in them."""
-    places: dict[bytes, int] = {}
-    first: list[int] = []
-    place = np.empty(len(signatures.bands), dtype=np.int64)
-    for position, (bands, words) in enumerate(zip(signatures.bands, signatures.words, strict=True)):
-        digest = hashlib.blake2b(bands.tobytes() + words.tobytes(), digest_size=16).digest()
-        place[position] = places.setdefault(digest, len(first))
-        if place[position] == len(first):
-            first.append(position)
-    return np.array(first, dtype=np.int64), place
+def _first_of_equals(signatures: Signatures) -> NDArray[np.int64]:
+    """For each prompt the position of the first that has the same signature."""
+    digests = bytearray()
+    for prompt, bands in enumerate(signatures.bands):
+        signed = bands.tobytes() + signatures.words_of(prompt).tobytes()
+        digests += hashlib.blake2b(signed, digest_size=16).digest()
+    high, low = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2).T
+    order = np.lexsort((low, high))  # stable: of equals the first stays first
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0)
+    first = np.empty(len(order), dtype=np.int64)
+    first[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1]
+    return first
 
 
-def _join_within_band(signatures: Signatures, band: int, parents: NDArray[np.int64]) -> None:
-    """Join, in `parents`, the near duplicates among neighbours that have this band in common."""
-    keys, next_keys = signatures.bands[:, band], signatures.bands[:, (band + 1) % BANDS]
+def _join_within_band(
+    signatures: Signatures, distinct: NDArray[np.int64], band: int, parents: NDArray[np.int64]
+) -> None:
+    """Join, in `parents`, the near duplicates among neighbours of `distinct` with this band in common."""
+    keys, next_keys = signatures.bands[distinct, band], signatures.bands[distinct, (band + 1) % BANDS]
     order = np.lexsort((next_keys, keys))
     ordered = keys[order]
+    order = distinct[order]
     for distance in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
         same = np.flatnonzero(ordered[distance:] == ordered[:-distance])
         if not len(same):
@@ -185,10 +226,11 @@ def _verified(signatures: Signatures, left: NDArray[np.int64], right: NDArray[np
     for start in range(0, len(left), _CHUNK):
         part = slice(start, start + _CHUNK)
         one, other = left[part], right[part]
-        go_on = (signatures.words[one, -1] != 0) & (signatures.words[other, -1] != 0)
+        words, others = signatures.leading(one), signatures.leading(other)
+        go_on = (words[:, -1] != 0) & (others[:, -1] != 0)
         threshold = np.where(go_on, LONG_THRESHOLD, SHORT_THRESHOLD)
         alike = np.flatnonzero(_similarity(signatures, one, other) >= threshold)
-        edits = small_edits(signatures.words[one[alike]], signatures.words[other[alike]])
+        edits = small_edits(words[alike], others[alike])
         verified[start + alike] = edits
     return verified
 

@@ -8,6 +8,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,14 +20,16 @@ from services.domain.examples import Dropped, DropReason, Example, Kind, Referen
 from services.domain.night_plan import Volume
 from services.domain.personas import Persona
 
-KINDS = tuple(Kind)
+_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
+_BEFORE_LINE = "\t"  # between a line's sources and itself, so that nobody parses it to know them
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 class Pile:
     """Lines of one file in the order in which they were added, and what is decided by of each.
 
-    `kinds` (lines,) index KINDS, `domains` and `audiences` (lines,) are numbers of names; the entries, a
-    pair of parallel arrays, say which raters speak in which lines.
+    `domains` and `audiences` (lines,) are numbers of names; the entries, a pair of parallel arrays, say which
+    raters speak in which lines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +46,7 @@ class Pile:
     def add(self, example: Example, record: Mapping[str, Any]) -> None:
         question = example.question
         self._note(example.kind, bool(example.label), (question.domain, question.audience), example.raters)
-        write_line(self._file, record)
+        self._write(record["sources"], _encode(record) + "\n")
 
     def add_again(self, line: str, raters: Iterable[int]) -> None:
         """A row or reference of an earlier set, byte for byte."""
@@ -52,18 +55,21 @@ class Pile:
         judging = Kind.PAIR if "rejected" in record else Kind.DEMONSTRATION  # a reference does not say
         kind = Kind(record.get("kind", judging))
         self._note(kind, bool(record.get("label")), (about["domain"], about["audience"]), raters)
-        self._file.write(line)
+        self._write(record["sources"], line)
+
+    def _write(self, sources: Iterable[str], line: str) -> None:
+        self._file.write(f"{' '.join(sources)}{_BEFORE_LINE}{line}")
 
     def _note(self, kind: Kind, label: int, of: tuple[str, str], raters: Iterable[int]) -> None:
         """`of` is the domain and the audience."""
         row = len(self)
-        self._kinds.append(KINDS.index(kind))
+        self._kinds.append(_NUMBERS[kind])
         self._labels.append(label)
         for numbers, name in zip((self._domains, self._audiences), of, strict=True):
             numbers.append(self._names.setdefault(name, len(self._names)))
-        for rater in sorted(set(raters)):
-            self._entry_rows.append(row)
-            self._entry_raters.append(rater)
+        spoken = sorted(set(raters))
+        self._entry_rows.extend(repeat(row, len(spoken)))
+        self._entry_raters.extend(spoken)
 
     @property
     def domains(self) -> Integers:
@@ -79,25 +85,27 @@ class Pile:
 
     def of_kinds(self, kinds: Collection[Kind]) -> Mask:
         """Which lines are of these kinds, (lines,)."""
-        wanted = [KINDS.index(kind) for kind in kinds]
+        wanted = [_NUMBERS[kind] for kind in kinds]
         return np.isin(np.asarray(self._kinds), wanted)
 
     def volume(self, kept: Mask) -> Volume:
         """How many of the kept lines are of each kind."""
         kinds, labels = np.asarray(self._kinds)[kept], np.asarray(self._labels)[kept]
-        unpaired = kinds == KINDS.index(Kind.UNPAIRED)
+        unpaired = kinds == _NUMBERS[Kind.UNPAIRED]
         return Volume(
-            demonstrations=int((kinds == KINDS.index(Kind.DEMONSTRATION)).sum()),
-            pairs=int((kinds == KINDS.index(Kind.PAIR)).sum()),
+            demonstrations=int((kinds == _NUMBERS[Kind.DEMONSTRATION]).sum()),
+            pairs=int((kinds == _NUMBERS[Kind.PAIR]).sum()),
             desirable=int((unpaired & (labels == 1)).sum()),
             undesirable=int((unpaired & (labels == 0)).sum()),
         )
 
-    def read_lines(self) -> Iterator[str]:
-        """Every line; nothing is added after."""
+    def read_lines(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Every line with its sources before it; nothing is added after."""
         self.close()
         with self._path.open(encoding="utf-8") as lines:
-            yield from lines
+            for kept in lines:
+                sources, _, line = kept.partition(_BEFORE_LINE)
+                yield tuple(sources.split(" ")), line
 
     def close(self) -> None:
         self._file.close()
@@ -123,7 +131,7 @@ class Draft:
     def drop(self, dropped: Iterable[Dropped]) -> None:
         for one in dropped:
             self.dropped[one.reason] += len(one.sources)
-            write_line(self._excluded, {"sources": list(one.sources), "reason": one.reason.value})
+            write_line(self._excluded, {"sources": one.sources, "reason": one.reason.value})
 
     def close(self) -> None:
         for file in (self.rows, self.references, self._excluded):
@@ -181,4 +189,4 @@ def _reference(example: Example) -> dict[str, Any]:
 
 def write_line(file: TextIO, record: Mapping[str, Any]) -> None:
     """One line of JSON, the same for equal records."""
-    file.write(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n")
+    file.write(_encode(record) + "\n")

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from services.domain.consensus import Choice, Integers
-from services.domain.examples import Dropped
+from services.domain.consensus import Choice
+from services.domain.examples import Dropped, DropReason
 from services.domain.signals import Correction, JudgedAnswer, Preference, PromptFeedback, Seed
 from services.training_sets.hearing import reasons_in
 from services.training_sets.reconciling import Reconciled
@@ -18,8 +18,7 @@ class Gatherer:
 
     def __init__(self, reconciled: Reconciled) -> None:
         self._reconciled = reconciled
-        self._heard = reconciled.heard
-        self._numbers = {rater: number for number, rater in enumerate(reconciled.heard.raters)}
+        self._numbers = {rater: number for number, rater in enumerate(reconciled.raters)}
         self.dropped: list[Dropped] = []
 
     def gather(self, prompt: PromptTexts) -> PromptFeedback:
@@ -37,31 +36,32 @@ class Gatherer:
         )
 
     def _judged(self, row: Row[Any]) -> JudgedAnswer:
-        heard, answer = self._heard, row.number
-        counted = self._reconciled.opinions_of(answer)
-        good, poor = self._probabilities(answer, counted)
+        counted, answer = self._reconciled.counted, row.number
+        said = self._reconciled.opinions_of(answer)
+        good, poor = self._probabilities(answer, said)
         return JudgedAnswer(
             answer_id=row.answer_id,
             text=row.answer,
             good=good,
             poor=poor,
             good_raters=int(self._reconciled.good[answer]),
-            raters=tuple(heard.rater[counted].tolist()),
-            opinions=tuple(f"rating:{rating}" for rating in heard.rating[counted].tolist()),
+            raters=tuple(counted.rater[said].tolist()),
+            opinions=tuple([f"rating:{rating}" for rating in counted.rating[said].tolist()]),
             reasons=reasons_in(int(self._reconciled.tags[answer])),
         )
 
-    def _probabilities(self, answer: int, counted: Integers) -> tuple[float, float]:
+    def _probabilities(self, answer: int, said: slice) -> tuple[float, float]:
         """How probably the answer is good, and poor.
 
         A lone opinion is as probable as its rater is reliable: there is nothing to reconcile it with, and
         what answers are like on the whole should not overrule the one person who read this one.
         """
-        consensus, heard = self._reconciled.consensus, self._heard
-        if len(counted) != 1:
-            posterior = consensus.posterior[answer]
-            return float(posterior[Choice.GOOD]), float(posterior[Choice.POOR])
-        choice, reliability = heard.choice[counted[0]], float(consensus.reliability[heard.rater[counted[0]]])
+        consensus, counted = self._reconciled.consensus, self._reconciled.counted
+        if said.stop - said.start != 1:
+            poor, _, good = consensus.posterior[answer].tolist()
+            return good, poor
+        choice = counted.choice[said.start]
+        reliability = float(consensus.reliability[counted.rater[said.start]])
         return (
             reliability if choice == Choice.GOOD else 0.0,
             reliability if choice == Choice.POOR else 0.0,
@@ -70,7 +70,7 @@ class Gatherer:
     def _corrections(self, rows: Iterable[Row[Any]]) -> Iterator[Correction]:
         for row in rows:
             source = f"correction:{row.id}"
-            if self._counts(row.rater, source):
+            if self._counts(row, source):
                 yield Correction(
                     source=source,
                     answer_text=row.answer,
@@ -83,7 +83,7 @@ class Gatherer:
     def _preferences(self, rows: Iterable[Row[Any]]) -> Iterator[Preference]:
         for row in rows:
             source = f"comparison:{row.id}"
-            if self._counts(row.rater, source):
+            if self._counts(row, source):
                 texts = (row.left_text, row.right_text)
                 chosen, rejected = texts[::-1] if row.choice == "right" else texts
                 yield Preference(
@@ -95,8 +95,10 @@ class Gatherer:
                     ordered=row.choice in ("left", "right"),
                 )
 
-    def _counts(self, rater: str, source: str) -> bool:
-        reason = self._reconciled.excluded.get(self._numbers[rater])
+    def _counts(self, row: Row[Any], source: str) -> bool:
+        reason = self._reconciled.excluded.get(self._numbers[row.rater])
+        if reason is None and row.of_day > self._reconciled.daily_limit:
+            reason = DropReason.DAILY_LIMIT
         if reason is not None:
             self.dropped.append(Dropped((source,), reason))
         return reason is None

@@ -1,29 +1,26 @@
 """Reading a persona's ratings up to a cutoff: who said what, as arrays.
 
 Only what was true at the cutoff counts: a rater's newest word by then. Temporary tables hold what was heard,
-so that the arrays and the stream of `texts` number the answers alike. Rows come through server-side cursors:
-what is held in memory grows by a few bytes a rating.
+so that the arrays and the stream of `texts` number the answers alike. What is held in memory grows by a few
+bytes a rating.
 """
 
-from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
-from services.db.streaming import stream
 from services.domain.consensus import Integers
 from services.domain.feedback import FAULTS, Reason
 from services.training_sets.texts import BEGINNING, TOUCHED_PAIRS
 
-_CHUNK = 5_000  # rows fetched at once
 _TAGS = tuple(Reason)
-_TYPES = "qiibBi"  # of a rating's id, answer, rater, choice, tags and day, in bytes as few as will do
 # Sorting a million ratings in the server's default of 4 MB goes by way of the disk.
 _SORT_IN_MEMORY = "SET LOCAL work_mem = '128MB'"
 
@@ -87,9 +84,16 @@ SELECT rater_id FROM (
     WHERE k.created_at <= :cutoff
 ) everyone ORDER BY rater_id
 """  # noqa: S608  (the fragment is the code's own)
-_OPINIONS = text(
-    "SELECT id, answer, rater_id::text, choice, tags, day FROM heard WHERE NOT overridden ORDER BY id"
-)
+_NUMBER_RATERS = f"""
+CREATE TEMPORARY TABLE heard_raters ON COMMIT DROP AS
+SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM ({_SPEAKERS}) speakers
+"""  # noqa: S608  (the statement is the code's own)
+_RATERS = text("SELECT rater_id::text FROM heard_raters ORDER BY rater")
+_SIZE = text("SELECT count(*) AS ratings, coalesce(max(id), 0) AS newest FROM heard WHERE NOT overridden")
+_OPINIONS = """
+SELECT h.id, h.answer::bigint, r.rater::bigint, h.choice::bigint, h.tags::bigint, h.day::bigint
+FROM heard h JOIN heard_raters r USING (rater_id) WHERE NOT h.overridden ORDER BY h.id
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,12 +127,16 @@ def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: date
         "faults": sorted(FAULTS),
     }
     connection.execute(text(_SORT_IN_MEMORY))
-    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers"))
-    for statement in (_NUMBER_ANSWERS_SINCE if since else _NUMBER_ANSWERS, _HEAR):
+    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters"))
+    for statement in (_NUMBER_ANSWERS_SINCE if since else _NUMBER_ANSWERS, _HEAR, _NUMBER_RATERS):
         connection.execute(text(statement), known)
-    connection.execute(text("ANALYZE heard_answers, heard"))
-    raters = tuple(str(row.rater_id) for row in connection.execute(text(_SPEAKERS), known))
-    rating, answer, rater, choice, tags, day = _columns(session, raters)
+    connection.execute(text("ANALYZE heard_answers, heard, heard_raters"))
+    raters = tuple(connection.scalars(_RATERS))
+    size = connection.execute(_SIZE).one()
+    # As few bytes as will do; two hold days until 2149.
+    kinds = (_least(size.newest), np.int32, _least(len(raters)), np.int8, np.uint8, np.uint16)
+    rating, answer, rater, choice, tags, day = (np.empty(size.ratings, dtype=kind) for kind in kinds)
+    fill_columns(session, _OPINIONS, (rating, answer, rater, choice, tags, day))
     return Heard(
         rating=rating,
         answer=answer,
@@ -136,7 +144,7 @@ def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: date
         choice=choice,
         tags=tags,
         day=day,
-        answers=int(answer.max()) + 1 if answer.size else 0,
+        answers=int(answer.max(initial=-1)) + 1,
         raters=raters,
     )
 
@@ -147,12 +155,5 @@ def reasons_in(tags: int) -> frozenset[Reason]:
     return frozenset(tag for bit, tag in enumerate(_TAGS) if tags >> bit & 1)
 
 
-def _columns(session: Session, raters: Iterable[str]) -> list[Integers]:
-    numbers = {rater: number for number, rater in enumerate(raters)}
-    columns = [array(kind) for kind in _TYPES]
-    for rows in stream(session, _OPINIONS, {}, chunk=_CHUNK).partitions(_CHUNK):
-        rating, answer, rater, *others = zip(*rows, strict=True)
-        speakers = map(numbers.__getitem__, rater)
-        for column, values in zip(columns, (rating, answer, speakers, *others), strict=True):
-            column.extend(values)
-    return [np.asarray(column) for column in columns]
+def _least(number: int) -> np.dtype[Any]:
+    return np.dtype(np.min_scalar_type(number))

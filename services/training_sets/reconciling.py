@@ -24,32 +24,46 @@ from services.training_sets.hearing import Heard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reconciled:
-    """`counted` (ratings,) marks opinions that entered the consensus; `order` are their places, by answer.
+class Spoken:
+    """Which rating it was, whose, and what was chosen: parallel arrays (opinions,)."""
 
-    `starts` (answers + 1,) says where each answer's begin in `order`; `good` and `tags` (answers,) count who
-    called it good and put together why; `excluded` holds indexes of raters whose word does not count at all.
+    rating: Integers
+    rater: Integers
+    choice: Integers
+
+    @classmethod
+    def of(cls, heard: Heard, places: Integers) -> "Spoken":
+        return cls(heard.rating[places], heard.rater[places], heard.choice[places])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconciled:
+    """`counted` are the opinions that entered the consensus, answer by answer; `uncounted` all others.
+
+    `starts` (answers + 1,) says where each answer's begin in `counted`; `good` and `tags` (answers,) count
+    who called it good and put together why; `excluded` holds indexes of raters whose word does not count at
+    all. Everybody else's counts `daily_limit` times a day.
     """
 
-    heard: Heard
-    counted: Mask
-    order: Integers
+    raters: tuple[str, ...]
+    counted: Spoken
+    uncounted: Spoken
     starts: Integers
     good: Integers
     tags: Integers
     consensus: Consensus
     findings: RaterFindings
     excluded: Mapping[int, DropReason]
+    daily_limit: int
 
-    def opinions_of(self, answer: int) -> Integers:
-        """Indexes into the arrays of `heard` of the counted opinions of one answer."""
-        return self.order[self.starts[answer] : self.starts[answer + 1]]
+    def opinions_of(self, answer: int) -> slice:
+        """Where the counted opinions of one answer stand in the arrays of `counted`."""
+        return slice(self.starts[answer], self.starts[answer + 1])
 
     def dropped(self) -> Iterator[Dropped]:
         """Each opinion that does not count."""
-        for index in np.flatnonzero(~self.counted):
-            reason = self.excluded.get(int(self.heard.rater[index]), DropReason.DAILY_LIMIT)
-            yield Dropped((f"rating:{self.heard.rating[index]}",), reason)
+        for rating, rater in zip(self.uncounted.rating.tolist(), self.uncounted.rater.tolist(), strict=True):
+            yield Dropped((f"rating:{rating}",), self.excluded.get(rater, DropReason.DAILY_LIMIT))
 
 
 def reconcile(
@@ -77,41 +91,47 @@ def reconcile(
         if findings.standing(int(rater)) is Standing.FLAGGED and reviews.get(heard.raters[rater]) != "trusted"
     ]
     if flagged:
+        del opinions, consensus  # before the next ones take as much again
         excluded |= {int(rater): DropReason.RATER_FLAGGED for rater in flagged}
         counted &= ~np.isin(heard.rater, flagged)
         opinions = everyone.where(counted)
         consensus = find_consensus(opinions)
-    return _by_answer(heard, counted, consensus, findings, excluded)
+    return _by_answer(heard, policy, counted, consensus=consensus, findings=findings, excluded=excluded)
 
 
 def _by_answer(
     heard: Heard,
+    policy: ExamplePolicy,
     counted: Mask,
+    *,
     consensus: Consensus,
     findings: RaterFindings,
     excluded: Mapping[int, DropReason],
 ) -> Reconciled:
-    places = np.flatnonzero(counted).astype(np.int32)
-    order = places[np.argsort(heard.answer[places], kind="stable")]
-    answer = heard.answer[order]
+    tagged = counted & (heard.tags > 0)
     tags = np.zeros(heard.answers, dtype=np.uint8)
-    np.bitwise_or.at(tags, answer, heard.tags[order])
+    np.bitwise_or.at(tags, heard.answer[tagged], heard.tags[tagged])
+    good = np.bincount(heard.answer[counted & (heard.choice == Choice.GOOD)], minlength=heard.answers)
+    answer = heard.answer[counted]
+    starts = np.concatenate(([0], np.cumsum(np.bincount(answer, minlength=heard.answers))))
+    places = np.flatnonzero(counted).astype(np.int32)
     return Reconciled(
-        heard=heard,
-        counted=counted,
-        order=order,
-        starts=np.concatenate(([0], np.cumsum(np.bincount(answer, minlength=heard.answers)))),
-        good=np.bincount(answer[heard.choice[order] == Choice.GOOD], minlength=heard.answers),
+        raters=heard.raters,
+        counted=Spoken.of(heard, places[np.argsort(answer, kind="stable")]),
+        uncounted=Spoken.of(heard, np.flatnonzero(~counted)),
+        starts=starts,
+        good=good,
         tags=tags,
         consensus=consensus,
         findings=findings,
         excluded=excluded,
+        daily_limit=policy.daily_limit,
     )
 
 
 def describe_raters(reconciled: Reconciled) -> dict[str, Any]:
     """How many raters spoke, whom the statistics point at, and whose word does not count."""
-    findings, raters = reconciled.findings, reconciled.heard.raters
+    findings, raters = reconciled.findings, reconciled.raters
     standings = [findings.standing(rater) for rater in range(len(raters))]
     return {
         "spoke": len(raters),

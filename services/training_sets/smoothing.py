@@ -13,18 +13,20 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Opinions
 from services.domain.disagreement import Preference, measure_disagreement
+from services.training_sets.texts import OF_DAY
 
 # Taken where nobody compared what another did; a few measured pairs outweigh it.
 DEFAULT_FLIP = 0.1
 
 # Each rater's newest choice of each two answers, turned as if the answer with the smaller id stood left.
-_JUDGED = text("""
-SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turned FROM (
+_JUDGED = text(f"""
+SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turned, {OF_DAY} FROM (
     SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
                         greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
            least(k.left_answer_id, k.right_answer_id) AS one,
            greatest(k.left_answer_id, k.right_answer_id) AS other,
-           k.rater_id::text AS rater, k.choice, k.left_answer_id > k.right_answer_id AS turned
+           k.id, k.created_at, k.rater_id::text AS rater, k.choice,
+           k.left_answer_id > k.right_answer_id AS turned
     FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
@@ -33,7 +35,7 @@ SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turne
     ORDER BY least(k.left_answer_id, k.right_answer_id), greatest(k.left_answer_id, k.right_answer_id),
              k.rater_id, k.id DESC
 ) newest
-""")
+""")  # noqa: S608  (the fragment is the code's own)
 _PREFERENCES = {
     ("left", False): Preference.LEFT,
     ("left", True): Preference.RIGHT,
@@ -43,17 +45,17 @@ _PREFERENCES = {
 
 
 def measure_smoothing(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, excluded: Collection[str]
+    session: Session, persona: PersonaRow, *, cutoff: datetime, excluded: Collection[str], daily_limit: int
 ) -> float:
     """The probability that one choice between two answers goes against its pair's consensus, below 0.5.
 
     0 where nobody compared: what is written in place of an answer is no choice between two. `excluded` are
-    ids of raters whose word does not count.
+    ids of raters whose word does not count; of anybody else's a day, the first `daily_limit` do.
     """
     judged = [
         row
         for row in session.execute(_JUDGED, {"persona": persona.id, "cutoff": cutoff})
-        if row.rater not in excluded
+        if row.rater not in excluded and row.of_day <= daily_limit
     ]
     if not judged:
         return 0.0

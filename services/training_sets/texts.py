@@ -30,6 +30,12 @@ TOUCHED_PAIRS = """
     ON touched.one = least(k.left_answer_id, k.right_answer_id)
     AND touched.other = greatest(k.left_answer_id, k.right_answer_id)
 """
+# Which of a rater's newest words of one day (in UTC) a row is, from 1: only so many count.
+OF_DAY = """
+    row_number() OVER (
+        PARTITION BY rater, floor(extract(epoch FROM created_at) / 86400) ORDER BY id
+    ) AS of_day
+"""
 
 # Where a prompt's rows may go. What judges is never learnt from; what is like both sides goes to neither.
 _SPLIT = """
@@ -57,6 +63,7 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "split": _SPLIT.format(asked=asked),
         "splits": _SPLITS.format(asked=asked),
         "touched": TOUCHED_PAIRS,
+        "of_day": OF_DAY,
     }
     return text(template.format(**parts))
 
@@ -73,7 +80,7 @@ ORDER BY h.answer
 )
 _CORRECTED = _statement(
     """
-SELECT * FROM (
+SELECT *, {of_day} FROM (
     SELECT DISTINCT ON (k.answer_id, k.rater_id) 'corrected' AS what, {fields} {split},
            a.text AS answer, k.id, k.text AS better, k.rater_id::text AS rater, k.created_at
     FROM corrections k
@@ -88,11 +95,11 @@ SELECT * FROM (
 )
 _COMPARED = _statement(
     """
-SELECT * FROM (
+SELECT *, {of_day} FROM (
     SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
                         greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
            'compared' AS what, {fields} {split}, a.text AS left_text, b.text AS right_text,
-           k.id, k.choice, k.rater_id::text AS rater
+           k.id, k.choice, k.rater_id::text AS rater, k.created_at
     FROM comparisons k {touched}
     JOIN answers a ON a.id = k.left_answer_id
     JOIN answers b ON b.id = k.right_answer_id

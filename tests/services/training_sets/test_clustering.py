@@ -6,17 +6,18 @@ from datetime import timedelta
 from itertools import islice
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
-from services.db.prompt_tables import PromptRetirementRow
+from services.db.prompt_tables import PromptRetirementRow, PromptSignatureRow
 from services.domain.conversation import Question
 from services.domain.splits import Split
 from services.evaluation.suites import compose_items
 from services.feedback.questions import new_rater, record_ask
 from services.training_sets.clustering import cluster_new
+from services.training_sets.deduplication import SIGNATURE_VERSION
 from tests.builders import AT, add_items, add_persona, add_seed
 from tests.services.training_sets.conftest import Nights, drawn
 
@@ -98,6 +99,26 @@ def test_a_bridge_is_quarantined_and_the_held_out_prompt_retires(
     again = nights.assemble(minutes=62)  # for ever, and counted once
     assert sides(nights, again) == ({"Learnt."}, set())
     assert again.report["prompts"]["retired"] == 0
+
+
+@pytest.mark.usefixtures("judging")
+def test_prompts_signed_by_earlier_rules_are_signed_anew_and_keep_their_place(
+    session: Session, nights: Nights, persona: PersonaRow, learnt: str
+):
+    nights.assemble()
+    signed = {
+        row.split_key: (row.cluster, row.split, row.bands, row.words)
+        for row in session.scalars(select(PromptSignatureRow))
+    }
+    session.execute(update(PromptSignatureRow).values(version="earlier", bands=b"", words=b""))
+    add_seed(session, persona, near(learnt, Split.HOLDOUT), "Near.", at=AT + HOUR)
+    rows, references = sides(nights, nights.assemble(minutes=61))
+    assert (rows, references) == ({"Learnt.", "Near."}, {"Judges."})
+    session.expire_all()
+    anew = {row.split_key: row for row in session.scalars(select(PromptSignatureRow))}
+    assert {row.version for row in anew.values()} == {SIGNATURE_VERSION}
+    for key, before in signed.items():
+        assert (anew[key].cluster, anew[key].split, anew[key].bands, anew[key].words) == before
 
 
 @pytest.mark.usefixtures("judging")

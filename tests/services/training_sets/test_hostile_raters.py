@@ -15,11 +15,20 @@ from services.domain.feedback import RaterId, Reason
 from services.domain.influence import EQUAL_SHARES, SHARE
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
-from tests.builders import AT, add_answer, add_correction, add_rating, add_review, add_seed
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_correction,
+    add_rating,
+    add_review,
+    add_seed,
+)
 from tests.services.training_sets.conftest import Nights, Record
 
 Questions = Callable[[Split], Iterator[str]]
 FLAGGED = {"a rater under review"}
+USED_UP = "the rater's opinions of that day are used up"
 
 
 @pytest.fixture
@@ -58,6 +67,43 @@ def test_what_a_flagged_rater_said_is_excluded_and_kept_with_the_reason(
     assert pointed_at["rater"] == str(hostile)
     assert pointed_at["agreement"] < 0.1
     assert training_set.report["raters"]["left_out"] == {str(hostile): "a rater under review"}
+
+
+def chosen(chance: random.Random, right: int, *, agreeing: float) -> int:
+    """Stars of somebody who finds what is right this often, and else one of the two other choices."""
+    return right if chance.random() < agreeing else chance.choice([one for one in (1, 3, 5) if one != right])
+
+
+def test_an_honest_minority_is_reported_and_learnt_from_and_who_turns_opinions_round_is_not(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions
+):
+    chance = random.Random(3)  # noqa: S311
+    crowd = [new_rater(session, at=AT) for _ in range(20)]
+    minority, clicker, hostile = (new_rater(session, at=AT) for _ in range(3))
+    said: defaultdict[RaterId, set[str]] = defaultdict(set)
+    for place, question in enumerate(islice(questions(Split.TRAIN), 240)):
+        answer, right = add_answer(session, persona, question=question), chance.choice([1, 3, 5])
+        stars = {rater: chosen(chance, right, agreeing=0.8) for rater in chance.sample(crowd, 4)}
+        of_a_third = {
+            minority: chosen(chance, right, agreeing=0.4),
+            clicker: chance.choice([1, 3, 5]),
+            hostile: {1: 5, 5: 1, 3: chance.choice([1, 5])}[right],
+        }
+        rater = list(of_a_third)[place % 3]
+        stars[rater] = of_a_third[rater]
+        for rater, given in stars.items():
+            said[rater].add(add_rating(session, answer, stars=given, rater=rater))
+    training_set = nights.assemble()
+    raters = training_set.report["raters"]
+    pointed_at = {one["rater"]: one for one in raters["pointed_at"]}
+    assert raters["left_out"] == {str(hostile): "a rater under review"}
+    assert all(nights.excluded(training_set)[source] == FLAGGED for source in said[hostile])
+    assert set(pointed_at) == {str(minority), str(clicker), str(hostile)}
+    assert pointed_at[str(minority)]["standing"].startswith("another taste")
+    assert pointed_at[str(minority)]["agreement"] == pytest.approx(0.4, abs=0.1)
+    learnt = {source for row in nights.rows(training_set) for source in row["sources"]}
+    assert len(learnt & said[minority]) > 40
+    assert not learnt & said[hostile]
 
 
 def test_a_person_who_trusts_a_flagged_rater_brings_them_back_from_then_on(
@@ -110,10 +156,33 @@ def test_only_the_first_opinions_of_a_day_count(
     ]
     training_set = nights.assemble(minutes=60 * 24 * 3)
     excluded = nights.excluded(training_set)
-    too_many = {
-        source for source in said if "the rater's opinions of that day are used up" in excluded[source]
-    }
+    too_many = {source for source in said if USED_UP in excluded[source]}
     assert too_many == {*said[3:5], *said[8:]}
+
+
+@pytest.mark.parametrize("kind", ["corrections", "comparisons"])
+def test_only_the_first_corrections_and_comparisons_of_a_day_count_and_the_others_are_kept_with_the_reason(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions, kind: str
+):
+    persona.example_policy = persona.example_policy | {"daily_limit": 3}
+    rater, asked = new_rater(session, at=AT), questions(Split.TRAIN)
+    add_seed(session, persona, next(asked), "Enough for a night.")
+    said = []
+    for place, question in enumerate(islice(asked, 10)):
+        at = AT + timedelta(days=1 - place // 5)
+        one, other = (add_answer(session, persona, question=question, text=text) for text in ("One.", "Two."))
+        said.append(
+            add_correction(session, one, f"Text {place}.", rater=rater, at=at)
+            if kind == "corrections"
+            else add_comparison(session, one, other, rater=rater, at=at)
+        )
+    training_set = nights.assemble(minutes=60 * 24 * 3)
+    excluded = nights.excluded(training_set)
+    used_up = {source for source in said if excluded.get(source) == {USED_UP}}
+    assert used_up == {*said[3:5], *said[8:]}
+    assert training_set.dropped[USED_UP] == 4
+    learnt = {source for row in nights.rows(training_set) for source in row["sources"]}
+    assert learnt & set(said) == set(said) - used_up
 
 
 def shares(records: list[Record], rater_of: dict[str, RaterId]) -> dict[RaterId, float]:

@@ -24,8 +24,8 @@ def compared(session: Session, persona, choices: list[list[Choice]]) -> list[str
     return [str(rater) for rater in raters]
 
 
-def smoothing(session: Session, persona, excluded: set[str] | None = None) -> float:
-    return measure_smoothing(session, persona, cutoff=AT, excluded=excluded or set())
+def smoothing(session: Session, persona, excluded: set[str] | None = None, daily_limit: int = 100) -> float:
+    return measure_smoothing(session, persona, cutoff=AT, excluded=excluded or set(), daily_limit=daily_limit)
 
 
 def test_without_comparisons_nothing_is_smoothed(session: Session):
@@ -43,6 +43,13 @@ def test_people_who_agree_smooth_less_and_people_who_differ_more(session: Sessio
     compared(session, agreeing, [[Choice.LEFT, Choice.LEFT]] * 40)
     compared(session, differing, [[Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]] * 20)
     assert smoothing(session, agreeing) < DEFAULT_FLIP < smoothing(session, differing) < 0.5
+
+
+def test_of_a_day_only_the_first_comparisons_of_a_rater_count(session: Session):
+    persona = add_persona(session)
+    agreed, differed = [Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]
+    compared(session, persona, [agreed] * 20 + [differed] * 20)
+    assert smoothing(session, persona, daily_limit=20) < DEFAULT_FLIP < smoothing(session, persona)
 
 
 def test_raters_who_do_not_count_are_left_out(session: Session):
