@@ -12,6 +12,9 @@ from services.adapters.promotions import find_persona
 from services.cli.main import app
 from services.db import migrate
 from services.db.session import make_engine, session_scope
+from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.evaluation.suites import compose_items
+from services.jobs.installation import now
 from services.settings import Settings
 from tests.builders import add_answer, add_serving_version, asker_of
 
@@ -195,3 +198,55 @@ def test_names_and_reasons_are_of_one_line(run, pirate: str, character: str):
         assert refused.exit_code == 2
         assert f"U+{ord(character):04X}" in refused.output
         assert character not in refused.output.rstrip("\n")
+
+
+def test_a_persona_of_a_form_is_made_judged_and_asked_in_anothers_name(
+    run, command_engine: Engine, tmp_path: Path
+):
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"answers": {"max_retries": 0, "stop": "\n"}}))
+    assert run("persona", "create", "quiz", "--format", "mcq", "--policy", str(policy)).exit_code == 0
+    with session_scope(command_engine) as session:
+        quiz = find_persona(session, "quiz")
+        persona = quiz.as_persona()
+        assert persona.answers == AnswerRules(AnswerFormat.MCQ, max_retries=0, stop=("\n",))
+        assert (persona.generation.max_new_tokens, persona.generation.do_sample) == (64, False)
+        assert quiz.gate_policy["requirements"][0]["metric"] == "accuracy"
+    file = tmp_path / "questions.csv"
+    file.write_text("question,A,B,answer\nWhich?,Rome,Paris,Paris\nWhere?,Here,There,Nowhere\n")
+    items = run("persona", "items", "quiz", str(file), "--format", "mcq", "--language", "en", "--json")
+    assert items.exit_code == 1
+    assert "Line 3" in items.output
+    with session_scope(command_engine) as session:
+        [item] = compose_items(session, find_persona(session, "quiz"), held_out=(), cutoff=now())
+    assert (item.reference, item.answer_key, item.question.audience) == ("B", "B", "general reader (en)")
+    assert json.loads(run("persona", "route", "pirate", "quiz", "--json").output) == {
+        "free_text": "pirate",
+        "mcq": "quiz",
+    }
+    asked = run("ask", "pirate", "Which?", "--format", "json")
+    assert (asked.exit_code, "persona route pirate" in asked.output) == (2, True)
+    removed = run("persona", "route", "pirate", "quiz", "--remove", "--json")
+    assert json.loads(removed.output) == {"free_text": "pirate"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["persona", "create", "ahoy", "--format", "essay"], 2, "essay"),
+        (["persona", "create", "ahoy", "--format", "mcq", "--word-limit", "5"], 2, "word limit is for texts"),
+        (["persona", "create", "ahoy", "--word-limit", "5000"], 2, "between 1 and 2,000"),
+        (["persona", "route", "pirate", "nobody"], 1, "no persona"),
+        (["persona", "route", "pirate", "pirate"], 3, "both answer in the format free_text"),
+    ],
+)
+def test_forms_and_routes_that_cannot_be_are_refused(run, arguments: list[str], code: int, sentence: str):
+    result = run(*arguments)
+    assert (result.exit_code, sentence in result.output) == (code, True), result.output
+
+
+def test_opinions_are_no_items(run, tmp_path: Path):
+    file = tmp_path / "votes.jsonl"
+    file.write_text(json.dumps({"question": "Why?", "rater": "ann", "answer": "So.", "stars": 4}))
+    refused = run("persona", "items", "pirate", str(file), "--format", "ratings")
+    assert (refused.exit_code, "holds opinions" in refused.output) == (2, True)

@@ -2,11 +2,12 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
-from services.domain.personas import GenerationSettings
+from services.domain.answer_formats import AnswerRules, rules_of
+from services.domain.personas import GenerationSettings, default_generation
 from services.domain.training import Objective, Recipe
 from services.settings import ROOT
 from services.training.recipe import compose_recipe
@@ -30,11 +31,13 @@ def test_every_override_of_the_guide_composes(override):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_generation_setting_of_the_guide_is_one(policy):
+def test_every_setting_of_answers_in_the_guide_is_one(policy):
     stored = json.loads(policy)
 
-    assert set(stored) == {"generation"}
-    GenerationSettings(**stored["generation"])
+    assert stored
+    assert set(stored) <= {"generation", "answers"}
+    rules = rules_of(stored.get("answers", {}))
+    replace(default_generation(rules), **stored.get("generation", {}))
 
 
 def test_the_overrides_of_one_row_compose_together():
@@ -55,6 +58,7 @@ def test_every_setting_has_a_row_with_an_override_of_its_own():
     assert settings <= explained
     assert settings <= exercised
     assert {field.name for field in fields(GenerationSettings)} <= explained
+    assert {field.name for field in fields(AnswerRules)} <= explained
 
 
 @pytest.mark.parametrize("name", BASES)
