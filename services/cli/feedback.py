@@ -61,6 +61,8 @@ def ask(
         },
         as_json=as_json,
     )
+    if answer.valid is False:
+        typer.echo(f"Not in the form that was asked for, after {answer.attempts} attempts.", err=True)
 
 
 @commands.command()
