@@ -98,6 +98,12 @@ class InvalidRecipe(InvalidInput):
         super().__init__(f"The recipe cannot be composed: {reason}")
 
 
+class InvalidGrid(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"This grid cannot be tried: {reason}.")
+
+
 class InvalidPolicy(InvalidInput):
     def __init__(self, reason: str) -> None:
         self.reason = reason

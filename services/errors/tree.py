@@ -10,6 +10,7 @@ PersonaLoopError
 │   ├── InvalidRecord         one line of an imported file
 │   ├── InvalidFieldName      of an imported file, as a person spelt it
 │   ├── InvalidRecipe         an unknown key, a misspelt override
+│   ├── InvalidGrid           overrides whose combinations cannot be tried
 │   ├── InvalidPolicy
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound

@@ -38,7 +38,9 @@ def run_stage(run: StageRun) -> StageResult:
     if not run.stage.validation:
         return _run(run, None)
     recipe = run.job.recipe
-    with scoring(run.stage, recipe.model, run.folder, previews=recipe.training.previews) as process:
+    with scoring(
+        run.stage.validation, recipe.model, run.folder, previews=recipe.training.previews
+    ) as process:
         return _run(run, process)
 
 

@@ -10,7 +10,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from services.adapters.digests import ADAPTER_FILES
 from services.domain.training import Evaluation, ModelRecipe
 from services.errors.training import ScoringDied
 from services.training.checkpoints import checkpoint_after
-from services.training.stages import Stage
+from services.training.dataset import TokenisedRow
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,12 @@ class Scoring:
 
 
 @contextmanager
-def scoring(stage: Stage, model: ModelRecipe, folder: Path, *, previews: int) -> Iterator[Scoring]:
+def scoring(
+    validation: Sequence[TokenisedRow], model: ModelRecipe, folder: Path, *, previews: int
+) -> Iterator[Scoring]:
     """The process, ended on leaving; it ends by itself when this one is killed and its input with it."""
     rows = folder / "validation.json"
-    rows.write_text(json.dumps([asdict(row) for row in stage.validation]), encoding="utf-8")
+    rows.write_text(json.dumps([asdict(row) for row in validation]), encoding="utf-8")
     command = [sys.executable, "-m", "services.training.scoring_process"]
     arguments = [model.name, model.revision, model.quantisation, model.attention, str(rows), str(previews)]
     log = folder / "scoring.log"

@@ -92,7 +92,7 @@ def test_the_scores_are_those_of_the_adapter_as_it_was_then(validated, job, tmp_
     held = [TokenisedRow(**one) for one in json.loads((folder / "validation.json").read_text())]
     stage = Stage(1, Objective.SFT, [], held)
 
-    with scoring(stage, job().recipe.model, tmp_path, previews=1) as process:
+    with scoring(stage.validation, job().recipe.model, tmp_path, previews=1) as process:
         assert process.score(run.adapter.folder, step=best.step) == best
         with pytest.raises(ScoringDied, match=r"scoring\.log"):
             process.score(tmp_path / "nowhere", step=1)
@@ -149,7 +149,7 @@ def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
     model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "")
 
     def score_for_ever():
-        with scoring(stage, model, tmp_path, previews=0) as process:
+        with scoring(stage.validation, model, tmp_path, previews=0) as process:
             while True:
                 process.score(tmp_path, step=1)
 
