@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,9 @@ from rich.text import Text
 from services.errors.tree import InvalidInput, PersonaLoopError, Refused, Unavailable
 
 PLAIN_WIDTH = 200  # characters
+_READABLE = 24  # characters that a text needs beside other columns
+_GAP = 2  # between two columns
+_NOTHING = ("", "-")  # values that people need not read
 EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4
 
 # A terminal obeys these. People's texts may hold them, as may what a model wrote.
@@ -35,20 +39,48 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
     # A file or a pipe has no width of its own; nothing is cut there.
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     if isinstance(records, dict):
-        table = Table(show_header=False, box=None)
-        for name, value in records.items():
-            table.add_row(_cell(name.replace("_", " ")), _cell(value))
-        console.print(table)
-        return
-    if not records:
+        console.print(_fields(records))
+    elif not records:
         console.print("nothing yet")
+    else:
+        _print_rows(console, records)
+
+
+def _fields(record: Record) -> Table:
+    """A name and a value a line."""
+    table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in record.items():
+        table.add_row(_cell(name.replace("_", " ")), _cell(value))
+    return table
+
+
+def _print_rows(console: Console, records: list[Record]) -> None:
+    """A table where each line has room beside its longest column; else a block of fields for each record.
+
+    What no record has a value for is left out.
+    """
+    told = [
+        {name: value for name, value in record.items() if _plain(value) not in _NOTHING} for record in records
+    ]
+    names = {name for record in told for name in record}
+    columns = [name for name in dict.fromkeys(name for record in records for name in record) if name in names]
+    headings = [_cell(name.replace("_", " ")) for name in columns]
+    rows = [[_cell(record.get(name)) for name in columns] for record in records]
+    widths = [max(one.cell_len for one in column) for column in zip(headings, *rows, strict=True)]
+    longest = widths.index(max(widths))
+    room = console.width - sum(widths) - _GAP * len(widths) + widths[longest]
+    if room < min(widths[longest], _READABLE):
+        for record in told:
+            console.print(_fields(record))
+            console.print()
         return
-    columns = list(dict.fromkeys(name for record in records for name in record))
-    table = Table()
-    for name in columns:
-        table.add_column(_cell(name.replace("_", " ")), overflow="fold")
-    for record in records:
-        table.add_row(*(_cell(record.get(name)) for name in columns))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for number, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=number != longest)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
 
 

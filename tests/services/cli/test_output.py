@@ -1,0 +1,74 @@
+"""Tables for people: whole words in a narrow terminal, every field for machines."""
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from services.cli import output
+from services.cli.output import PLAIN_WIDTH, Record, show
+
+STATUS = {
+    "persona": "pirate",
+    "serves": 3,
+    "served_name": "pirate@0123456789ab",
+    "training_set": 17,
+    "run": "succeeded",
+    "progress": "228/228",
+    "decision": 12,
+    "verdict": "INSUFFICIENT",
+    "unsound": None,
+}
+SWEPT = {"settings": "lora.r=32", "rows": 412, "steps": 228, "seconds": 92, "tokens/s": 1234}
+SWEPT |= {"loss": 1.2345, "held out": 2.3456, "peak": "1.50 GB", "remarks": ""}
+CHECK = {"metric": "held_out_loss", "candidate": 1.2, "passed": True, "reason": "1.2 is at most 2.2 " * 9}
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch):
+    def at(width: int, *records: Record) -> list[str]:
+        page = StringIO()
+        monkeypatch.setattr(output, "Console", lambda **_: Console(file=page, width=width))
+        show(list(records), as_json=False)
+        return page.getvalue().splitlines()
+
+    return at
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, PLAIN_WIDTH])
+@pytest.mark.parametrize("record", [STATUS, SWEPT, CHECK])
+def test_no_line_is_wider_than_the_terminal_and_no_word_is_broken(printed, width: int, record: Record):
+    lines = printed(width, record, record)
+    assert all(len(line) <= width for line in lines)
+    words = {word for line in lines for word in line.split()}
+    values = [str(value).split() for value in record.values() if isinstance(value, str)]
+    assert {word for value in values for word in value} <= words
+
+
+def test_what_fits_is_a_table_with_a_line_each(printed):
+    heading, _, first, second = printed(80, SWEPT, SWEPT)
+    assert heading.split()[:2] == ["settings", "rows"]
+    assert first == second
+    assert "remarks" not in heading  # nothing was remarked
+
+
+def test_what_does_not_fit_is_a_block_for_each_record(printed):
+    lines = printed(80, STATUS, STATUS)
+    assert sum(line.split() == ["served", "name", "pirate@0123456789ab"] for line in lines) == 2
+    assert not any("unsound" in line for line in lines)
+
+
+def test_a_long_reason_folds_beside_the_figures(printed):
+    lines = printed(80, CHECK)
+    assert "held_out_loss" in lines[2]
+    assert len(lines) > 5
+
+
+def test_machines_get_every_field(capsys: pytest.CaptureFixture[str]):
+    show([STATUS], as_json=True)
+    assert json.loads(capsys.readouterr().out) == [STATUS]
+
+
+def test_nothing_is_said_to_be_nothing(printed):
+    assert printed(80) == ["nothing yet"]
