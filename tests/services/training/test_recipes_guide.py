@@ -10,12 +10,14 @@ from services.domain.answer_formats import AnswerRules, rules_of
 from services.domain.personas import GenerationSettings, default_generation
 from services.domain.training import Objective, Recipe
 from services.settings import ROOT
+from services.training.grid import read_grid
 from services.training.recipe import compose_recipe
 from tests.services.training.named_recipes import BASES
 
 GUIDE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"`([^`\n]+)`", GUIDE)
 OVERRIDES = sorted({text for text in QUOTED if re.match(r"(model|lora|training|preference)[.\w]*=", text)})
+SWEEPS = re.findall(r"`persona-loop sweep ([^`]+)`", GUIDE)
 IN_COMMANDS = re.findall(r"--set (\S+)", GUIDE)
 POLICIES = sorted({text for text in QUOTED if text.startswith("{")})
 
@@ -28,6 +30,22 @@ def table_rows(heading: str) -> list[list[str]]:
 @pytest.mark.parametrize("override", [*OVERRIDES, *IN_COMMANDS])
 def test_every_override_of_the_guide_composes(override):
     compose_recipe("default", [override], base_model="some/base", base_revision="main")
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_every_sweep_of_the_guide_is_a_grid_whose_combinations_compose(sweep):
+    for overrides in read_grid(sweep.split()).combinations():
+        compose_recipe("default", overrides, base_model="some/base", base_revision="main")
+
+
+def test_what_can_be_wrong_with_training_has_a_sweep():
+    wrong = [
+        row[0] for row in table_rows("## When something is wrong") if "` `" in row[1] or "_rate" in row[1]
+    ]
+    compared = [row[0] for row in table_rows("## Comparing before a night") if "sweep" in row[1]]
+
+    assert len(wrong) >= 6
+    assert all(any(seen.partition(":")[0] == one for one in compared) for seen in wrong)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
