@@ -1,10 +1,9 @@
-"""One assembly in a process of its own, as a night has it: seconds by step, and the most memory it held.
+"""One assembly in a process of its own, as a night has it: seconds by rule, and the most memory it held.
 
     python -m benchmarks._assembling SLUG CUTOFF
 
-prints one JSON object (memory as Linux tells it); the installation is the environment's. Steps are timed
-from outside, by wrapping what `services.training_sets.assembly` calls; what is left over is gathering,
-masking and writing row by row.
+prints one JSON object (memory as Linux tells it); the installation is the environment's. Rules are timed
+from outside, by wrapping the functions that have them; what is left over holds the loop and the clock.
 """
 
 import json
@@ -14,33 +13,93 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import select
 
 from services.db.feedback_tables import PersonaRow
 from services.db.session import database_url, make_engine, session_scope
 from services.settings import read_settings
-from services.training_sets import assembly
+from services.training_sets import assembly, reconciling
+from services.training_sets.drafting import Draft
+from services.training_sets.gathering import Gatherer
+from services.training_sets.masking import Masking
 from services.training_sets.preparing import Limits
+from services.training_sets.repeating import Repeats
 
-_STEPS = ("count_new", "cluster_new", "hear", "reconcile", "examples_of", "settle", "freeze")
-_STREAMS = ("stream_prompts", "stream_overridden")
+# Each rule with the functions that have it, none of which calls another of them.
+RULES: dict[str, tuple[tuple[Any, str], ...]] = {
+    "is there enough new": ((assembly, "count_new"),),
+    "near-duplicate clusters and their splits": ((assembly, "cluster_new"),),
+    "hearing: each rater's newest word, as arrays": ((assembly, "hear"),),
+    "daily limits": ((reconciling, "within_daily_limit"),),
+    "consensus": ((reconciling, "find_consensus"),),
+    "flags": ((reconciling, "judge_raters"), (assembly, "read_reviews"), (assembly, "describe_raters")),
+    "gathering: what was said of a prompt, as values": ((Gatherer, "gather"),),
+    "examples: signals to rows, the best or newest": ((assembly, "examples_of"),),
+    "length": ((Limits, "allow"),),
+    "repeats in a cluster": ((Repeats, "__init__"), (Repeats, "said_before")),
+    "masking": ((Masking, "mask"),),
+    "candidates and references written": ((Draft, "add_row"), (Draft, "add_reference")),
+    "what is dropped, each with its reason": ((Draft, "drop"),),
+    "label smoothing": ((assembly, "measure_smoothing"),),
+    "influence and balance": ((assembly, "choose"),),
+    "plan": ((assembly, "plan_night"),),
+    "freezing": ((assembly, "freeze"),),
+}
+_STREAMS = {
+    "texts, prompt by prompt, with their splits": (assembly, "stream_prompts"),
+    "what was said anew": (assembly, "stream_overridden"),
+}
+_SETTLING = "rows that stay written"  # it drops those that do not, which counts there
+REST = "the loop, the rest, and the clock"
 _MAX_TOKENS = 4_096
 _Takes = ParamSpec("_Takes")
 _Gives = TypeVar("_Gives")
-_Seconds = defaultdict[str, float]
+
+
+class _Clock:
+    """Seconds by rule; what one rule spends in another's function counts there alone."""
+
+    def __init__(self) -> None:
+        self.took: defaultdict[str, float] = defaultdict(float)
+        self._inner = 0.0
+
+    def timed(self, rule: str, step: Callable[_Takes, _Gives]) -> Callable[_Takes, _Gives]:
+        def timed(*arguments: _Takes.args, **named: _Takes.kwargs) -> _Gives:
+            before, self._inner = self._inner, 0.0
+            began = time.perf_counter()
+            try:
+                return step(*arguments, **named)
+            finally:
+                spent = time.perf_counter() - began
+                self.took[rule] += spent - self._inner
+                self._inner = before + spent
+
+        return timed
+
+    def timed_stream(
+        self, rule: str, step: Callable[_Takes, Iterator[_Gives]]
+    ) -> Callable[_Takes, Iterator[_Gives]]:
+        def timed(*arguments: _Takes.args, **named: _Takes.kwargs) -> Iterator[_Gives]:
+            items = step(*arguments, **named)
+            advance = self.timed(rule, lambda: next(items, None))
+            while (item := advance()) is not None:
+                yield item
+
+        return timed
 
 
 def main() -> int:
     slug, cutoff = sys.argv[1:]
-    took: _Seconds = defaultdict(float)
-    for name in _STEPS:
-        setattr(assembly, name, _timed(getattr(assembly, name), name, took))
-    for name in _STREAMS:
-        setattr(assembly, name, _timed_stream(getattr(assembly, name), name, took))
+    clock = _Clock()
+    for rule, functions in {**RULES, _SETTLING: ((assembly, "settle"),)}.items():
+        for place, name in functions:
+            setattr(place, name, clock.timed(rule, getattr(place, name)))
+    for rule, (place, name) in _STREAMS.items():
+        setattr(place, name, clock.timed_stream(rule, getattr(place, name)))
     settings = read_settings()
-    imported = _peak_mib()
+    imported = peak_mib()
     began = time.perf_counter()
     with session_scope(make_engine(database_url(settings))) as session:
         persona = session.scalars(select(PersonaRow).where(PersonaRow.slug == slug)).one()
@@ -55,35 +114,13 @@ def main() -> int:
         )
         rows = 0 if isinstance(outcome, assembly.Skipped) else outcome.row_count
     seconds = time.perf_counter() - began
-    figures = {"rows": rows, "seconds": seconds, "imported_mib": imported, "peak_mib": _peak_mib()}
-    print(json.dumps(figures | {"steps": dict(took) | {"the rest": seconds - sum(took.values())}}))
+    figures = {"rows": rows, "seconds": seconds, "imported_mib": imported, "peak_mib": peak_mib()}
+    rest = seconds - sum(clock.took.values())
+    print(json.dumps(figures | {"rules": dict(clock.took) | {REST: rest}}))
     return 0
 
 
-def _timed(step: Callable[_Takes, _Gives], name: str, took: _Seconds) -> Callable[_Takes, _Gives]:
-    def timed(*arguments: _Takes.args, **named: _Takes.kwargs) -> _Gives:
-        began = time.perf_counter()
-        try:
-            return step(*arguments, **named)
-        finally:
-            took[name] += time.perf_counter() - began
-
-    return timed
-
-
-def _timed_stream(
-    step: Callable[_Takes, Iterator[_Gives]], name: str, took: _Seconds
-) -> Callable[_Takes, Iterator[_Gives]]:
-    def timed(*arguments: _Takes.args, **named: _Takes.kwargs) -> Iterator[_Gives]:
-        items = step(*arguments, **named)
-        advance = _timed(lambda: next(items, None), name, took)
-        while (item := advance()) is not None:
-            yield item
-
-    return timed
-
-
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The most this process held since it began; `getrusage` would count what its parent held, too."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

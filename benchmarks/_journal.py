@@ -75,7 +75,7 @@ class Journal:
         with session_scope(engine) as session:
             plan = PersonaPlan(Persona(PersonaSlug(slug), slug), example_policy=policy)
             persona = create_persona(session, plan, at=BEGIN)
-            self.persona_id, self._slug = persona.id, PersonaSlug(persona.slug)
+            self.persona_id, self.slug = persona.id, PersonaSlug(persona.slug)
             base = version_by_number(session, persona, BASE_VERSION)
             self._version = (base.id, base.name)
         self._base = f"{self.persona_id:04x}"
@@ -84,6 +84,10 @@ class Journal:
         self._good: list[bool] = []
         self._answered: list[int] = []  # the prompt of each answer
         self._said = 0
+
+    def reconnect(self, engine: Engine) -> None:
+        """Go on with another connection to the same database: it was started anew."""
+        self._engine = engine
 
     def fill(self) -> None:
         with session_scope(self._engine) as session:
@@ -118,7 +122,7 @@ class Journal:
             question = Question(text, f"domain {number % 7}", ("student", "educator")[number % 2])
             split = split_key(question)
             self._prompts.append((question, prompt_key(question), split))
-            yield self.persona_id, split, assign_split(self._slug, split, holdout_percent=15), BEGIN
+            yield self.persona_id, split, assign_split(self.slug, split, holdout_percent=15), BEGIN
 
     def _conversations(self, numbers: range, day: int) -> Iterator[_Line]:
         for number in numbers:

@@ -2,50 +2,61 @@
 
     python -m benchmarks.assembly [RATINGS]
 
-Each assembly is a process of its own on a database of its own. The next night is the same journal with
-10 000 ratings more: clusters are stored by then, everything else is read again.
+Each assembly is a process of its own, its imports included in no figure but memory. Before the first of a
+journal the database is started anew and its files are taken out of the system's memory. The next night has
+10 000 ratings more; it is assembled whole, and from the champion that learnt the first. Beside them the core
+rules alone, as one SQL statement, with pandas and with datasets (`_core_rules`).
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from benchmarks._assembling import REST
 from benchmarks._installation import own_installation
 from benchmarks._journal import BEGIN, Journal, Size
 from benchmarks._table import Bar, Relation, Row, report
 from services.db import embedded, migrate
-from services.db.session import database_url, make_engine
-from services.settings import ROOT
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow, TrainingSetRow
+from services.db.session import database_url, make_engine, session_scope
+from services.domain.promotions import PromotionKind
+from services.domain.training import RunState
+from services.settings import ROOT, Settings
 
 NAME = "assembly"
 _RATINGS = 1_000_000
 _MORE = 10_000
-_STEPS = {
-    "count_new": "is there enough new",
-    "cluster_new": "clusters of near duplicates, and their splits",
-    "hear": "opinions into arrays",
-    "reconcile": "daily limit, consensus, test of raters",
-    "stream_prompts": "texts, prompt by prompt",
-    "examples_of": "signals to examples",
-    "stream_overridden": "what was said anew",
-    "the rest": "gathering, length, masking, writing row by row",
-    "settle": "capped influence",
-    "freeze": "freezing three files",
-}
+_WAYS = {"sql": "one SQL statement", "pandas": "pandas", "datasets": "datasets filter and map"}
+# Of our rules those that the others have too: the best or newest of a prompt, equal ones once, split, frozen.
+_CORE = (
+    "hearing: each rater's newest word, as arrays",
+    "texts, prompt by prompt, with their splits",
+    "gathering: what was said of a prompt, as values",
+    "examples: signals to rows, the best or newest",
+    "repeats in a cluster",
+    "candidates and references written",
+    "rows that stay written",
+    "freezing",
+)
+Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    first: dict[str, Any]
-    next_night: dict[str, Any]
+    first: Figures
+    increment: Figures
+    whole: Figures
 
 
 def main() -> int:
@@ -54,60 +65,138 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="assembly-") as folder,
         own_installation(Path(folder)) as settings,
     ):
-        embedded.start(settings)
-        try:
-            engine = make_engine(database_url(settings))
+        with _database(settings) as engine:
             migrate.upgrade(engine)
-            small, large = (_measure(engine, Size(size)) for size in (ratings // 10, ratings))
-            engine.dispose()
-        finally:
-            with suppress(ProcessLookupError):
-                embedded.stop(settings)
-    report(NAME, _rows(ratings, small, large))
+            journals = []
+            for size in (ratings // 10, ratings):
+                journal = Journal(engine, Size(size), slug=f"size-{size}")
+                journal.fill()
+                journals.append(journal)
+        small, large = (_measure(settings, journal) for journal in journals)
+        with _database(settings):
+            others = {way: _core_rules(way, f"size-{ratings}") for way in _WAYS}
+    report(NAME, _rows(ratings, small, large, others))
     return 0
 
 
-def _measure(engine: Engine, size: Size) -> _Measured:
-    slug = f"size-{size.ratings}"
-    journal = Journal(engine, size, slug=slug)
-    journal.fill()
-    first = _assemble(slug, day=1)
-    journal.add(_MORE, day=1)
-    return _Measured(first, _assemble(slug, day=2))
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    embedded.start(settings)
+    engine = make_engine(database_url(settings))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        with suppress(ProcessLookupError):
+            embedded.stop(settings)
 
 
-def _assemble(slug: str, *, day: int) -> dict[str, Any]:
+def _measure(settings: Settings, journal: Journal) -> _Measured:
+    _forget(settings.var_dir / "postgres")
+    with _database(settings) as engine:
+        first = _assemble(journal.slug, day=1)
+        journal.reconnect(engine)
+        journal.add(_MORE, day=1)
+        whole = _assemble(journal.slug, day=2)
+        _go_on_from_first(engine, journal.slug)
+        return _Measured(first, increment=_assemble(journal.slug, day=2), whole=whole)
+
+
+def _forget(folder: Path) -> None:
+    """Take what was written below a folder out of the system's memory."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _go_on_from_first(engine: Engine, slug: str) -> None:
+    """As if an adapter had learnt the persona's first set and served since."""
+    with session_scope(engine) as session:
+        persona = session.scalars(select(PersonaRow).where(PersonaRow.slug == slug)).one()
+        persona.example_policy = persona.example_policy | {"start": "champion"}
+        sets = select(TrainingSetRow).where(TrainingSetRow.persona_id == persona.id)
+        learnt = session.scalars(sets.order_by(TrainingSetRow.cutoff).limit(1)).one()
+        common = {"recipe": {}, "recipe_digest": "recipe", "starting_digest": ""}
+        run = TrainingRunRow(
+            training_set=learnt, state=RunState.SUCCEEDED, started_at=learnt.cutoff, **common
+        )
+        session.add(run)
+        session.flush()
+        version = AdapterVersionRow(
+            persona_id=persona.id,
+            number=1,
+            digest=learnt.digest,
+            name=f"{slug}@{learnt.digest[:12]}",
+            training_run_id=run.id,
+            provenance={},
+            created_at=learnt.cutoff,
+        )
+        at, told = learnt.cutoff, {"actor": "benchmark", "reason": "to go on from"}
+        kind = PromotionKind.REINSTATE
+        session.add(PromotionRow(persona_id=persona.id, version=version, kind=kind, at=at, **told))
+
+
+def _assemble(slug: str, *, day: int) -> Figures:
     cutoff = (BEGIN + timedelta(days=day)).isoformat()
-    command = [sys.executable, "-m", "benchmarks._assembling", slug, cutoff]
+    return _in_a_process("benchmarks._assembling", slug, cutoff)
+
+
+def _core_rules(way: str, slug: str) -> Figures:
+    with tempfile.TemporaryDirectory(prefix="core-") as folder:
+        cutoff = (BEGIN + timedelta(days=1)).isoformat()
+        return _in_a_process("benchmarks._core_rules", way, slug, cutoff, folder)
+
+
+def _in_a_process(module: str, *arguments: str) -> Figures:
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def _rows(ratings: int, small: _Measured, large: _Measured) -> list[Row]:
-    """Theirs is the tenth of it."""
+def _rows(ratings: int, small: _Measured, large: _Measured, others: dict[str, Figures]) -> list[Row]:
+    """Theirs is the tenth of it, and further down the others'."""
     one, tenth = large.first, small.first
     memory = Bar(Relation.BELOW, round(1.5 * tenth["peak_mib"], 1))
+    rules = [*(rule for rule in one["rules"] if rule != REST), REST]
+    core = sum(one["rules"][rule] for rule in _CORE)
     return [
+        Row("load of the machine before", round(os.getloadavg()[2], 1)),
         Row(f"{ratings:,} ratings (theirs: a tenth), rows made", one["rows"], tenth["rows"]),
-        _seconds("assembled, seconds", one["seconds"], tenth["seconds"], Bar(Relation.AT_MOST, 60)),
+        _seconds("assembled cold, seconds", one["seconds"], tenth["seconds"], 60),
         *(
-            _seconds(f"of it: {what}, seconds", one["steps"][step], tenth["steps"][step])
-            for step, what in _STEPS.items()
+            _seconds(f"of it: {rule}", one["rules"].get(rule, 0.0), tenth["rules"].get(rule, 0.0))
+            for rule in rules
         ),
         Row("memory at its most, MiB", round(one["peak_mib"], 1), bar=Bar(Relation.AT_MOST, 1024)),
         Row("the same, and the tenth's", round(one["peak_mib"], 1), round(tenth["peak_mib"], 1), memory),
         Row("of it after imports, MiB", round(one["imported_mib"], 1), round(tenth["imported_mib"], 1)),
         _seconds(
-            f"the next night, {_MORE:,} ratings more, seconds",
-            large.next_night["seconds"],
-            small.next_night["seconds"],
-            Bar(Relation.AT_MOST, 10),
+            f"the next night, {_MORE:,} ratings more, from the champion, seconds",
+            large.increment["seconds"],
+            small.increment["seconds"],
+            10,
+        ),
+        _seconds("the next night whole, seconds", large.whole["seconds"], small.whole["seconds"]),
+        *(
+            _seconds(f"core rules alone; theirs: {_WAYS[way]}, seconds", core, done["seconds"])
+            for way, done in others.items()
+        ),
+        Row(
+            "the same against one SQL statement",
+            round(core / others["sql"]["seconds"], 2),
+            bar=Bar(Relation.AT_MOST, 1.5),
+        ),
+        *(
+            Row(f"memory; theirs: {_WAYS[way]}, MiB", round(one["peak_mib"], 1), round(done["peak_mib"], 1))
+            for way, done in others.items()
         ),
     ]
 
 
-def _seconds(what: str, ours: float, theirs: float, bar: Bar | None = None) -> Row:
+def _seconds(what: str, ours: float, theirs: float, at_most: float | None = None) -> Row:
+    bar = None if at_most is None else Bar(Relation.AT_MOST, at_most)
     return Row(what, round(ours, 2), round(theirs, 2), bar)
 
 
