@@ -1,4 +1,4 @@
-"""The core rules alone, as somebody would write them: the best answer to each prompt, once, by split, in files.
+"""The core rules alone, as anybody would write them: each prompt's best answer, once, by split, in files.
 
     python -m benchmarks._core_rules sql|pandas|datasets SLUG CUTOFF FOLDER
 

@@ -5,6 +5,7 @@ With them clusters of prompts, what a training set plans and reports, and which 
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql
 
 revision = "0006_signals"
@@ -15,6 +16,15 @@ depends_on = None
 # What the sets that are there were made for.
 SFT_ALONE = """'{"stages": ["sft"], "reasons": [], "label_smoothing": 0.0}'"""
 APPEND_ONLY = ("comparisons", "rater_reviews", "prompt_retirements")
+# What people said or decided that the older schema has no place for.
+NO_PLACE = {
+    "ratings by thumb": "ratings WHERE thumb IS NOT NULL",
+    "ratings with reasons": "ratings WHERE reasons <> '[]'",
+    "imported answers": "answers WHERE imported",
+    "comparisons": "comparisons",
+    "reviews of raters": "rater_reviews",
+    "prompts that judge no more": "prompt_retirements",
+}
 
 
 def upgrade() -> None:
@@ -157,6 +167,7 @@ def _add_lineage() -> None:
 
 
 def downgrade() -> None:
+    _refuse_to_lose()
     op.drop_table("training_set_sources")
     for column in ("report", "plan"):
         op.drop_column("training_sets", column)
@@ -172,3 +183,17 @@ def downgrade() -> None:
     op.drop_column("ratings", "reasons")
     op.drop_column("ratings", "thumb")
     op.alter_column("ratings", "stars", nullable=False)
+
+
+def _refuse_to_lose() -> None:
+    connection = op.get_bind()
+    there = {
+        what: connection.scalar(sa.text(f"SELECT count(*) FROM {rows}"))  # noqa: S608  (our own words)
+        for what, rows in NO_PLACE.items()
+    }
+    lost = ", ".join(f"{count} {what}" for what, count in there.items() if count)
+    if lost:
+        message = (
+            f"{revision} is not undone: the older schema has no place for {lost}; restore a backup instead."
+        )
+        raise CommandError(message)

@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db import migrate
 from services.db.session import make_engine
-from tests.builders import AT, add_answer, add_persona, add_serving_version
+from services.domain.feedback import Reason, Thumb
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_persona,
+    add_rating,
+    add_serving_version,
+)
 
 
 @pytest.fixture
@@ -34,6 +43,41 @@ def test_migrations_build_what_the_tables_declare_and_can_be_undone(empty_databa
     assert inspect(empty_database).get_table_names() == ["alembic_version"]
     migrate.upgrade(empty_database)
     migrate.check(empty_database)
+
+
+def said_since_signals(session: Session) -> None:
+    persona = add_persona(session)
+    answer, other = add_answer(session, persona), add_answer(session, persona)
+    add_rating(session, answer, stars=Thumb.UP)
+    add_rating(session, answer, reasons=[Reason.WRONG_FACT])
+    add_comparison(session, answer, other)
+
+
+def test_a_downgrade_that_would_lose_what_people_said_is_refused_with_how_much_and_changes_nothing(
+    empty_database: Engine,
+):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        said_since_signals(session)
+    with pytest.raises(CommandError) as refused:
+        migrate.downgrade(empty_database, "0005_one_version_of_equal_files")
+    assert str(refused.value) == (
+        "0006_signals is not undone: the older schema has no place for 1 ratings by thumb, 1 ratings with "
+        "reasons, 1 comparisons; restore a backup instead."
+    )
+    migrate.upgrade(empty_database)
+    migrate.check(empty_database)
+    with Session(empty_database) as session:
+        assert session.scalar(text("SELECT count(*) FROM ratings")) == 2
+
+
+def test_stars_alone_survive_a_downgrade(empty_database: Engine):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        add_rating(session, add_answer(session, add_persona(session)), stars=4)
+    migrate.downgrade(empty_database, "0005_one_version_of_equal_files")
+    with Session(empty_database) as session:
+        assert session.scalar(text("SELECT stars FROM ratings")) == 4
 
 
 @pytest.mark.parametrize("change", ["UPDATE promotions SET actor = 'x'", "DELETE FROM promotions"])
