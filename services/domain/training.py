@@ -52,10 +52,10 @@ class LoraRecipe:
 class OptimisationRecipe:
     """Lengths in tokens, `logging_steps` and `checkpoint_steps` in optimiser steps.
 
-    `max_examples` of a stage and `max_seconds` of all stages have no limit at 0. `checkpoints_kept` are the
-    newest ones that stay on the disk. `validation_share` of the prompts of demonstrations is kept out and
-    scored at each checkpoint, with `previews` answers written; after `patience` checkpoints that are no
-    better, 0 for never, the stage ends.
+    `max_examples` of a stage and `max_seconds` of all stages and attempts have no limit at 0.
+    `checkpoints_kept` are the newest ones that stay on the disk. `validation_share` of the prompts is kept
+    out and scored at each checkpoint, with `previews` answers written; after `patience` checkpoints that are
+    no better, 0 for never, the stage ends.
     """
 
     epochs: float
@@ -126,7 +126,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Mean loss a token of the answers kept out, after a step, and what was answered to the first of them."""
+    """The loss of the rows kept out, after a step, and what was answered to the first of their prompts.
+
+    It is that of the stage's objective: a mean over tokens for demonstrations, over rows for preferences.
+    """
 
     step: int
     loss: float

@@ -33,6 +33,15 @@ class TokenisedRow:
     def supervised_tokens(self) -> int:
         return sum(label != IGNORED for label in self.labels)
 
+    @property
+    def prompt_ids(self) -> list[int]:
+        return [token for token, label in zip(self.input_ids, self.labels, strict=True) if label == IGNORED]
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends answers, as in the other kinds of row."""
+        return self.labels[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenisedPair:
@@ -50,6 +59,10 @@ class TokenisedPair:
     def supervised_tokens(self) -> int:
         return len(self.chosen_ids) + len(self.rejected_ids)
 
+    @property
+    def end_id(self) -> int:
+        return self.chosen_ids[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenisedJudgement:
@@ -66,6 +79,10 @@ class TokenisedJudgement:
     @property
     def supervised_tokens(self) -> int:
         return len(self.completion_ids)
+
+    @property
+    def end_id(self) -> int:
+        return self.completion_ids[-1]
 
 
 Tokenised = TokenisedRow | TokenisedPair | TokenisedJudgement
@@ -107,17 +124,12 @@ def show_row(row: Tokenised, tokenizer: PreTrainedTokenizerBase) -> str:
 
     match row:
         case TokenisedRow():
-            masked = [
-                token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED
-            ]
             learnt = outline([label for label in row.labels if label != IGNORED])
         case TokenisedPair():
-            masked = row.prompt_ids
             learnt = f"{outline(row.chosen_ids)} over {outline(row.rejected_ids)}"
         case TokenisedJudgement():
-            masked = row.prompt_ids
             learnt = f"{outline(row.completion_ids)} is {'' if row.label else 'un'}desirable"
-    return f"masked {outline(masked)}, learnt {learnt}"
+    return f"masked {outline(row.prompt_ids)}, learnt {learnt}"
 
 
 def _outline(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -77,16 +78,52 @@ class ProgressReports(TrainerCallback):  # type: ignore[misc]
         self._report(progress)
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]
-    """Ends the training after the first step that is done at `deadline` (time.monotonic), None for never."""
+class TrainingTime:
+    """The seconds that all attempts at a job have trained, kept in its workdir; they run from here on.
 
-    def __init__(self, deadline: float | None) -> None:
-        self._deadline = deadline
+    `limit` is how many there may be, 0 for as many as it takes.
+    """
+
+    def __init__(self, workdir: Path, *, limit: int) -> None:
+        self._file = workdir / "seconds_trained"
+        self._limit = limit
+        self._before = float(self._file.read_text()) if self._file.exists() else 0.0
+        self._began = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self._limit > 0 and self._seconds() >= self._limit
+
+    def write(self) -> None:
+        """What an attempt that is killed has trained counts up to here."""
+        part = self._file.with_suffix(".part")
+        part.write_text(f"{self._seconds():.3f}")
+        part.rename(self._file)
+
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Ends the training after the first step that is done when the time is over."""
+
+    def __init__(self, time_trained: TrainingTime) -> None:
+        self._time = time_trained
         self.ran_out = False
+
+    def on_log(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        self._time.write()
+
+    def on_save(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        self._time.write()
 
     def on_step_end(
         self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._time.is_over:
             self.ran_out = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True

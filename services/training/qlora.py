@@ -8,7 +8,6 @@ on a CPU, and the gradients after it are wrong without any warning. Scoring asks
 import logging
 import math
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -21,7 +20,7 @@ from services.language_model.machine import half_precision, has_bitsandbytes, us
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
-from services.training.following import Place
+from services.training.following import Place, TrainingTime
 from services.training.material import usable_optimizer
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
 from services.training.stage_run import ADAPTER, run_stage
@@ -63,15 +62,14 @@ class QloraTrainer:
         check_modules(base, recipe.lora)
 
         results: list[StageResult] = []
-        start, began = job.start, time.monotonic()
-        folder = job.workdir
+        start, folder = job.start, job.workdir
+        time = TrainingTime(job.workdir, limit=recipe.training.max_seconds)
         for stage in stages:
             folder = job.workdir / stage.name
             place = _place(stage, stages, results, recipe)
             earlier = finished(folder)
             if earlier is not None:
                 results.append(replace(earlier, resumed_from_step=earlier.steps))
-                began -= earlier.seconds
             else:
                 run = StageRun(
                     job=job,
@@ -80,7 +78,7 @@ class QloraTrainer:
                     tokenizer=tokenizer,
                     start=start,
                     place=place,
-                    deadline=_deadline(recipe, began),
+                    time=time,
                     report=progress,
                 )
                 results.append(run_stage(run))
@@ -88,7 +86,7 @@ class QloraTrainer:
             start = folder / ADAPTER
             if results[-1].stopped_early:
                 logger.warning("stage %s: %s", stage.name, results[-1].stopped_early)
-            if stage.number < len(stages) and _out_of_time(recipe, began):
+            if stage.number < len(stages) and time.is_over:
                 logger.warning("training.max_seconds left no time for the stages after %s", stage.name)
                 break
         return TrainedAdapter(
@@ -128,13 +126,3 @@ def _planned_steps(stage: Stage, recipe: Recipe) -> int:
     epochs = training.epochs if stage.objective is Objective.SFT else recipe.preference.epochs
     per_epoch = math.ceil(len(stage.rows) / (training.batch_size * training.gradient_accumulation_steps))
     return math.ceil(epochs * per_epoch)
-
-
-def _out_of_time(recipe: Recipe, began: float) -> bool:
-    deadline = _deadline(recipe, began)
-    return deadline is not None and time.monotonic() >= deadline
-
-
-def _deadline(recipe: Recipe, began: float) -> float | None:
-    limit = recipe.training.max_seconds
-    return began + limit if limit else None

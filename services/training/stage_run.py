@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from transformers import Trainer as LibraryTrainer
@@ -18,8 +19,9 @@ from services.errors.training import MemoryExhausted
 from services.language_model.machine import device
 from services.training.adapter_weights import save_adapter
 from services.training.checkpoints import finish, newest_whole_checkpoint, step_of
-from services.training.dataset import Tokenised
+from services.training.dataset import Tokenised, TokenisedRow
 from services.training.footing import Footing, first_footing, next_footing, read_footing, write_footing
+from services.training.scoring_task import ScoringTask
 from services.training.stage_trainer import StageRun, Watchers, build_trainer, watchers_of
 from services.training.validation import BEST, Scoring, read_evaluations, scoring
 
@@ -37,11 +39,21 @@ def run_stage(run: StageRun) -> StageResult:
     run.folder.mkdir(parents=True, exist_ok=True)
     if not run.stage.validation:
         return _run(run, None)
-    recipe = run.job.recipe
-    with scoring(
-        run.stage.validation, recipe.model, run.folder, previews=recipe.training.previews
-    ) as process:
+    with scoring(_scoring_task(run), run.folder) as process:
         return _run(run, process)
+
+
+def _scoring_task(run: StageRun) -> ScoringTask:
+    recipe = run.job.recipe
+    return ScoringTask(
+        objective=run.stage.objective,
+        model=recipe.model,
+        rows=cast("tuple[TokenisedRow, ...]", tuple(run.stage.validation)),
+        previews=recipe.training.previews,
+        beta=recipe.preference.beta,
+        label_smoothing=run.job.label_smoothing,
+        start=run.start,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from services.training.adapter_weights import go_on_from, lora_config, set_in_fp
 from services.training.checkpoints import CheckpointMarks
 from services.training.dataset import Tokenised, TokenisedJudgement, TokenisedPair, TokenisedRow
 from services.training.dpo import dpo_trainer
-from services.training.following import Clock, Place, ProgressReports
+from services.training.following import Clock, Place, ProgressReports, TrainingTime
 from services.training.footing import Footing
 from services.training.kto import kto_trainer
 from services.training.material import Material, shared_arguments
@@ -34,8 +34,7 @@ from services.training.validation import Scoring, Validation
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage of a job on a loaded base. `start` is the adapter to go on from, None for a fresh one;
-    `deadline` is in time.monotonic, None for none."""
+    """One stage of a job on a loaded base. `start` is the adapter to go on from, None for a fresh one."""
 
     job: TrainingJob
     stage: Stage
@@ -43,7 +42,7 @@ class StageRun:
     tokenizer: PreTrainedTokenizerBase
     start: Path | None
     place: Place
-    deadline: float | None
+    time: TrainingTime
     report: Callable[[TrainingReport], None]
 
     @property
@@ -85,7 +84,7 @@ def watchers_of(run: StageRun, process: Scoring | None, footing: Footing) -> Wat
     patience = run.job.recipe.training.patience
     validation = None if process is None else Validation(process, run.folder, scored, patience=patience)
     reports = ProgressReports(run.report, run.place, footing.concessions)
-    return Watchers(reports, Clock(run.deadline), validation)
+    return Watchers(reports, Clock(run.time), validation)
 
 
 def build_trainer(

@@ -13,7 +13,6 @@ from services.training.dataset import (
     Tokenised,
     TokenisedJudgement,
     TokenisedPair,
-    TokenisedRow,
     refuse_long_rows,
     show_row,
     tokenise_demonstration,
@@ -39,14 +38,14 @@ _KINDS = {
 class Stage:
     """`number` counts from 1 and, with the objective, names the stage's folder in the workdir.
 
-    `validation` are demonstrations of other prompts than those of `rows`, kept out of the training;
+    `validation` are rows of other prompts than those of `rows`, kept out of the training;
     `beyond_limit` rows of the set are in neither, because the recipe takes no more.
     """
 
     number: int
     objective: Objective
     rows: Sequence[Tokenised]
-    validation: Sequence[TokenisedRow] = ()
+    validation: Sequence[Tokenised] = ()
     beyond_limit: int = 0
 
     @property
@@ -77,9 +76,9 @@ def prepare_stages(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> list
         rows = _tokenise(taken, tokenizer, chat_template=job.recipe.model.chat_template)
         _check(objective, rows)
         refuse_long_rows(rows, limit=job.recipe.training.max_length)
-        demonstrations = [row for row in rows if isinstance(row, TokenisedRow)]
-        learnt, held = split_off(demonstrations, share=job.recipe.training.validation_share)
-        stage = Stage(number, objective, learnt if held else rows, held, len(there) - len(taken))
+        learnt, held = split_off(rows, share=job.recipe.training.validation_share)
+        _check(objective, learnt)  # it may have been the rows kept out that taught something
+        stage = Stage(number, objective, learnt, held, len(there) - len(taken))
         logger.info(
             "stage %s: %d rows and %d to validate with (%d beyond max_examples), %d supervised tokens; "
             "one row: %s",

@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import fmean
 
 from services.domain.progress import Progress, TrainingReport
-from services.domain.training import TrainedAdapter
+from services.domain.training import Objective, TrainedAdapter
 from services.errors.tree import PersonaLoopError
 from services.language_model.loading import load_tokenizer
 from services.training.dataset import tokenise_demonstration
 from services.training.qlora import QloraTrainer
+from services.training.scoring_task import ScoringTask
 from services.training.storable import storable
 from services.training.sweeping import WORK, TrialJob, TrialResult, read_trial, write_result
 from services.training.trainer import TrainingJob
@@ -67,10 +68,10 @@ def _try_out(job: TrialJob, folder: Path) -> TrialResult:
 def _score(job: TrialJob, trained: TrainedAdapter, folder: Path) -> float:
     model = job.recipe.model
     tokenizer = load_tokenizer(model.name, revision=model.revision)
-    rows = [
+    rows = tuple(
         tokenise_demonstration(line, tokenizer, chat_template=model.chat_template) for line in job.kept_out
-    ]
-    with scoring(rows, model, folder, previews=0) as process:
+    )
+    with scoring(ScoringTask(Objective.SFT, model, rows, previews=0), folder) as process:
         return process.score(trained.folder, step=trained.steps).loss
 
 

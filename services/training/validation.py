@@ -10,7 +10,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from pydantic import TypeAdapter
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from services.adapters.digests import ADAPTER_FILES
-from services.domain.training import Evaluation, ModelRecipe
+from services.domain.training import Evaluation
 from services.errors.training import ScoringDied
 from services.training.checkpoints import checkpoint_after
-from services.training.dataset import TokenisedRow
+from services.training.scoring_task import ScoringTask, write_task
 
 logger = logging.getLogger(__name__)
 
@@ -55,19 +55,15 @@ class Scoring:
 
 
 @contextmanager
-def scoring(
-    validation: Sequence[TokenisedRow], model: ModelRecipe, folder: Path, *, previews: int
-) -> Iterator[Scoring]:
+def scoring(task: ScoringTask, folder: Path) -> Iterator[Scoring]:
     """The process, ended on leaving; it ends by itself when this one is killed and its input with it."""
-    rows = folder / "validation.json"
-    rows.write_text(json.dumps([asdict(row) for row in validation]), encoding="utf-8")
-    command = [sys.executable, "-m", "services.training.scoring_process"]
-    arguments = [model.name, model.revision, model.quantisation, model.attention, str(rows), str(previews)]
+    told = folder / "validation.json"
+    write_task(task, told)
     log = folder / "scoring.log"
     with (
         log.open("a", encoding="utf-8") as complaints,
         subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [*command, *arguments],
+            [sys.executable, "-m", "services.training.scoring_process", str(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

@@ -1,13 +1,16 @@
-"""Which demonstrations are kept out of a stage to see whether it still learns; no model is run here."""
+"""Which rows are kept out of a stage to see whether it still learns; no model is run here."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeVar
 
-from services.training.dataset import IGNORED, TokenisedRow
+from services.training.dataset import Tokenised
+
+_Row = TypeVar("_Row", bound=Tokenised)
 
 
-def split_off(rows: Sequence[TokenisedRow], *, share: float) -> tuple[list[TokenisedRow], list[TokenisedRow]]:
-    """(To learn from, to validate with): about `share` of the prompts, each with all of its answers.
+def split_off(rows: Sequence[_Row], *, share: float) -> tuple[list[_Row], list[_Row]]:
+    """(To learn from, to validate with): about `share` of the prompts, each with all of its rows.
 
     The choice is by a hash of the prompt, so it stays much as it is when rows are added; at least one
     prompt is learnt from.
@@ -20,8 +23,8 @@ def split_off(rows: Sequence[TokenisedRow], *, share: float) -> tuple[list[Token
     )
 
 
-def _prompt(row: TokenisedRow) -> tuple[int, ...]:
-    return tuple(token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED)
+def _prompt(row: Tokenised) -> tuple[int, ...]:
+    return tuple(row.prompt_ids)
 
 
 def _hash(prompt: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
-"""A training process that dies like one that was killed: `python -m ... ROWS WORKDIR BASE STEP STAGE...`.
+"""A training process that dies like one that was killed: it gets SIGKILL at the first report after STEP.
 
-It gets SIGKILL at the first report after STEP of all stages, between two checkpoints.
+`python -m tests.services.training.killed_training ROWS WORKDIR BASE STEP STAGE... OVERRIDE...`; steps
+are those of all stages. Reports come between two checkpoints.
 """
 
 import os
@@ -17,14 +18,16 @@ from tests.services.training.conftest import RECIPE
 
 
 def main() -> None:
-    rows, workdir, base, step, *stages = sys.argv[1:]
+    rows, workdir, base, step, *others = sys.argv[1:]
+    stages = [Objective(other) for other in others if "=" not in other]
+    overrides = [other for other in others if "=" in other]
 
     def die(report: TrainingReport) -> None:
         if isinstance(report, Progress) and report.step > int(step):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    recipe = compose_recipe("embedded", RECIPE, base_model=base, base_revision="main")
-    job = TrainingJob(Path(rows), recipe, Path(workdir), stages=tuple(map(Objective, stages)))
+    recipe = compose_recipe("embedded", [*RECIPE, *overrides], base_model=base, base_revision="main")
+    job = TrainingJob(Path(rows), recipe, Path(workdir), stages=tuple(stages))
     QloraTrainer().train(job, progress=die)
 
 

@@ -1,5 +1,7 @@
 """A training that runs out of memory goes on with less, says what it gave up, and ends with an adapter."""
 
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -104,3 +106,20 @@ def test_the_clock_stops_a_stage_after_a_step_and_leaves_the_next_out(job):
     assert (adapter.folder / "adapter_model.safetensors").exists()
     again = train(stopped).adapter
     assert again.steps == again.resumed_from_step == stage.steps
+
+
+def test_the_time_of_attempts_that_were_killed_counts(job, base, rows_file, tmp_path):
+    command = [sys.executable, "-m", "tests.services.training.killed_training"]
+    killed = subprocess.run(
+        [*command, str(rows_file), str(tmp_path), str(base), "5", "sft"], check=False, timeout=300
+    )
+    assert killed.returncode == -9
+    trained = tmp_path / "seconds_trained"
+    assert 0 < float(trained.read_text()) < 300
+    trained.write_text("3600")
+
+    [stage] = train(job("training.max_seconds=3600", workdir=tmp_path)).adapter.stages
+
+    assert (stage.resumed_from_step, stage.steps) == (4, 5)
+    assert stage.stopped_early.startswith("training.max_seconds ran out after step 5")
+    assert float(trained.read_text()) > 3600

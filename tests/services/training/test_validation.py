@@ -14,7 +14,8 @@ from services.language_model.loading import load_tokenizer
 from services.training.dataset import IGNORED, TokenisedRow, tokenise_demonstration
 from services.training.qlora import QloraTrainer
 from services.training.rows import read_lines
-from services.training.stages import Stage, prepare_stages
+from services.training.scoring_task import ScoringTask, read_task
+from services.training.stages import prepare_stages
 from services.training.validation import Validation, read_evaluations, scoring
 from services.training.validation_split import split_off
 from tests.services.training.conftest import ROWS, write_rows
@@ -65,7 +66,7 @@ def test_each_checkpoint_is_scored_and_the_best_is_the_adapter(validated):
     losses = {one.step: one.loss for one in stage.evaluations}
     best = min(losses, key=losses.__getitem__)
 
-    held = len(json.loads((folder / "validation.json").read_text()))
+    held = len(json.loads((folder / "validation.json").read_text())["rows"])
     assert 0 < held < ROWS // 2
     assert stage.rows + held == ROWS
     assert list(losses) == list(range(4, max(losses) + 1, 4))
@@ -85,14 +86,13 @@ def test_previews_are_kept_and_logged(validated):
     assert any(f"step 4: it answers {stage.evaluations[0].previews[0]!r}" in line for line in run.log)
 
 
-def test_the_scores_are_those_of_the_adapter_as_it_was_then(validated, job, tmp_path):
+def test_the_scores_are_those_of_the_adapter_as_it_was_then(validated, tmp_path):
     """Scored again by a fresh process, the kept adapter has the loss that was recorded for it."""
     run, folder = validated
     best = min(run.adapter.stages[0].evaluations, key=lambda one: one.loss)
-    held = [TokenisedRow(**one) for one in json.loads((folder / "validation.json").read_text())]
-    stage = Stage(1, Objective.SFT, [], held)
+    task = read_task(folder / "validation.json")
 
-    with scoring(stage.validation, job().recipe.model, tmp_path, previews=1) as process:
+    with scoring(task, tmp_path) as process:
         assert process.score(run.adapter.folder, step=best.step) == best
         with pytest.raises(ScoringDied, match=r"scoring\.log"):
             process.score(tmp_path / "nowhere", step=1)
@@ -145,11 +145,10 @@ def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
 
 
 def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
-    stage = Stage(1, Objective.SFT, (row(1),), (row(2),))
     model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "")
 
     def score_for_ever():
-        with scoring(stage.validation, model, tmp_path, previews=0) as process:
+        with scoring(ScoringTask(Objective.SFT, model, (row(2),), previews=0), tmp_path) as process:
             while True:
                 process.score(tmp_path, step=1)
 
