@@ -64,9 +64,9 @@ def rejected_rows(reads: Iterable[Read]) -> list[Row]:
     ]
 
 
-def dropped_rows(what: str, night: Judged) -> list[Row]:
-    dropped = Counter(night.training_set["dropped"])
-    return [Row(f"{what}: left out, {reason}", count) for reason, count in dropped.most_common()]
+def dropped_rows(what: str, dropped: Mapping[str, int]) -> list[Row]:
+    """Sources left out by reason, the most frequent first."""
+    return [Row(f"{what}: left out, {reason}", count) for reason, count in Counter(dropped).most_common()]
 
 
 def _asked(line: Line) -> str:

@@ -29,7 +29,10 @@ from services.training_sets.importers.rows import Reading
 NAME = "pandalm"
 DATA = "pandalm_human_test"
 _NONE = Bar(Relation.IS, 0)
-_POLICY = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30)
+# Each of the three judged hundreds of pairs on one day.
+_POLICY = ExamplePolicy(
+    objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30, pairs_per_prompt=100
+)
 
 
 def measure(engine: Engine, folder: Path) -> list[Row]:
@@ -66,7 +69,7 @@ def _account_rows(night: Judged, *, read: int) -> list[Row]:
         Row("comparisons in them", len({source for line in files.rows for source in line["sources"]})),
         Row("pairs held out to judge", len(files.held_out)),
         Row("comparisons in them", len(judging)),
-        *dropped_rows("comparisons", night),
+        *dropped_rows("comparisons", night.training_set["dropped"]),
         Row("comparisons neither in a row nor left out with a reason", read - len(files.accounted_for())),
         Row("prompts on both sides of the holdout", same, bar=_NONE),
         Row("near duplicates on both sides of the holdout", near, bar=_NONE),

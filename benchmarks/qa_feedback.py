@@ -2,9 +2,9 @@
 
     python -m benchmarks.qa_feedback FOLDER
 
-FOLDER holds the base and qa_feedback/dev_feedback.json. One persona gets the file as it is, one the questions
-without their passages, which fit, and a control the same with better and worse answers exchanged by a coin.
-The gate has to refuse all three.
+FOLDER holds the base and qa_feedback/dev_feedback.json. One persona gets the file as it is, of which too
+little fits the context for a night; one the questions without their passages, and a control the same with
+better and worse answers exchanged by a coin. The gate has to refuse both.
 """
 
 import sys
@@ -17,22 +17,27 @@ from sqlalchemy import Engine
 
 from benchmarks._accounts import dropped_rows
 from benchmarks._intervals import accuracy, preferences
-from benchmarks._nights import Judged, Learner, nights
+from benchmarks._nights import Judged, Learner, begin, cutoff_of, nights
 from benchmarks._shown import YES, plan, show, yes
 from benchmarks._shuffled import shuffled
 from benchmarks._table import Row
+from services.db.lineage_tables import TrainingSetRow
+from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import Choice
 from services.domain.gate import Verdict
 from services.domain.training import Objective
+from services.jobs import assemble as assembling
 from services.training_sets.importers.formats import FormatName, read_file
 from services.training_sets.importers.records import ImportedComparison, Read
 from services.training_sets.importers.rows import Reading
 
 NAME = "qa_feedback"
-WHOLE, SHORT, CONTROL = "as given", "without the passages", "without the passages, shuffled"
-_POLICY = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30)
-# The few that fit are learnt too, so that what became of the others is kept with a set.
+WHOLE, SHORT, CONTROL = "as given", "without passages", "without passages, shuffled"
+_POLICY = ExamplePolicy(
+    objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30, pairs_per_prompt=2
+)
+# What became of the rows is kept with a set, and a night without training has none.
 _FEW = replace(_POLICY, minimum_pairs=1)
 
 
@@ -40,7 +45,7 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
     reads = list(read_file(folder / "dev_feedback.json", FormatName.QA_FEEDBACK, Reading()))
     short = [_without_passages(read) for read in reads]
     learners = {
-        WHOLE: Learner(plan("qa-whole", _FEW), {NAME: reads}, {}),
+        WHOLE: Learner(plan("qa-whole", _POLICY), {NAME: reads}, {}),
         SHORT: Learner(plan("qa-short", _POLICY), {NAME: short}, {}),
         CONTROL: Learner(plan("qa-control", _POLICY), {NAME: shuffled(short)}, {}),
     }
@@ -52,6 +57,7 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
         Row("comparisons read", len(compared)),
         Row("of them ties", choices[Choice.TIE]),
         Row("records rejected", len(reads) - len(compared)),
+        *_counted(engine, Learner(plan("qa-counted", _FEW), {NAME: reads}, {})),
         *(row for what, learner in learners.items() for row in _rows(what, ended[learner.slug])),
     ]
 
@@ -62,13 +68,22 @@ def _without_passages(read: Read) -> Read:
     return read
 
 
+def _counted(engine: Engine, learner: Learner) -> list[Row]:
+    """What is left of the file as it is."""
+    begin(engine, learner)
+    assembled = assembling.assemble(learner.slug, cutoff_of(engine, learner.slug))
+    with session_scope(engine) as session:
+        frozen = session.get_one(TrainingSetRow, assembled["training_set_id"])
+        return [Row(f"{WHOLE}: pairs left", frozen.row_count), *dropped_rows(WHOLE, frozen.dropped)]
+
+
 def _rows(what: str, night: Judged | str) -> list[Row]:
     if isinstance(night, str):
-        return [Row(f"{what}: no night, {night}", None)]
+        return [Row(f"{what}: no training, {night}", "yes", bar=YES)]
     preferred = preferences(night.items)
     return [
         Row(f"{what}: pairs learnt", night.training_set["rows"]),
-        *dropped_rows(what, night),
+        *dropped_rows(what, night.training_set["dropped"]),
         Row(f"{what}: held-out pairs", sum(map(len, preferred.values()))),
         Row(f"{what}: reward accuracy before, by definition", 0.5),
         Row(f"{what}: reward accuracy after", str(accuracy(preferred))),

@@ -140,7 +140,7 @@ def _night_rows(real: Judged, control: Judged) -> list[Row]:
     counts, counts_control = real.training_set["counts"], control.training_set["counts"]
     return [
         *(Row(f"{kind} learnt", counts[kind], counts_control[kind]) for kind in counts),
-        *dropped_rows("sources", real),
+        *dropped_rows("sources", real.training_set["dropped"]),
         *(
             Row(
                 f"{key}: before {real.metrics_before[key]:.3f}; after",
