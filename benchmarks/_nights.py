@@ -119,7 +119,7 @@ def learn(slug: str, cutoff: str) -> int | str:
     return training.train(assembled["training_set_id"])
 
 
-def judge(engine: Engine, version_id: int) -> Judged:
+def judge(engine: Engine, version_id: int, *, promotes: bool = True) -> Judged:
     """Put a version to the gate and promote it if it passes; what was decided of it before holds."""
     decision_id = _decision_on(engine, version_id)
     if decision_id is None:
@@ -127,7 +127,7 @@ def judge(engine: Engine, version_id: int) -> Judged:
         decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
     with session_scope(engine) as session:
         passed = session.get_one(GateDecisionRow, decision_id).verdict == Verdict.PASS
-    if passed:
+    if passed and promotes:
         promoting.promote(decision_id, "benchmark")
     with session_scope(engine) as session:
         return _read(session, session.get_one(GateDecisionRow, decision_id))
