@@ -169,6 +169,11 @@ def _rows(ratings: int, small: _Measured, large: _Measured, others: dict[str, Fi
             _seconds(f"of it: {rule}", one["rules"].get(rule, 0.0), tenth["rules"].get(rule, 0.0))
             for rule in rules
         ),
+        _seconds(
+            "processor seconds of it, the server's apart",
+            one["processor_seconds"],
+            tenth["processor_seconds"],
+        ),
         Row("memory at its most, MiB", round(one["peak_mib"], 1), bar=Bar(Relation.AT_MOST, 1024)),
         Row("the same, and the tenth's", round(one["peak_mib"], 1), round(tenth["peak_mib"], 1), memory),
         Row("of it after imports, MiB", round(one["imported_mib"], 1), round(tenth["imported_mib"], 1)),

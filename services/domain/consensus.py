@@ -189,10 +189,10 @@ class _Expectation:
     def counts(self, posterior: Floats) -> Floats:
         """How often each rater made each choice where each was right, (K, raters, K)."""
         counted = np.zeros((len(posterior), self._cells))
+        taught = posterior * self._several
         for answer, cell in self._blocks():
-            taught = self._several[answer]
-            for number, row in enumerate(posterior):
-                counted[number] += np.bincount(cell, weights=row[answer] * taught, minlength=self._cells)
+            for number, row in enumerate(taught):
+                counted[number] += np.bincount(cell, weights=row[answer], minlength=self._cells)
         return counted.reshape(len(posterior), self._opinions.raters, self._opinions.choices)
 
     def posterior(self, model: _Model) -> Floats:
