@@ -23,6 +23,7 @@ from services.training_sets.importers.rows import Reading
 from services.training_sets.importing import Imported, ImportFile
 
 _SHOWN = 20  # of the reports
+_FORMS = {FormatName.MCQ: AnswerFormat.MCQ, FormatName.SAQ: AnswerFormat.SAQ}
 
 commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items, route.")
 
@@ -93,10 +94,15 @@ def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its para
     policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
-    """Give a persona what a file holds, creating the persona first if it does not exist."""
+    """Give a persona what a file holds, creating the persona first if it does not exist.
+
+    One that is created for a file of letters or short answers answers with them.
+    """
     reading = Reading(names=_names(field or []), language=language)
     if slug not in {record["persona"] for record in status.personas()}:
-        jobs.create_planned(_plan(slug, name, template, marker=marker, override=override, policy=policy))
+        form = {"format": _FORMS[file_format]} if file_format in _FORMS else {}
+        plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, form=form)
+        jobs.create_planned(plan)
     _report(jobs.add_file(slug, ImportFile(file, file_format, reading)), as_json=as_json)
 
 

@@ -146,6 +146,7 @@ def _persona(session: Session, row: PersonaRow) -> Record:
     return {
         "persona": row.slug,
         "name": row.display_name,
+        "answers": row.answer_format,
         "serves": live.number,
         "served_name": live.name,
         "training_set": newest_set.id if newest_set else None,

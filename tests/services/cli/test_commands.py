@@ -250,3 +250,11 @@ def test_opinions_are_no_items(run, tmp_path: Path):
     file.write_text(json.dumps({"question": "Why?", "rater": "ann", "answer": "So.", "stars": 4}))
     refused = run("persona", "items", "pirate", str(file), "--format", "ratings")
     assert (refused.exit_code, "holds opinions" in refused.output) == (2, True)
+
+
+def test_a_persona_made_for_a_file_of_letters_answers_with_letters(run, tmp_path: Path):
+    file = tmp_path / "questions.csv"
+    file.write_text("question,A,B,answer\nWhich?,Rome,Paris,B\n")
+    assert run("persona", "import", "lettered", str(file), "--format", "mcq").exit_code == 0
+    records = json.loads(run("persona", "list", "--json").output)
+    assert {record["persona"]: record["answers"] for record in records}["lettered"] == "mcq"
