@@ -28,7 +28,9 @@ SCHEMA_LIMIT = 4_000  # characters; it is part of every prompt
 
 _CHOICES = re.compile(r"[A-Z]{2,26}")
 _OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*)$", re.MULTILINE)
-_PREAMBLE = re.compile(r"(?:the )?(?:(?:correct|right) )?(?:answer|option|choice)(?: is)?:? +", re.IGNORECASE)
+_PREAMBLE = re.compile(
+    r"^(?:the )?(?:(?:correct|right) )?(?:answer|option|choice)(?: is)?:? +", re.IGNORECASE
+)
 # A letter alone or in marks, then nothing, or a mark and the option's text, or a line of its own.
 _LETTER = re.compile(r"[(\[*]*([A-Za-z])(?:[)\]*.:]*|[)\]*.:]+\s.*|[)\]*.:]*\s*\n.*)", re.DOTALL)
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)

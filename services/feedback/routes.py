@@ -43,7 +43,10 @@ def add_route(session: Session, persona: PersonaRow, target: PersonaRow) -> None
     both = (persona.id, target.id)
     # One after another: two routes that are named at once must not make a chain.
     session.execute(
-        select(PersonaRow.id).where(PersonaRow.id.in_(both)).order_by(PersonaRow.id).with_for_update()
+        select(PersonaRow.id)
+        .where(PersonaRow.id.in_(both))
+        .order_by(PersonaRow.id)
+        .with_for_update(key_share=True)
     )
     if target.answer_format == persona.answer_format:
         raise RouteRefused(persona.slug, target.slug, f"both answer in the format {persona.answer_format}")

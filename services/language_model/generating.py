@@ -57,12 +57,8 @@ def generate_batch(
     choice = RowWiseChoice(
         settings, [row.seed for row in batch], prompts=prompts, prompt_mask=mask, end_ids=end_ids
     )
-    stop = RowWiseStop(
-        [row.stop for row in batch],
-        [row.min_new_tokens for row in settings],
-        width=prompts.shape[1],
-        decode=decode,
-    )
+    least = [row.min_new_tokens for row in settings]
+    stop = RowWiseStop([row.stop for row in batch], least, width=prompts.shape[1], decode=decode)
     with torch.inference_mode():
         output = model.generate(
             input_ids=prompts,
@@ -78,9 +74,7 @@ def generate_batch(
         )
     new_tokens = cast("list[list[int]]", output[:, prompts.shape[1] :].tolist())
     return [
-        AnswerRow(tuple(tokens[: stop.lengths[place]]), ended=True)
-        if place in stop.lengths
-        else _cut(tokens, row.settings.max_new_tokens, frozenset(end_ids))
+        _cut(tokens, row.settings.max_new_tokens, frozenset(end_ids), stopped=stop.lengths.get(place))
         for place, (tokens, row) in enumerate(zip(new_tokens, rows, strict=False))
     ]
 
@@ -122,9 +116,9 @@ def _pad_left(
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _cut(tokens: Sequence[int], most: int, end_ids: frozenset[int]) -> AnswerRow:
-    kept = tokens[:most]
+def _cut(tokens: Sequence[int], most: int, end_ids: frozenset[int], *, stopped: int | None) -> AnswerRow:
+    kept = tokens[: most if stopped is None else stopped]
     for place, token in enumerate(kept):
         if token in end_ids:
             return AnswerRow(tuple(kept[:place]), ended=True)
-    return AnswerRow(tuple(kept), ended=False)
+    return AnswerRow(tuple(kept), ended=stopped is not None)
