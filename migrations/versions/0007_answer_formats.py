@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql
 
 revision = "0007_answer_formats"
@@ -31,6 +32,18 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    formed = op.get_bind().scalar(
+        sa.text(
+            "SELECT count(*) FROM personas "
+            "WHERE answer_format <> 'free_text' OR (answer_rules ->> 'word_limit')::int > 0"
+        )
+    )
+    if formed:
+        message = (
+            f"{revision} is not undone: the older schema has no place for the form in which {formed} personas "
+            "answer; restore a backup instead."
+        )
+        raise CommandError(message)
     op.drop_table("persona_routes")
     op.drop_column("answers", "valid")
     op.drop_column("answers", "attempts")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.db import migrate
 from services.db.session import make_engine
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.feedback import Reason, Thumb
 from tests.builders import (
     AT,
@@ -106,3 +107,14 @@ def test_ratings_cannot_be_rewritten(session: Session):
     add_answer(session, add_persona(session))
     with pytest.raises(DBAPIError, match="append-only"):
         session.execute(text("UPDATE ratings SET stars = 5"))
+
+
+def test_a_downgrade_that_would_lose_the_form_of_answers_is_refused(empty_database: Engine):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        add_persona(session, slug="free")
+        add_persona(session, slug="quiz", answers=AnswerRules(AnswerFormat.MCQ))
+        add_persona(session, slug="brief", answers=AnswerRules(word_limit=9))
+    with pytest.raises(CommandError, match="the form in which 2 personas answer"):
+        migrate.downgrade(empty_database, "0006_signals")
+    migrate.check(empty_database)
