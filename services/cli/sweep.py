@@ -30,16 +30,17 @@ def sweep(
     if found.best is None:
         typer.echo("No combination has a loss on the answers kept out.", err=True)
         raise typer.Exit(EXIT_ERROR)
-    overrides = " ".join(f"--set {override}" for override in found.combinations[found.best])
+    overrides = " ".join(f"--set {override}" for override in found.grid.combinations()[found.best])
     typer.echo(
         f"To train the best for the gate: persona-loop train {found.training_set_id} {overrides}", err=True
     )
 
 
 def _records(found: sweeping.Sweep) -> list[Record]:
+    swept = tuple(f"{axis.key}=" for axis in found.grid.swept)
     return [
         {
-            "settings": " ".join(overrides),
+            "settings": " ".join(override for override in overrides if override.startswith(swept)),
             "rows": result.rows,
             "steps": result.steps,
             "seconds": round(result.seconds),
@@ -49,5 +50,5 @@ def _records(found: sweeping.Sweep) -> list[Record]:
             "peak": size_words(result.peak_bytes),
             "remarks": result.error or "; ".join(result.remarks),
         }
-        for overrides, result in zip(found.combinations, found.results, strict=True)
+        for overrides, result in zip(found.grid.combinations(), found.results, strict=True)
     ]

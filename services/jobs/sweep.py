@@ -37,7 +37,7 @@ class Sweep:
 
     folder: Path
     training_set_id: int
-    combinations: tuple[tuple[str, ...], ...]
+    grid: Grid
     results: tuple[TrialResult, ...]
 
     @property
@@ -86,7 +86,7 @@ def sweep_in(
         results.append(attempt(job, recipe))
         _write(folder, training_set, slug, grid, results)
     job.rows.unlink()
-    return Sweep(folder, training_set.id, tuple(combinations), tuple(results))
+    return Sweep(folder, training_set.id, grid, tuple(results))
 
 
 def _chosen(session: Session, persona: str, training_set_id: int | None) -> TrainingSetRow:
