@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointScored:
-    """Mean loss a token of the answers kept out, and what was answered to the first of them."""
+    """The loss of a checkpoint on rows kept out, and what was answered to the first of their prompts."""
 
     stage: int
     step: int

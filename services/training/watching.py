@@ -72,11 +72,15 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """`concessions` are those of every stage so far; `memory` holds bytes by part, empty when unknown."""
+    """`goes_on_from` is the version whose adapter it began with, None for a fresh one on the plain base.
+
+    `concessions` are those of every stage so far; `memory` holds bytes by part, empty when unknown.
+    """
 
     summary: RunSummary
     persona: str
     persona_name: str
+    goes_on_from: int | None
     error: str
     reasons: tuple[str, ...]
     recipe: Mapping[str, Any]
@@ -129,6 +133,7 @@ def run_page(session: Session, run_id: int) -> RunView:
         summary=_summary(run, version, held_runs(session)),
         persona=run.training_set.persona.slug,
         persona_name=run.training_set.persona.display_name,
+        goes_on_from=_goes_on_from(session, run),
         error=run.error or "",
         reasons=tuple(run.training_set.plan["reasons"]),
         recipe=run.recipe,
@@ -171,6 +176,15 @@ def _summary(run: TrainingRunRow, version: int | None, held: frozenset[int]) -> 
         started_at=run.started_at,
         finished_at=run.finished_at,
         version=version,
+    )
+
+
+def _goes_on_from(session: Session, run: TrainingRunRow) -> int | None:
+    return session.scalar(
+        select(AdapterVersionRow.number).where(
+            AdapterVersionRow.persona_id == run.training_set.persona_id,
+            AdapterVersionRow.digest == run.starting_digest,
+        )
     )
 
 

@@ -1,14 +1,18 @@
-"""What `status` says of a training run: running only while a process holds it."""
+"""What is said of a training run: running only while a process holds it, and all that it told."""
+
+import math
 
 import pytest
 from sqlalchemy import Engine, update
 
+from services.adapters.promotions import find_persona
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.training import RunState
 from services.jobs.installation import Installation
 from services.jobs.status import personas_in
 from services.jobs.train import train_with
+from services.training.watching import run_page, runs_of
 from tests.fakes import FakeTrainer
 from tests.services.jobs.test_train import training_set
 
@@ -43,3 +47,14 @@ def test_a_run_whose_process_was_killed_is_interrupted(
     with session_scope(installation.engine) as session:
         session.execute(update(TrainingRunRow).values(state=RunState.RUNNING))  # as a kill leaves it
     assert shown(installation.engine) == "interrupted"
+
+
+def test_what_a_training_tells_is_kept_with_its_run(installation: Installation, training_set: TrainingSetRow):
+    train_with(installation, FakeTrainer(final_loss=math.nan), training_set.id, [])
+    with session_scope(installation.engine) as session:
+        (summary,) = runs_of(session, find_persona(session, "trained"), limit=2)
+        page = run_page(session, summary.id)
+        (stage,) = page.stages
+        assert (summary.version, summary.state) == (1, "succeeded")
+        assert [(point.step, point.tokens_per_second) for point in stage.points] == [(1, 100.0)]
+        assert (stage.result["steps"], stage.result["final_loss"]) == (1, None)

@@ -114,6 +114,13 @@ def test_a_persona_has_its_own_runs_newest_first_in_a_fixed_number_of_statements
     assert [one.id for one in runs_of(session, persona, limit=1)] == [later.id]
 
 
+def test_a_run_says_which_version_it_goes_on_from(session: Session, run: TrainingRunRow):
+    assert run_page(session, run.id).goes_on_from is None
+    run.starting_digest = str(add_version(session, run.training_set.persona, number=3).digest)
+    session.flush()
+    assert run_page(session, run.id).goes_on_from == 3
+
+
 @pytest.mark.parametrize("run_id", [0, 404, 10**12])
 def test_a_run_that_does_not_exist_is_unknown(session: Session, run_id: int):
     with pytest.raises(UnknownRecord, match="no training run"):
