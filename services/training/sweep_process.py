@@ -4,12 +4,15 @@
 process so that its peak of memory is its own, and what it breaks is too. It ends when its input does.
 """
 
+import gc
 import logging
 import os
 import sys
 import threading
 from pathlib import Path
 from statistics import fmean
+
+import torch
 
 from services.domain.progress import Progress, TrainingReport
 from services.domain.training import Objective, TrainedAdapter
@@ -71,6 +74,8 @@ def _score(job: TrialJob, trained: TrainedAdapter, folder: Path) -> float:
     rows = tuple(
         tokenise_demonstration(line, tokenizer, chat_template=model.chat_template) for line in job.kept_out
     )
+    gc.collect()  # the process that scores needs the place of the base that was trained on
+    torch.cuda.empty_cache()
     with scoring(ScoringTask(Objective.SFT, model, rows, previews=0), folder) as process:
         return process.score(trained.folder, step=trained.steps).loss
 
