@@ -40,8 +40,8 @@ def downgrade() -> None:
     )
     if formed:
         message = (
-            f"{revision} is not undone: the older schema has no place for the form in which {formed} personas "
-            "answer; restore a backup instead."
+            f"{revision} is not undone: the older schema has no place for the form in which {formed} "
+            "personas answer; restore a backup instead."
         )
         raise CommandError(message)
     op.drop_table("persona_routes")
