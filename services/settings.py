@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         return self.adapter_store or f"file://{self.var_dir.resolve() / 'adapters'}"
 
     @cached_property
+    def base_cache(self) -> Path:
+        """Where bases in 4 bits are kept, for trainer and server alike."""
+        return self.var_dir.resolve() / "cache" / "bases"
+
+    @cached_property
     def inference_endpoint(self) -> str:
         return self.inference_url or f"http://{seen_from_here(self.inference_host)}:{self.inference_port}"
 

@@ -34,7 +34,9 @@ def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
     from services.training.qlora import QloraTrainer  # noqa: PLC0415  (torch, trl, peft: many seconds)
 
     with open_installation() as installation:
-        return train_with(installation, QloraTrainer(), training_set_id, overrides)
+        return train_with(
+            installation, QloraTrainer(cache=installation.settings.base_cache), training_set_id, overrides
+        )
 
 
 def train_with(

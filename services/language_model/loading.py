@@ -5,7 +5,9 @@ half precision where quantisation is NONE. Adapters are put on it by the trainer
 generates or trains.
 """
 
+import logging
 import os
+import shutil
 from pathlib import Path, PurePath
 
 import torch
@@ -23,7 +25,10 @@ from transformers import (
 
 from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
+from services.language_model.cached_base import cached_folder, keep
 from services.language_model.machine import device, half_precision
+
+logger = logging.getLogger(__name__)
 
 _DTYPES = {HalfPrecision.BF16: torch.bfloat16, HalfPrecision.FP16: torch.float16}
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -58,10 +63,13 @@ def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(name: str, *, revision: str, attention: str, quantisation: Quantisation) -> PreTrainedModel:
+def load_base(
+    name: str, *, revision: str, attention: str, quantisation: Quantisation, cache: Path | None = None
+) -> PreTrainedModel:
     """The base on the GPU when there is one; BaseModelMissing when there is none.
 
-    `quantisation` is one that this machine can do (`usable_quantisation`).
+    `quantisation` is one that this machine can do (`usable_quantisation`). `cache` is a folder that keeps
+    bases in 4 bits, None for quantising it anew; both give the same bits.
     `attention` is transformers' name of an implementation, or "auto": the one that was fastest on this
     kind of device (eager on CPU at small sizes, sdpa on GPU). On a CPU it also sets torch's threads.
     """
@@ -72,17 +80,44 @@ def load_base(name: str, *, revision: str, attention: str, quantisation: Quantis
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     chosen = ("sdpa" if device().type == "cuda" else "eager") if attention == "auto" else attention
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            name,
-            revision=revision,
-            quantization_config=_nf4() if quantisation is Quantisation.NF4 else None,
-            device_map={"": device()},
-            dtype=_DTYPES[half_precision()],
-            attn_implementation=chosen,
-            use_safetensors=True,
-        )
+        if cache is None or quantisation is Quantisation.NONE:
+            return _load(name, chosen, revision=revision, config=_nf4(quantisation))
+        return _load_through(cache, name, chosen, revision=revision)
     except _UNLOADABLE as error:
         raise BaseModelMissing(name, _first_line(error)) from error
+
+
+def _load_through(cache: Path, name: str, attention: str, *, revision: str) -> PreTrainedModel:
+    kept = cached_folder(cache, name, revision=revision)
+    if kept.is_dir():
+        try:
+            model = _load(str(kept), attention, revision="main", config=None)
+        except _UNLOADABLE as error:
+            logger.warning(
+                "the base kept in 4 bits is damaged and is quantised again: %s", _first_line(error)
+            )
+            shutil.rmtree(kept)
+        else:
+            # It is the base itself: adapters and digests name that, and not where this copy lay.
+            model.name_or_path = model.config.name_or_path = name
+            return model
+    model = _load(name, attention, revision=revision, config=_nf4(Quantisation.NF4))
+    keep(model, kept)
+    return model
+
+
+def _load(name: str, attention: str, *, revision: str, config: BitsAndBytesConfig | None) -> PreTrainedModel:
+    # Not even None may be said of a base that was kept in 4 bits: it would undo what its own file says.
+    how = {} if config is None else {"quantization_config": config}
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        name,
+        **how,
+        revision=revision,
+        device_map={"": device()},
+        dtype=_DTYPES[half_precision()],
+        attn_implementation=attention,
+        use_safetensors=True,
+    )
     return model
 
 
@@ -96,11 +131,13 @@ def context_length(model: PreTrainedModel) -> int:
     return int(model.config.get_text_config().max_position_embeddings)
 
 
-def _nf4() -> BitsAndBytesConfig:
+def _nf4(quantisation: Quantisation) -> BitsAndBytesConfig | None:
     """The one quantisation of this project: trainer and server see equal 4-bit values.
 
     On two machines of different half precision the values differ by its rounding.
     """
+    if quantisation is Quantisation.NONE:
+        return None
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -180,17 +180,23 @@ class InferenceEngine:
             return str(self.base.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
-def load_base_model(name: str, *, revision: str, quantisation: Quantisation = Quantisation.NF4) -> LoadedBase:
+def load_base_model(
+    name: str,
+    *,
+    revision: str,
+    quantisation: Quantisation = Quantisation.NF4,
+    cache: Path | None = None,
+) -> LoadedBase:
     """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise.
 
-    A machine that cannot quantise holds it in half precision, with a warning.
+    A machine that cannot quantise holds it in half precision, with a warning. `cache` is that of `load_base`.
     """
     held = usable_quantisation(quantisation)
     tokenizer = load_tokenizer(name, revision=revision)
-    model = load_base(name, revision=revision, attention="auto", quantisation=held).eval()
+    model = load_base(name, revision=revision, attention="auto", quantisation=held, cache=cache).eval()
     base = LoadedBase(
         name=name,
-        digest=base_digest(name, model.config, held),
+        digest=base_digest(name, revision=revision, quantisation=held),
         quantisation=held,
         model=model,
         tokenizer=tokenizer,

@@ -117,6 +117,7 @@ def build_engine(settings: Settings) -> InferenceEngine:
         settings.base_model,
         revision=settings.base_revision,
         quantisation=Quantisation(settings.base_quantisation),
+        cache=settings.base_cache,
     )
     store = FileAdapterStore(settings.store_url)
     adapters = load_adapters(base, store, cache=settings.var_dir / "cache" / "adapters")

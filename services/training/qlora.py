@@ -11,11 +11,12 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 from services.domain.progress import MemoryExpected, StageEnded, TrainingReport
 from services.domain.training import ModelRecipe, Objective, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
-from services.language_model.loading import context_length, load_base, load_config, load_tokenizer
+from services.language_model.loading import context_length, load_base, load_tokenizer
 from services.language_model.machine import half_precision, has_bitsandbytes, usable_quantisation
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
@@ -36,10 +37,14 @@ _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate
 class QloraTrainer:
     """The Trainer that really trains, on a GPU where there is one and on the CPU otherwise."""
 
+    def __init__(self, *, cache: Path | None = None) -> None:
+        """`cache` keeps bases in 4 bits, as in `load_base`."""
+        self._cache = cache
+
     def base_digest(self, model: ModelRecipe) -> str:
         """See Trainer."""
-        config = load_config(model.name, revision=model.revision)
-        return base_digest(model.name, config, usable_quantisation(model.quantisation))
+        usable = _usable(model)
+        return base_digest(usable.name, revision=usable.revision, quantisation=usable.quantisation)
 
     def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""
@@ -56,6 +61,7 @@ class QloraTrainer:
             revision=recipe.model.revision,
             attention=recipe.model.attention,
             quantisation=recipe.model.quantisation,
+            cache=self._cache,
         )
         for stage in stages:
             refuse_long_rows(stage.rows, limit=context_length(base))
@@ -73,6 +79,7 @@ class QloraTrainer:
             else:
                 run = StageRun(
                     job=job,
+                    cache=self._cache,
                     stage=stage,
                     base=base,
                     tokenizer=tokenizer,
@@ -91,7 +98,7 @@ class QloraTrainer:
                 break
         return TrainedAdapter(
             folder=folder / ADAPTER,
-            base_digest=base_digest(recipe.model.name, base.config, recipe.model.quantisation),
+            base_digest=self.base_digest(recipe.model),
             stages=tuple(results),
             optimizer=usable_optimizer(recipe.training),
             quantisation=recipe.model.quantisation,

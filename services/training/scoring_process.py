@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.adapters.digests import WEIGHTS_FILE
-from services.domain.training import ModelRecipe, Objective
+from services.domain.training import Objective
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.machine import device, usable_quantisation
 from services.training.adapter_weights import NAME
@@ -36,7 +36,7 @@ class Scorer:
     def __init__(self, task: ScoringTask, checkpoint: Path) -> None:
         self._task = task
         self._tokenizer = load_tokenizer(task.model.name, revision=task.model.revision)
-        self._model = PeftModel.from_pretrained(_base(task.model), checkpoint).eval()
+        self._model = PeftModel.from_pretrained(_base(task), checkpoint).eval()
         self._reference = None if task.objective is Objective.SFT else self._sums_at_start()
 
     def loss(self, checkpoint: Path) -> float:
@@ -82,12 +82,14 @@ def load_weights(model: PeftModel, checkpoint: Path) -> None:
             weight.data.copy_(weights[name.replace(f".{NAME}.", ".")])
 
 
-def _base(model: ModelRecipe) -> PreTrainedModel:
+def _base(task: ScoringTask) -> PreTrainedModel:
+    model = task.model
     return load_base(
         model.name,
         revision=model.revision,
         attention=model.attention,
         quantisation=usable_quantisation(model.quantisation),
+        cache=task.cache,
     )
 
 

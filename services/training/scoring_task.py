@@ -14,7 +14,7 @@ class ScoringTask:
     """`rows` are of the objective's kind.
 
     `start` is the folder of the adapter that the stage began with, None for the plain base: preferences are
-    measured against it.
+    measured against it. `cache` is that of `load_base`.
     """
 
     objective: Objective
@@ -24,6 +24,7 @@ class ScoringTask:
     beta: float = 0.1
     label_smoothing: float = 0.0
     start: Path | None = None
+    cache: Path | None = None
 
 
 _TASK = TypeAdapter(ScoringTask)

@@ -53,6 +53,7 @@ def _scoring_task(run: StageRun) -> ScoringTask:
         beta=recipe.preference.beta,
         label_smoothing=run.job.label_smoothing,
         start=run.start,
+        cache=run.cache,
     )
 
 

@@ -34,9 +34,13 @@ from services.training.validation import Scoring, Validation
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage of a job on a loaded base. `start` is the adapter to go on from, None for a fresh one."""
+    """One stage of a job on a loaded base. `start` is the adapter to go on from, None for a fresh one.
+
+    `cache` is where bases in 4 bits are kept, if they are.
+    """
 
     job: TrainingJob
+    cache: Path | None
     stage: Stage
     base: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
