@@ -18,8 +18,8 @@ _BLOCK = 1 << 20  # bytes read at once
 def base_digest(name: str, *, revision: str, quantisation: Quantisation) -> str:
     """SHA-256 (hex) of a folder's configuration and weights; for a hub name, of it and its commit.
 
-    A base that is not quantised is another one: adapters learn to make up for what 4 bits lose. A hub's commit
-    stands for its content, so nothing of many gigabytes is read a second time.
+    A base that is not quantised is another one: adapters learn to make up for what 4 bits lose. A hub's
+    commit stands for its content, so nothing of many gigabytes is read a second time.
     """
     folder = Path(name)
     held = "" if quantisation is Quantisation.NF4 else str(quantisation)
