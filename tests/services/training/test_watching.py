@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import TrainingRunRow
@@ -97,9 +98,7 @@ def test_a_diverged_loss_is_stored_as_no_number(session: Session, run: TrainingR
     assert stage.result["final_loss"] is None
 
 
-def test_a_persona_has_its_own_runs_newest_first_in_a_fixed_number_of_statements(
-    session: Session, run: TrainingRunRow
-):
+def test_a_persona_has_its_own_runs_newest_first_by_two_statements(session: Session, run: TrainingRunRow):
     persona = run.training_set.persona
     other = add_training_set(session, add_persona(session, slug="other"))
     add_run(session, other, state=RunState.FAILED)
@@ -107,7 +106,13 @@ def test_a_persona_has_its_own_runs_newest_first_in_a_fixed_number_of_statements
     add_version(session, persona).training_run_id = later.id
     session.flush()
 
+    session.expire_all()
+    statements: list[str] = []
+    event.listen(
+        session.connection(), "before_cursor_execute", lambda *told: statements.append(told[2]), once=False
+    )
     newest, first = runs_of(session, persona, limit=9)
+    assert len(statements) == 2 + 1  # the last for the persona, which was expired
     assert (newest.id, newest.state, newest.version) == (later.id, "succeeded", 1)
     assert (first.id, first.state, first.version) == (run.id, "interrupted", None)
     assert newest.stages == (Objective.SFT, Objective.DPO)
