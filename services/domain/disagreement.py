@@ -5,6 +5,7 @@ language models with noisy feedback", arXiv 2403.00409), whose loss is unbiased 
 probability that a label is flipped. Which training uses it is decided in `services.training`.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -27,6 +28,10 @@ class Preference(IntEnum):
 LARGEST_FLIP = 0.4
 # The policy's default weighs as much as this many pairs judged twice: 50 measured ones outweigh it.
 PRIOR_PAIRS = 20.0
+# With so many pairs judged twice, raters who are wrong one time in five pass the test for coins 98 % of the
+# time, and coins fail it 95 %.
+COIN_PAIRS = 100
+ONE_IN_TWENTY = 1.645  # standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,18 @@ class Disagreement:
     flip: float
     pairs: int
     differing: float | None
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether so many pairs show no more agreement than coins would.
+
+        Coins differ on half of them; people have to differ on fewer, by more than coins do by chance in one
+        of twenty cases (Wald, one-sided). Below COIN_PAIRS nothing is concluded: few pairs of people who
+        are often right would look like coins, and the smoothing takes care of their doubt.
+        """
+        if self.differing is None or self.pairs < COIN_PAIRS:
+            return False
+        return self.differing > 0.5 - ONE_IN_TWENTY * 0.5 / math.sqrt(self.pairs)
 
 
 def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreement:

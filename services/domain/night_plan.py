@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.domain.disagreement import Disagreement
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Kind
 from services.domain.training import Objective
@@ -43,8 +44,12 @@ class NightPlan:
         return {"stages": [stage.value for stage in self.stages], "reasons": list(self.reasons)}
 
 
-def plan_night(volume: Volume, policy: ExamplePolicy) -> NightPlan:
-    """SFT on enough demonstrations; then, on the same adapter, DPO on enough pairs or else KTO."""
+def plan_night(volume: Volume, policy: ExamplePolicy, disagreement: Disagreement | None = None) -> NightPlan:
+    """SFT on enough demonstrations; then, on the same adapter, DPO on enough pairs or else KTO.
+
+    No DPO where the `disagreement` of those who compared the same answers is that of coins; None where
+    nobody compared.
+    """
     stages, reasons = [], []
     for objective, wanted in ((Objective.SFT, _sft), (Objective.DPO, _dpo), (Objective.KTO, _kto)):
         if objective not in policy.objectives:
@@ -52,6 +57,12 @@ def plan_night(volume: Volume, policy: ExamplePolicy) -> NightPlan:
             continue
         if objective is Objective.KTO and Objective.DPO in stages:
             reasons.append("no KTO: pairs say more than single answers, and DPO learns from them")
+            continue
+        if objective is Objective.DPO and disagreement is not None and disagreement.is_chance:
+            reasons.append(
+                f"no DPO: on {disagreement.differing:.0%} of {disagreement.pairs} pairs compared by several "
+                "people they differ, as coins would"
+            )
             continue
         runs, reason = wanted(volume, policy)
         reasons.append(reason)

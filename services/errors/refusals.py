@@ -93,12 +93,12 @@ class ReportsNotComparable(Refused):
 
 
 class SetsNotComparable(Refused):
-    """A difference would be the policy's, not the rater's."""
+    """A difference would not be the rater's alone."""
 
     def __init__(self, training_set_id: int) -> None:
         self.training_set_id = training_set_id
         super().__init__(
-            f"Training set {training_set_id} was made under another policy, template or context length than "
+            f"Training set {training_set_id} was made with another template, context length or start than "
             "its persona has now, so a set without one rater says nothing of that rater: rebuild a newer set."
         )
 

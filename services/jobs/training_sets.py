@@ -8,7 +8,7 @@ from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import SetsNotComparable
 from services.jobs.assemble import limits_of, recipe_of
-from services.jobs.installation import now, open_installation
+from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import parse_rater
 from services.training_sets.assembly import Instead, Skipped, assemble
 from services.training_sets.conditions import alike_but_for_raters, policy_in
@@ -23,8 +23,18 @@ def show(training_set_id: int) -> Record:
 
 
 def rebuild(training_set_id: int, without_rater: str) -> Record:
-    """The same set without one rater's word, frozen as a set of its own, and how the two differ."""
-    with open_installation() as installation, session_scope(installation.engine) as session:
+    """The same set without one rater's word, frozen as a set of its own, and how the two differ.
+
+    Made under the set's own policy, whatever the persona's is by now. Raises UnknownRecord, and
+    SetsNotComparable where what else a set depends on has changed.
+    """
+    with open_installation() as installation:
+        return rebuild_with(installation, training_set_id, without_rater)
+
+
+def rebuild_with(installation: Installation, training_set_id: int, without_rater: str) -> Record:
+    """As `rebuild`, in a given installation."""
+    with session_scope(installation.engine) as session:
         original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
         if session.get(RaterRow, parse_rater(without_rater)) is None:
             raise UnknownRecord("rater", without_rater)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
+from services.domain.disagreement import Disagreement
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of
 from services.domain.night_plan import NightPlan, plan_night
@@ -33,7 +34,7 @@ from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
 from services.training_sets.repeating import Repeats
-from services.training_sets.smoothing import measure_smoothing
+from services.training_sets.smoothing import disagreement_of
 from services.training_sets.starting import Starting, find_start
 from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
 from services.training_sets.texts import (
@@ -102,6 +103,12 @@ class _Drafted:
     raters: dict[str, int]
     excluded: frozenset[str]
     judging: frozenset[str]
+    disagreement: Disagreement | None
+
+    @property
+    def label_smoothing(self) -> float:
+        """The probability that a pair's order is wrong; 0 where nobody compared."""
+        return round(self.disagreement.flip, 4) if self.disagreement else 0.0
 
 
 class _Assembling:
@@ -118,7 +125,7 @@ class _Assembling:
         cutoff: datetime,
     ) -> None:
         self._session, self._persona, self._start, self._cutoff = session, persona, start, cutoff
-        self._policy, self._without, self._label_smoothing = asked.policy, asked.without, 0.0
+        self._policy, self._without = asked.policy, asked.without
         self._asked = persona.as_persona()
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
@@ -167,7 +174,7 @@ class _Assembling:
             counts=asdict(draft.rows.volume(settled.kept)),
             dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
             plan=plan.as_record()
-            | {"label_smoothing": self._label_smoothing, "start": self._start.as_record()},
+            | {"label_smoothing": drafted.label_smoothing, "start": self._start.as_record()},
             report=self._report(frozen, references=int(held_out.kept.sum())) | report,
             created_at=at,
         )
@@ -187,7 +194,7 @@ class _Assembling:
     def _plan(self, drafted: _Drafted) -> tuple[NightPlan, Chosen]:
         """What the night trains, by what is new; and which new lines it learns from."""
         chosen = self._choose(drafted)
-        plan = plan_night(drafted.draft.rows.volume(chosen.kept), self._policy)
+        plan = plan_night(drafted.draft.rows.volume(chosen.kept), self._policy, drafted.disagreement)
         if self._start.reason:
             plan = replace(plan, reasons=(self._start.reason, *plan.reasons))
         return plan, chosen.only(drafted.draft.rows.of_kinds(plan.kinds))
@@ -241,11 +248,13 @@ class _Assembling:
         # Of earlier sets those have rows too who said nothing since.
         reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
         excluded = self._without | reviewed | {reconciled.raters[rater] for rater in reconciled.excluded}
-        self._label_smoothing = measure_smoothing(
+        disagreement = disagreement_of(
             session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
         raters = {rater: number for number, rater in enumerate(reconciled.raters)}
-        return _Drafted(draft, describe_raters(reconciled), raters, excluded, frozenset(judging))
+        return _Drafted(
+            draft, describe_raters(reconciled), raters, excluded, frozenset(judging), disagreement
+        )
 
     def _write_seeds(self, file: Path, *, until: datetime) -> None:
         """Rows of the seed data imported by an instant that nobody asked anything like."""

@@ -1,6 +1,7 @@
 """How often a pair's order may be wrong: measured where several raters compared the same two answers.
 
-It becomes the label smoothing of robust DPO; the estimate is `domain.disagreement`'s.
+It becomes the label smoothing of robust DPO, and decides whether there is a DPO at all (`night_plan`); the
+estimate is `domain.disagreement`'s.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Opinions
-from services.domain.disagreement import Preference, measure_disagreement
+from services.domain.disagreement import Disagreement, Preference, measure_disagreement
 from services.training_sets.texts import OF_DAY
 
 # Taken where nobody compared what another did; a few measured pairs outweigh it.
@@ -44,13 +45,13 @@ _PREFERENCES = {
 }
 
 
-def measure_smoothing(
+def disagreement_of(
     session: Session, persona: PersonaRow, *, cutoff: datetime, excluded: Collection[str], daily_limit: int
-) -> float:
-    """The probability that one choice between two answers goes against its pair's consensus, below 0.5.
+) -> Disagreement | None:
+    """How often one choice between two answers goes against its pair's consensus.
 
-    0 where nobody compared: what is written in place of an answer is no choice between two. `excluded` are
-    ids of raters whose word does not count; of anybody else's a day, the first `daily_limit` do.
+    None where nobody compared: what is written in place of an answer is no choice between two. `excluded`
+    are ids of raters whose word does not count; of anybody else's a day, the first `daily_limit` do.
     """
     judged = [
         row
@@ -58,7 +59,7 @@ def measure_smoothing(
         if row.rater not in excluded and row.of_day <= daily_limit
     ]
     if not judged:
-        return 0.0
+        return None
     raters = {rater: number for number, rater in enumerate(sorted({row.rater for row in judged}))}
     pairs = np.array([row.pair for row in judged])
     both = {"tie": Preference.TIE, "both bad": Preference.BOTH_BAD}
@@ -71,4 +72,4 @@ def measure_smoothing(
         raters=len(raters),
         choices=len(Preference),
     )
-    return round(measure_disagreement(opinions, default=DEFAULT_FLIP).flip, 4)
+    return measure_disagreement(opinions, default=DEFAULT_FLIP)

@@ -3,6 +3,7 @@ import pytest
 
 from services.domain.consensus import Opinions
 from services.domain.disagreement import (
+    COIN_PAIRS,
     LARGEST_FLIP,
     Disagreement,
     Preference,
@@ -64,3 +65,22 @@ def test_ties_and_both_bad_are_no_disagreement() -> None:
 def test_a_default_that_robust_dpo_cannot_use_is_refused(default: float) -> None:
     with pytest.raises(InvalidPolicy):
         measure_disagreement(judged([Preference.LEFT]), default=default)
+
+
+@pytest.mark.parametrize(("right", "chance"), [(0.5, True), (0.8, False), (0.95, False)])
+def test_coins_are_told_from_people_who_look(right: float, *, chance: bool) -> None:
+    found = []
+    for seed in range(20):
+        binary = world(
+            [agrees(right, choices=2)] * 20, seed=seed, opinions_each=2, shares=(0.5, 0.5)
+        ).opinions
+        many = Opinions(binary.answer, binary.rater, binary.choice, binary.answers, binary.raters, choices=4)
+        found.append(measure_disagreement(many, default=DEFAULT).is_chance)
+
+    assert found.count(chance) >= 18
+
+
+def test_a_few_pairs_are_no_evidence_of_coins() -> None:
+    differing = judged(*[[Preference.LEFT, Preference.RIGHT]] * (COIN_PAIRS - 1))
+
+    assert not measure_disagreement(differing, default=DEFAULT).is_chance

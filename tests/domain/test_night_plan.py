@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.domain.disagreement import Disagreement
 from services.domain.example_policy import ExamplePolicy
 from services.domain.night_plan import Volume, plan_night
 from services.domain.training import Objective
@@ -60,6 +61,29 @@ def test_an_objective_that_the_persona_does_not_want_never_runs():
     plan = plan_night(Volume(70, 60, 80, 80), ExamplePolicy(objectives=(SFT, KTO)))
     assert plan.stages == (SFT, KTO)
     assert "DPO is not among the persona's objectives" in plan.reasons
+
+
+@pytest.mark.parametrize(
+    ("pairs", "differing", "stages"),
+    [
+        (100, 0.5, (SFT, KTO)),
+        (100, 0.42, (SFT, KTO)),
+        (100, 0.41, (SFT, DPO)),
+        (10_000, 0.48, (SFT, DPO)),  # a little better than coins, beyond doubt
+        (99, 0.5, (SFT, DPO)),  # too few to tell
+    ],
+)
+def test_comparisons_as_good_as_coin_flips_train_no_dpo(pairs: int, differing: float, stages):
+    plan = plan_night(Volume(70, 200, 80, 80), POLICY, Disagreement(0.4, pairs, differing))
+    assert plan.stages == stages
+    coins = (
+        f"no DPO: on {differing:.0%} of {pairs} pairs compared by several people they differ, as coins would"
+    )
+    assert (coins in plan.reasons) == (DPO not in stages)
+
+
+def test_where_nobody_compared_twice_nothing_is_held_against_it():
+    assert plan_night(Volume(0, 60, 0, 0), POLICY, Disagreement(0.1, 0, None)).stages == (DPO,)
 
 
 def test_a_plan_is_stored_in_words():

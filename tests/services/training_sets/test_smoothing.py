@@ -4,8 +4,9 @@ from sqlalchemy.orm import Session
 
 from services.domain.feedback import Choice
 from services.feedback.questions import new_rater
-from services.training_sets.smoothing import DEFAULT_FLIP, measure_smoothing
-from tests.builders import AT, add_answer, add_comparison, add_persona
+from services.training_sets.smoothing import DEFAULT_FLIP, disagreement_of
+from tests.builders import AT, add_answer, add_comparison, add_persona, add_seed
+from tests.services.training_sets.conftest import Nights
 
 
 def compared(session: Session, persona, choices: list[list[Choice]]) -> list[str]:
@@ -25,11 +26,15 @@ def compared(session: Session, persona, choices: list[list[Choice]]) -> list[str
 
 
 def smoothing(session: Session, persona, excluded: set[str] | None = None, daily_limit: int = 100) -> float:
-    return measure_smoothing(session, persona, cutoff=AT, excluded=excluded or set(), daily_limit=daily_limit)
+    measured = disagreement_of(
+        session, persona, cutoff=AT, excluded=excluded or set(), daily_limit=daily_limit
+    )
+    assert measured is not None
+    return measured.flip
 
 
-def test_without_comparisons_nothing_is_smoothed(session: Session):
-    assert smoothing(session, add_persona(session)) == 0.0
+def test_without_comparisons_there_is_nothing_to_disagree_about(session: Session):
+    assert disagreement_of(session, add_persona(session), cutoff=AT, excluded=(), daily_limit=9) is None
 
 
 def test_pairs_that_one_person_compared_get_the_default(session: Session):
@@ -56,3 +61,16 @@ def test_raters_who_do_not_count_are_left_out(session: Session):
     persona = add_persona(session)
     _, inverter = compared(session, persona, [[Choice.LEFT, Choice.RIGHT]] * 20)
     assert smoothing(session, persona, excluded={inverter}) == DEFAULT_FLIP
+
+
+def test_raters_who_compare_at_random_train_no_dpo(session: Session, nights: Nights, persona):
+    same, other = [Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]
+    compared(session, persona, [same, other] * 60)
+    add_seed(session, persona, "Something else entirely?", "Seed.")
+    training_set = nights.assemble()
+    assert "dpo" not in training_set.plan["stages"]
+    assert (
+        "no DPO: on 50% of 120 pairs compared by several people they differ, as coins would"
+        in (training_set.plan["reasons"])
+    )
+    assert training_set.counts["pairs"] == 0
