@@ -85,6 +85,18 @@ class Opinions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """What answers with several opinions taught of raters: the sums that EM keeps of them.
+
+    `counts` (choices, raters, choices): how often each rater made each choice where each was right;
+    `right` (choices,): of how many answers each choice was right. Both are expectations.
+    """
+
+    counts: Floats
+    right: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Consensus:
     """What the raters together say, and how far each can be believed.
 
@@ -92,6 +104,7 @@ class Consensus:
     `prior` (choices,); `population` (choices, choices): right choice by choice made, of a rater unknown.
     `confusion` (raters, choices, choices): the same of each rater; `reliability` (raters,): the probability
     of choosing what is right, from `evidence` (raters,) opinions of answers that others judged as well.
+    `taught` is what all of it rests on.
     """
 
     posterior: Floats
@@ -100,6 +113,7 @@ class Consensus:
     confusion: Floats
     reliability: Floats
     evidence: Integers
+    taught: Taught
     iterations: int
     converged: bool
 
@@ -121,10 +135,15 @@ RATER_STRENGTH = 8.0
 POPULATION_VOICE = 50.0
 
 
-def find_consensus(opinions: Opinions) -> Consensus:
+def find_consensus(
+    opinions: Opinions, *, earlier: Taught | None = None, new: Mask | None = None
+) -> Consensus:
     """Dawid & Skene by EM, from smoothed vote shares; the same opinions give the same numbers.
 
     Only answers with several opinions teach how reliable people are: alone, an opinion agrees with itself.
+    With what `earlier` answers taught of the same raters their sums stay as they are while these opinions'
+    are found (Neal & Hinton 1998, "A view of the EM algorithm that justifies incremental, sparse, and other
+    variants"); `new` (opinions,) then says which of these are not among them yet.
     """
     several = opinions.per_answer > 1
     shared = several[opinions.answer]
@@ -134,14 +153,16 @@ def find_consensus(opinions: Opinions) -> Consensus:
     )
     few = np.count_nonzero(shared) < _FEW * shared.size
     data = _Expectation(opinions.where(shared) if few else opinions, several)
+    teaching = data if new is None else _Expectation(opinions.where(new), several)
     posterior = data.vote_shares(shares)
     change, iterations = np.inf, 0
     while change > TOLERANCE and iterations < MAX_ITERATIONS:
-        model = _maximise(data.counts(posterior), _sums(posterior, several), shares)
+        model = _maximise(_taught(teaching, posterior, several, earlier), shares)
         updated = data.posterior(model)
         change = _mean_change(updated, posterior, several)
         posterior, iterations = updated, iterations + 1
-    model = _maximise(data.counts(posterior), _sums(posterior, several), shares)
+    taught = _taught(teaching, posterior, several, earlier)
+    model = _maximise(taught, shares)
     del posterior, updated
     return Consensus(
         posterior=np.ascontiguousarray(_Expectation(opinions, several).posterior(model).T),
@@ -149,7 +170,8 @@ def find_consensus(opinions: Opinions) -> Consensus:
         population=model.population,
         confusion=np.ascontiguousarray(model.confusion.transpose(1, 0, 2)),
         reliability=np.einsum("k,krk->r", model.prior, model.confusion),
-        evidence=np.bincount(opinions.rater[shared], minlength=opinions.raters),
+        evidence=np.rint(taught.counts.sum(axis=(0, 2))).astype(np.intp),
+        taught=taught,
         iterations=iterations,
         converged=change <= TOLERANCE,
     )
@@ -232,10 +254,15 @@ def _sums(posterior: Floats, among: Mask) -> Floats:
     return np.array([row[among].sum() for row in posterior])
 
 
-def _maximise(counts: Floats, right: Floats, shares: Floats) -> _Model:
-    """The likeliest model; `counts` as `_Expectation` has them, `right` (K,) from `_sums`."""
-    choices = len(shares)
-    prior = right + POPULATION_STRENGTH * shares
+def _taught(teaching: _Expectation, posterior: Floats, several: Mask, earlier: Taught | None) -> Taught:
+    counts, right = teaching.counts(posterior), _sums(posterior, several)
+    return Taught(counts + earlier.counts, right + earlier.right) if earlier else Taught(counts, right)
+
+
+def _maximise(taught: Taught, shares: Floats) -> _Model:
+    """The likeliest model."""
+    choices, counts = len(shares), taught.counts
+    prior = taught.right + POPULATION_STRENGTH * shares
     spoken = np.maximum(counts.sum(axis=(0, 2)), 1.0)
     voice = np.minimum(1.0, POPULATION_VOICE / spoken)
     assumed = np.full((choices, choices), (1 - POPULATION_AGREEMENT) / (choices - 1))

@@ -57,14 +57,42 @@ class RaterFindings:
     `tested` opinions, on `agreement` of which the others thought as the rater did (the mean probability that
     the choice made is right). `clicking` and `blindness` are natural logarithms of the largest value each
     product reached. `reported_after` and `flagged_after` count tested opinions up to the flag, 0 for none.
+    What else there is lets the products go on with later opinions: logarithms of where they stand
+    (`clicked`; `by_habit` and `turned` are the parts of the second), and `chosen` (raters, choices).
     """
 
     tested: Integers
-    agreement: Floats
+    agreed: Floats
     clicking: Floats
     blindness: Floats
     reported_after: Integers
     flagged_after: Integers
+    clicked: Floats
+    by_habit: Floats
+    turned: Floats
+    chosen: Integers
+
+    @classmethod
+    def none(cls, raters: int, choices: int) -> "RaterFindings":
+        """Of raters who said nothing yet."""
+        counts, sums = np.zeros(raters, dtype=np.intp), np.zeros(raters)
+        return cls(
+            tested=counts,
+            agreed=sums,
+            clicking=sums,
+            blindness=sums,
+            reported_after=counts,
+            flagged_after=counts,
+            clicked=sums,
+            by_habit=sums,
+            turned=sums,
+            chosen=np.zeros((raters, choices), dtype=np.intp),
+        )
+
+    @property
+    def agreement(self) -> Floats:
+        with np.errstate(invalid="ignore"):
+            return self.agreed / self.tested
 
     def standing(self, rater: int) -> Standing:
         if self.flagged_after[rater]:
@@ -72,35 +100,64 @@ class RaterFindings:
         return Standing.REPORTED if self.reported_after[rater] else Standing.ORDINARY
 
 
-def judge_raters(opinions: Opinions, consensus: Consensus) -> RaterFindings:
+def judge_raters(
+    opinions: Opinions,
+    consensus: Consensus,
+    *,
+    earlier: RaterFindings | None = None,
+    new: Mask | None = None,
+) -> RaterFindings:
     """Test every rater on the answers that others judged too; `consensus` is of these same opinions.
 
     A rater's own opinion is taken out of what the others say. How reliable the others are is known from all
     opinions, so the guarantee is that of a model fitted well, and the test by simulation is its evidence.
+    With `earlier` findings of the same raters their products go on from there; `new` (opinions,) then says
+    which opinions they have not seen.
     """
+    before = earlier or RaterFindings.none(opinions.raters, opinions.choices)
     mask = (opinions.per_answer > 1)[opinions.answer]
+    if new is not None:
+        mask &= new
     order = np.flatnonzero(mask).astype(np.int32)[np.argsort(opinions.rater[mask], kind="stable")]
-    tested = np.bincount(opinions.rater[mask], minlength=opinions.raters)
-    bar = np.log(max(int(np.count_nonzero(tested)), 1) / ALPHA)
-    agreed, clicking, blindness = (np.zeros(opinions.raters) for _ in range(3))
-    reported_after, flagged_after = (np.zeros(opinions.raters, dtype=np.intp) for _ in range(2))
-    for block in _blocks(tested):
-        shared = opinions.where(order[block])
-        right = _others(shared, consensus)
-        made = (np.arange(shared.choice.size), shared.choice)
-        runs = _Runs(shared.rater, shared.raters)
-        expected = np.clip((right @ consensus.population)[made], LEAST, MOST)
-        clicked = runs.cumulate(-np.log(shared.choices * expected))
-        blind = _blindness(shared, right[made], runs)
-        ever_reported, ever_blind = runs.ever(clicked >= bar), runs.ever(blind >= -np.log(ALPHA))
-        agreed += np.bincount(shared.rater, weights=right[made], minlength=shared.raters)
-        clicking += runs.largest(clicked)
-        blindness += runs.largest(blind)
-        reported_after += runs.first(ever_reported)
-        flagged_after += runs.first(ever_reported & ever_blind)
-    with np.errstate(invalid="ignore"):
-        agreement = agreed / tested
-    return RaterFindings(tested, agreement, clicking, blindness, reported_after, flagged_after)
+    lengths = np.bincount(opinions.rater[mask], minlength=opinions.raters)
+    bar = np.log(max(int(np.count_nonzero(before.tested + lengths)), 1) / ALPHA)
+    found = before
+    for block in _blocks(lengths):
+        found = _go_on(found, opinions.where(order[block]), consensus, bar=bar)
+    return found
+
+
+def _go_on(found: RaterFindings, shared: Opinions, consensus: Consensus, *, bar: float) -> RaterFindings:
+    """The findings after further opinions, sorted by rater and time, of answers that others judged."""
+    right = _others(shared, consensus)
+    made = (np.arange(shared.choice.size), shared.choice)
+    runs = _Runs(shared.rater, shared.raters)
+    expected = np.clip((right @ consensus.population)[made], LEAST, MOST)
+    clicked = runs.cumulate(-np.log(shared.choices * expected)) + found.clicked[shared.rater]
+    by_habit, turned = _blindness(shared, right[made], runs, found)
+    blind = np.logaddexp(by_habit + np.log(1 - TURNED_SHARE), turned + np.log(TURNED_SHARE))
+    reported, blinded = found.reported_after > 0, found.blindness >= -np.log(ALPHA)
+    ever_reported = runs.ever(clicked >= bar) | reported[shared.rater]
+    ever_blind = runs.ever(blind >= -np.log(ALPHA)) | blinded[shared.rater]
+    chosen = found.chosen.copy()
+    np.add.at(chosen, (shared.rater, shared.choice), 1)
+    return RaterFindings(
+        tested=found.tested + runs.lengths,
+        agreed=found.agreed + np.bincount(shared.rater, weights=right[made], minlength=shared.raters),
+        clicking=np.maximum(found.clicking, runs.largest(clicked)),
+        blindness=np.maximum(found.blindness, runs.largest(blind)),
+        reported_after=_since(found.reported_after, found.tested, runs.first(ever_reported)),
+        flagged_after=_since(found.flagged_after, found.tested, runs.first(ever_reported & ever_blind)),
+        clicked=runs.last(clicked, found.clicked),
+        by_habit=runs.last(by_habit, found.by_habit),
+        turned=runs.last(turned, found.turned),
+        chosen=chosen,
+    )
+
+
+def _since(known: Integers, tested: Integers, first: Integers) -> Integers:
+    """After how many opinions in all something held, where `first` counts only those after `tested`."""
+    return np.where(known > 0, known, np.where(first > 0, tested + first, 0))
 
 
 def _blocks(lengths: Integers) -> Iterator[slice]:
@@ -112,18 +169,19 @@ def _blocks(lengths: Integers) -> Iterator[slice]:
         begin = end
 
 
-def within_daily_limit(rater: Integers, day: Integers, *, limit: int) -> Mask:
+def within_daily_limit(rater: Integers, day: Integers, *, limit: int, spent: Integers | int = 0) -> Mask:
     """Which opinions count when each rater's first `limit` of a day do; arrays (opinions,) in order of time.
 
-    `day` is any whole number that is the same all day, such as days since 1970.
+    `day` is any whole number that is the same all day, such as days since 1970. `spent` (opinions,) is how
+    many of that day came before these.
     """
     order = np.lexsort((day, rater))
     begins = np.ones(order.size, dtype=bool)
     begins[1:] = (np.diff(rater[order]) != 0) | (np.diff(day[order]) != 0)
     position = np.arange(order.size, dtype=np.int32)
-    counted = np.empty(order.size, dtype=bool)
-    counted[order] = position - np.maximum.accumulate(np.where(begins, position, 0)) < limit
-    return counted
+    of_day = np.empty(order.size, dtype=np.int32)
+    of_day[order] = position - np.maximum.accumulate(np.where(begins, position, 0))
+    return np.asarray(of_day + spent < limit)
 
 
 def _others(opinions: Opinions, consensus: Consensus) -> Floats:
@@ -134,24 +192,30 @@ def _others(opinions: Opinions, consensus: Consensus) -> Floats:
     return np.asarray(others / others.sum(axis=1, keepdims=True))
 
 
-def _blindness(opinions: Opinions, right: Floats, runs: "_Runs") -> Floats:
-    """The second product's logarithm at each opinion; `right` is the probability that the choice is."""
-    choices = opinions.choices
+def _blindness(
+    opinions: Opinions, right: Floats, runs: "_Runs", found: RaterFindings
+) -> tuple[Floats, Floats]:
+    """The logarithms of the second product's two parts at each opinion: by habit, and turned round.
+
+    `right` is the probability that the choice is.
+    """
+    choices, rater = opinions.choices, opinions.rater
     chance = 1 / choices
     # Somebody who looks this often and else clicks evenly agrees HONEST_AGREEMENT. Two choices leave no room
     # for that (chance is 50 %): there, agreeing 55 % is looking.
     attention = max(0.1, (HONEST_AGREEMENT - chance) / (1 - chance))
-    before = np.zeros(right.size)
+    before = found.chosen[rater, opinions.choice].astype(float)
     for choice in range(choices):
         chosen = opinions.choice == choice
-        before[chosen] = runs.cumulate(chosen.astype(float))[chosen] - 1
+        before[chosen] += runs.cumulate(chosen.astype(float))[chosen] - 1
     # Only what came before counts, one of each choice added: the habit must not know the choice it predicts.
-    habit = (before + 1) / (runs.position + choices)
+    habit = (before + 1) / (runs.position + found.tested[rater] + choices)
     right = np.clip(right, 1 - MOST, MOST)
     honest = np.log((1 - attention) * habit + attention * right)
-    by_habit = runs.cumulate(np.log(habit) - honest)
-    turned = runs.cumulate(np.log((1 - right) / (choices - 1)) - honest)
-    return np.asarray(np.logaddexp(by_habit + np.log(1 - TURNED_SHARE), turned + np.log(TURNED_SHARE)))
+    return (
+        runs.cumulate(np.log(habit) - honest) + found.by_habit[rater],
+        runs.cumulate(np.log((1 - right) / (choices - 1)) - honest) + found.turned[rater],
+    )
 
 
 class _Runs:
@@ -173,6 +237,13 @@ class _Runs:
         largest = np.zeros(self.lengths.size)
         np.maximum.at(largest, self._rater, values)
         return largest
+
+    def last(self, values: Floats, otherwise: Floats) -> Floats:
+        """Each rater's last value, `otherwise` (raters,) where there is none."""
+        spoke = self.lengths > 0
+        last = otherwise.copy()
+        last[spoke] = values[(self._starts + self.lengths - 1)[spoke]]
+        return last
 
     def ever(self, mask: Mask) -> Mask:
         """Whether the mask has held so far, within the rater's run."""

@@ -27,12 +27,13 @@ from services.training_sets.choosing import Chosen, Settled, as_literal, choose,
 from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
 from services.training_sets.drafting import Draft, row_of, write_line
-from services.training_sets.freezing import Frozen, freeze
+from services.training_sets.freezing import Frozen, freeze, thaw
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
+from services.training_sets.remembering import Memory, read_memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.smoothing import disagreement_of
 from services.training_sets.starting import Starting, find_start
@@ -104,6 +105,7 @@ class _Drafted:
     excluded: frozenset[str]
     judging: frozenset[str]
     disagreement: Disagreement | None
+    memory: Memory
 
     @property
     def label_smoothing(self) -> float:
@@ -134,7 +136,7 @@ class _Assembling:
     def finish(
         self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
     ) -> TrainingSetRow | Skipped:
-        drafted = self._draft(folder)
+        drafted = self._draft(folder, self._recall(folder, store_url))
         draft = drafted.draft
         plan, chosen = self._plan(drafted)
         rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
@@ -159,10 +161,9 @@ class _Assembling:
             put_in_order(rows, first=int(settled.kept[:new_rows].sum()))
             put_in_order(references, first=int(held_out.kept[:new_references].sum()))
             report["replay"] = replay.as_record(settled.kept[new_rows:], rows=int(settled.kept.sum()))
-        frozen = {
-            name: freeze(store_url, path)
-            for name, path in (("rows", rows), ("held_out", references), ("excluded", draft.excluded))
-        }
+        drafted.memory.write(memory := folder / "memory.jsonl")
+        files = {"rows": rows, "held_out": references, "excluded": draft.excluded, "memory": memory}
+        frozen = {name: freeze(store_url, path) for name, path in files.items()}
         row = TrainingSetRow(
             persona_id=self._persona.id,
             cutoff=self._cutoff,
@@ -219,12 +220,19 @@ class _Assembling:
         wanted = wanted_by_kind(drafted.draft.rows, chosen.kept, self._policy.replay_percent)
         return earlier.add_replay(drafted.draft, wanted, partial(self._write_seeds, until=learnt.cutoff))
 
-    def _draft(self, folder: Path) -> _Drafted:
+    def _recall(self, folder: Path, store_url: str) -> Memory | None:
+        """What the champion's set knew of its raters; None where a set begins anew."""
+        if self._start.learnt is None:
+            return None
+        kept = self._start.learnt.report["memory"]
+        return read_memory(thaw(store_url, kept["path"], digest=kept["digest"], into=folder / "earlier"))
+
+    def _draft(self, folder: Path, memory: Memory | None) -> _Drafted:
         """What was said, as rows and references; the opinions themselves are not needed any more."""
         session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
         heard = hear(session, persona, cutoff=cutoff, since=since)
         reviews = read_reviews(session, cutoff=cutoff)
-        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without)
+        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, self._asked)
         gatherer, judging = Gatherer(reconciled), set[str]()
@@ -246,14 +254,22 @@ class _Assembling:
         for source in stream_overridden(session, persona, cutoff=cutoff, since=since):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
         # Of earlier sets those have rows too who said nothing since.
+        flagged = set(memory.flagged if memory else ())
         reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
+        reviewed |= {rater for rater in flagged if reviews.get(rater) != "trusted"}
         excluded = self._without | reviewed | {reconciled.raters[rater] for rater in reconciled.excluded}
         disagreement = disagreement_of(
             session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
         raters = {rater: number for number, rater in enumerate(reconciled.raters)}
         return _Drafted(
-            draft, describe_raters(reconciled), raters, excluded, frozenset(judging), disagreement
+            draft,
+            describe_raters(reconciled),
+            raters,
+            excluded,
+            frozenset(judging),
+            disagreement,
+            reconciled.memory,
         )
 
     def _write_seeds(self, file: Path, *, until: datetime) -> None:
@@ -277,6 +293,7 @@ class _Assembling:
         return {
             "held_out": {"references": references, **asdict(frozen["held_out"])},
             "excluded": asdict(frozen["excluded"]),
+            "memory": asdict(frozen["memory"]),
             "masked": {kind.value: number for kind, number in sorted(self._preparing.masking.counts.items())},
             "prompts": asdict(self._clustered),
         }

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
-from services.domain.consensus import Integers
+from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason
 from services.training_sets.texts import BEGINNING, TOUCHED_PAIRS
 
@@ -90,6 +90,9 @@ SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM 
 """  # noqa: S608  (the statement is the code's own)
 _RATERS = text("SELECT rater_id::text FROM heard_raters ORDER BY rater")
 _SIZE = text("SELECT count(*) AS ratings, coalesce(max(id), 0) AS newest FROM heard WHERE NOT overridden")
+_NEW = text(
+    "SELECT h.id FROM heard h JOIN ratings j USING (id) WHERE NOT h.overridden AND j.created_at > :since"
+)
 _OPINIONS = """
 SELECT h.id, h.answer::bigint, r.rater::bigint, h.choice::bigint, h.tags::bigint, h.day::bigint
 FROM heard h JOIN heard_raters r USING (rater_id) WHERE NOT h.overridden ORDER BY h.id
@@ -101,7 +104,8 @@ class Heard:
     """Ratings that count, in order of time: parallel arrays (ratings,); `raters` are ids by index.
 
     `answer` < answers numbers answers in the order in which `texts` streams those that were rated; `tags`
-    are the reasons given with a rating, see `reasons_in`.
+    are the reasons given with a rating, see `reasons_in`. `new` are those given after the instant that was
+    asked for, None where none was: all are.
     """
 
     rating: Integers
@@ -112,6 +116,7 @@ class Heard:
     day: Integers
     answers: int
     raters: tuple[str, ...]
+    new: Mask | None
 
 
 def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None) -> Heard:
@@ -146,6 +151,7 @@ def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: date
         day=day,
         answers=int(answer.max(initial=-1)) + 1,
         raters=raters,
+        new=np.isin(rating, list(connection.scalars(_NEW, known))) if since else None,
     )
 
 

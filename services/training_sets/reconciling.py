@@ -21,6 +21,7 @@ from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason
 from services.domain.raters import RaterFindings, Standing, judge_raters, within_daily_limit
 from services.training_sets.hearing import Heard
+from services.training_sets.remembering import Memory, remember
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +43,7 @@ class Reconciled:
 
     `starts` (answers + 1,) says where each answer's begin in `counted`; `good` and `tags` (answers,) count
     who called it good and put together why; `excluded` holds indexes of raters whose word does not count at
-    all. Everybody else's counts `daily_limit` times a day.
+    all. Everybody else's counts `daily_limit` times a day. `memory` is what a later set goes on from.
     """
 
     raters: tuple[str, ...]
@@ -55,6 +56,7 @@ class Reconciled:
     findings: RaterFindings
     excluded: Mapping[int, DropReason]
     daily_limit: int
+    memory: Memory
 
     def opinions_of(self, answer: int) -> slice:
         """Where the counted opinions of one answer stand in the arrays of `counted`."""
@@ -72,41 +74,87 @@ def reconcile(
     *,
     reviews: Mapping[str, str],
     without: Collection[str] = (),
+    memory: Memory | None = None,
 ) -> Reconciled:
     """`reviews` maps a rater's id to what a person decided; `without` are ids left out on request.
 
     A rater whom the test flags is left out until a person trusts them; one under another taste is not.
+    `memory` is that of the set gone on from, where only what is new was heard.
     """
-    everyone = Opinions(heard.answer, heard.rater, heard.choice, heard.answers, len(heard.raters))
+    known, raters = memory or Memory(), heard.raters
+    everyone = Opinions(heard.answer, heard.rater, heard.choice, heard.answers, len(raters))
     excluded = _decided(heard, reviews, without)
     silent = np.isin(heard.rater, np.fromiter(excluded, dtype=np.int32, count=len(excluded)))
-    by_day = ~within_daily_limit(heard.rater, heard.day, limit=policy.daily_limit)
+    by_day = _beyond_limit(heard, policy, known)
     counted = ~silent & ~by_day
-    opinions = everyone.where(counted)
-    consensus = find_consensus(opinions)
-    findings = judge_raters(opinions, consensus)
+    consensus = _agree(everyone, heard, counted, memory)
+    findings = judge_raters(
+        everyone.where(counted),
+        consensus,
+        earlier=known.findings(raters),
+        new=None if heard.new is None else heard.new[counted],
+    )
     flagged = [
         rater
         for rater in np.flatnonzero(findings.flagged_after)
-        if findings.standing(int(rater)) is Standing.FLAGGED and reviews.get(heard.raters[rater]) != "trusted"
+        if findings.standing(int(rater)) is Standing.FLAGGED and reviews.get(raters[rater]) != "trusted"
     ]
     if flagged:
-        del opinions, consensus  # before the next ones take as much again
+        del consensus  # before the next one takes as much again
         excluded |= {int(rater): DropReason.RATER_FLAGGED for rater in flagged}
         counted &= ~np.isin(heard.rater, flagged)
-        opinions = everyone.where(counted)
-        consensus = find_consensus(opinions)
-    return _by_answer(heard, policy, counted, consensus=consensus, findings=findings, excluded=excluded)
+        consensus = _agree(everyone, heard, counted, memory)
+    later = remember(
+        known,
+        raters,
+        consensus.taught,
+        findings,
+        newest=_newest(heard, known),
+        beyond_limit=heard.rating[by_day],
+    )
+    return _by_answer(heard, policy, counted, consensus, findings, excluded, later)
+
+
+def _agree(everyone: Opinions, heard: Heard, counted: Mask, memory: Memory | None) -> Consensus:
+    if memory is None or heard.new is None:
+        return find_consensus(everyone.where(counted))
+    earlier = memory.taught(heard.raters)
+    return find_consensus(everyone.where(counted), earlier=earlier, new=heard.new[counted])
+
+
+def _beyond_limit(heard: Heard, policy: ExamplePolicy, memory: Memory) -> Mask:
+    """Which opinions their rater's daily limit does not let count: of earlier ones, those it did not then."""
+    beyond = np.isin(heard.rating, memory.beyond_limit)
+    new = np.ones(heard.rating.size, dtype=bool) if heard.new is None else heard.new
+    rater, day = heard.rater[new], heard.day[new]
+    spent = memory.spent(heard.raters, rater=rater, day=day)
+    beyond[new] = ~within_daily_limit(rater, day, limit=policy.daily_limit, spent=spent)
+    return beyond
+
+
+def _newest(heard: Heard, memory: Memory) -> list[tuple[int, int]]:
+    """Each rater's last day, and how many opinions they gave on it."""
+    new = slice(None) if heard.new is None else heard.new
+    rater, day = heard.rater[new], heard.day[new].astype(np.int64)
+    last = np.full(len(heard.raters), -1, dtype=np.int64)
+    np.maximum.at(last, rater, day)
+    said = np.bincount(rater[day == last[rater]], minlength=len(heard.raters))
+    found = []
+    for one, newest, number in zip(heard.raters, last.tolist(), said.tolist(), strict=True):
+        before = memory.raters.get(one, {"day": -1, "said": 0})
+        count = number + (before["said"] if before["day"] == newest else 0)
+        found.append((before["day"], before["said"]) if before["day"] > newest else (newest, count))
+    return found
 
 
 def _by_answer(
     heard: Heard,
     policy: ExamplePolicy,
     counted: Mask,
-    *,
     consensus: Consensus,
     findings: RaterFindings,
     excluded: Mapping[int, DropReason],
+    memory: Memory,
 ) -> Reconciled:
     tagged = counted & (heard.tags > 0)
     tags = np.zeros(heard.answers, dtype=np.uint8)
@@ -126,6 +174,7 @@ def _by_answer(
         findings=findings,
         excluded=excluded,
         daily_limit=policy.daily_limit,
+        memory=memory,
     )
 
 

@@ -70,6 +70,8 @@ def find_start(
         return _fresh("the plain base serves")
     if run is None:
         return _fresh(f"nothing is known of what version {champion.number} learnt")
+    if "memory" not in run.training_set.report:
+        return _fresh(f"set {run.training_set.id}, of an earlier release, keeps nothing of its raters")
     if recipe is not None and (unlike := _unlike(champion, recipe)):
         return _fresh(f"version {champion.number} has {unlike} than the recipe")
     reason = (

@@ -132,3 +132,29 @@ def test_opinions_that_do_not_fit_together_are_refused(
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(InvalidOpinions, match="length"):
         Opinions(np.array([0, 1]), np.array([0]), np.array([0, 1]), answers=2, raters=1)
+
+
+def test_what_earlier_answers_taught_holds_while_new_ones_are_judged() -> None:
+    """Half of the answers and then the other half, against all of them together."""
+    simulated = world(CROWD, seed=3).opinions
+    late = simulated.answer >= simulated.answers // 2
+    whole = find_consensus(simulated)
+    first = find_consensus(simulated.where(~late))
+    second = find_consensus(
+        simulated.where(late), earlier=first.taught, new=np.ones(int(late.sum()), dtype=bool)
+    )
+    alone = find_consensus(simulated.where(late))
+    apart = np.abs(second.reliability - whole.reliability).mean()
+
+    assert apart < 0.01
+    assert apart < np.abs(alone.reliability - whole.reliability).mean() / 2
+    assert np.allclose(second.taught.counts.sum(), whole.taught.counts.sum())
+
+
+def test_opinions_that_taught_already_do_not_teach_twice() -> None:
+    simulated = world(CROWD, seed=3).opinions
+    first = find_consensus(simulated)
+    again = find_consensus(simulated, earlier=first.taught, new=np.zeros(simulated.choice.size, dtype=bool))
+
+    assert np.allclose(again.taught.counts, first.taught.counts)
+    assert np.allclose(again.reliability, first.reliability, atol=1e-3)

@@ -123,3 +123,25 @@ def test_the_first_opinions_of_a_rater_and_day_count_and_the_rest_do_not() -> No
 
 def test_a_day_without_opinions_has_none_to_count() -> None:
     assert within_daily_limit(np.zeros(0, int), np.zeros(0, int), limit=3).size == 0
+
+
+def test_products_go_on_where_they_stood() -> None:
+    """By one model of the raters, so that nothing but the products is compared."""
+    simulated = world([agrees(0.8)] * 20 + [agrees(0.05)], seed=4).opinions
+    consensus = find_consensus(simulated)
+    late = np.arange(simulated.choice.size) >= simulated.choice.size // 2
+    whole = judge_raters(simulated, consensus)
+    first = judge_raters(simulated, consensus, new=~late)
+    both = judge_raters(simulated, consensus, earlier=first, new=late)
+
+    for name in ("tested", "agreed", "clicking", "blindness", "clicked", "by_habit", "turned", "chosen"):
+        assert np.allclose(getattr(both, name), getattr(whole, name)), name
+    assert (both.flagged_after == whole.flagged_after).all()
+    assert whole.flagged_after[20] > 0
+
+
+def test_a_limit_counts_what_was_said_of_the_day_before() -> None:
+    rater, day = np.array([0, 0, 1, 0]), np.array([5, 5, 5, 6])
+    counted = within_daily_limit(rater, day, limit=2, spent=np.array([1, 1, 0, 0]))
+
+    assert counted.tolist() == [True, False, True, True]
