@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -44,6 +44,12 @@ def show(records: Record | list[Record], *, as_json: bool) -> None:
         console.print("nothing yet")
     else:
         _print_rows(console, records)
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Lines for people, without what a terminal would obey."""
+    for line in lines:
+        typer.echo(_without_control(line))
 
 
 def _fields(record: Record) -> Table:

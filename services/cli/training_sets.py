@@ -7,7 +7,8 @@ from uuid import UUID
 
 import typer
 
-from services.cli.output import Json, show, speaking
+from services.cli.output import Json, show, speaking, tell
+from services.cli.telling import tell_set
 from services.errors.lookups import UnknownAnswer
 from services.jobs import lineage, raters, training_sets
 
@@ -24,7 +25,11 @@ class Verdict(StrEnum):
 @speaking
 def show_set(training_set_id: int, as_json: Json = False) -> None:
     """Counts, what was dropped and why, the plan of the night, leaks, raters pointed at."""
-    show(training_sets.show(training_set_id), as_json=as_json)
+    record = training_sets.show(training_set_id)
+    if as_json:
+        show(record, as_json=True)
+    else:
+        tell(tell_set(record))
 
 
 @sets.command()

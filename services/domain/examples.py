@@ -19,6 +19,7 @@ from services.domain.splits import Split
 class DropReason(StrEnum):
     HELD_OUT = "held out to judge"
     QUARANTINED = "too like both a held-out and a training prompt"
+    JUDGED = "a gate has asked it to judge"
     SUPERSEDED = "the same prompt has a better or newer text"
     OVERRIDDEN = "the rater said something newer of the same"
     NOT_AGREED = "too few raters agree that it is good"

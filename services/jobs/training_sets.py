@@ -19,7 +19,7 @@ Record = dict[str, Any]
 def show(training_set_id: int) -> Record:
     """Everything a set's row says: counts, drops, plan and report."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return _record(_find(session.get(TrainingSetRow, training_set_id), training_set_id))
+        return describe(_find(session.get(TrainingSetRow, training_set_id), training_set_id))
 
 
 def rebuild(training_set_id: int, without_rater: str) -> Record:
@@ -68,7 +68,8 @@ def _find(row: TrainingSetRow | None, training_set_id: int) -> TrainingSetRow:
     return row
 
 
-def _record(row: TrainingSetRow) -> Record:
+def describe(row: TrainingSetRow) -> Record:
+    """What a set's row says."""
     return {
         "training_set": row.id,
         "persona": row.persona.slug,

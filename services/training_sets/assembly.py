@@ -4,6 +4,7 @@ Read, reconcile, draft, choose, plan, freeze: each step is a module of its own. 
 the domain's (`examples`, `night_plan`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -17,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
-from services.domain.disagreement import Disagreement
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of
 from services.domain.night_plan import NightPlan, plan_night
@@ -26,10 +26,13 @@ from services.domain.training import digest_of
 from services.training_sets.choosing import Chosen, Settled, as_literal, choose, settle
 from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
+from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft, row_of, write_line
 from services.training_sets.freezing import Frozen, freeze, thaw
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
+from services.training_sets.judged import judged_prompts
+from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
@@ -91,28 +94,6 @@ def assemble(
         return assembling.finish(Path(folder), store_url=store_url, conditions=conditions, at=at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Drafted:
-    """A draft, with what is still needed of the opinions once it is made.
-
-    `raters` numbers those who spoke by their ids, `excluded` are ids of those whose word does not count,
-    `judging` the prompt keys of held-out prompts that were spoken of.
-    """
-
-    draft: Draft
-    described: dict[str, Any]
-    raters: dict[str, int]
-    excluded: frozenset[str]
-    judging: frozenset[str]
-    disagreement: Disagreement | None
-    memory: Memory
-
-    @property
-    def label_smoothing(self) -> float:
-        """The probability that a pair's order is wrong; 0 where nobody compared."""
-        return round(self.disagreement.flip, 4) if self.disagreement else 0.0
-
-
 class _Assembling:
     """One assembly under way: everything that its steps share."""
 
@@ -131,7 +112,8 @@ class _Assembling:
         self._asked = persona.as_persona()
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
-        self._preparing = Preparing(limits, repeats, self._asked)
+        judged = judged_prompts(session, persona, cutoff=cutoff)
+        self._preparing = Preparing(limits, repeats, self._asked, judged=judged)
 
     def finish(
         self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
@@ -156,7 +138,7 @@ class _Assembling:
         draft.close()
         if not plan.stages:
             return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
-        report = {"raters": drafted.described}
+        report = {"raters": drafted.described, "leaks": self._leaks(rows, draft)}
         if replay is not None:
             put_in_order(rows, first=int(settled.kept[:new_rows].sum()))
             put_in_order(references, first=int(held_out.kept[:new_references].sum()))
@@ -182,6 +164,15 @@ class _Assembling:
         self._store(row, settled)
         return row
 
+    def _leaks(self, rows: Path, draft: Draft) -> dict[str, Any]:
+        learnt = None  # where everything is learnt from, every prompt of the training side
+        if self._start.learnt is not None:
+            with rows.open(encoding="utf-8") as lines:
+                learnt = {json.loads(line)["split_key"] for line in lines}
+        return find_leaks(
+            self._session, self._persona, cutoff=self._cutoff, learnt=learnt, dropped=draft.dropped
+        )
+
     def _store(self, row: TrainingSetRow, settled: Settled) -> None:
         self._session.add(row)
         self._session.flush()  # a concurrent twin fails here on the unique key, before anything is trained
@@ -189,10 +180,10 @@ class _Assembling:
             known = {"set": row.id, "kind": kind, "ids": as_literal(ids)}
             self._session.execute(_LEARNT_FROM, known)
 
-    def _choose(self, drafted: _Drafted) -> Chosen:
+    def _choose(self, drafted: Drafted) -> Chosen:
         return choose(drafted.draft.rows, raters=len(drafted.raters), balance=self._policy.balance)
 
-    def _plan(self, drafted: _Drafted) -> tuple[NightPlan, Chosen]:
+    def _plan(self, drafted: Drafted) -> tuple[NightPlan, Chosen]:
         """What the night trains, by what is new; and which new lines it learns from."""
         chosen = self._choose(drafted)
         plan = plan_night(drafted.draft.rows.volume(chosen.kept), self._policy, drafted.disagreement)
@@ -200,7 +191,7 @@ class _Assembling:
             plan = replace(plan, reasons=(self._start.reason, *plan.reasons))
         return plan, chosen.only(drafted.draft.rows.of_kinds(plan.kinds))
 
-    def _take_over(self, drafted: _Drafted, chosen: Chosen, folder: Path, store_url: str) -> Replay | None:
+    def _take_over(self, drafted: Drafted, chosen: Chosen, folder: Path, store_url: str) -> Replay | None:
         """Add what stays of earlier sets to the draft; None for a set that starts from the base."""
         champion, learnt = self._start.champion, self._start.learnt
         if champion is None or learnt is None:
@@ -227,7 +218,7 @@ class _Assembling:
         kept = self._start.learnt.report["memory"]
         return read_memory(thaw(store_url, kept["path"], digest=kept["digest"], into=folder / "earlier"))
 
-    def _draft(self, folder: Path, memory: Memory | None) -> _Drafted:
+    def _draft(self, folder: Path, memory: Memory | None) -> Drafted:
         """What was said, as rows and references; the opinions themselves are not needed any more."""
         session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
         heard = hear(session, persona, cutoff=cutoff, since=since)
@@ -262,7 +253,7 @@ class _Assembling:
             session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
         raters = {rater: number for number, rater in enumerate(reconciled.raters)}
-        return _Drafted(
+        return Drafted(
             draft,
             describe_raters(reconciled),
             raters,

@@ -123,6 +123,26 @@ def clusters(signatures: Signatures) -> NDArray[np.int64]:
     return _roots(parents)
 
 
+def nearest_across(signatures: Signatures, *, first: int) -> tuple[float, int]:
+    """Between the first so many prompts and the others: the highest similarity, and how many of the first
+
+    are near duplicates of another. Compared is what shares a band; 0 where nothing does.
+    """
+    highest, near = 0.0, np.zeros(first, dtype=bool)
+    for band in range(BANDS):
+        keys, next_keys = signatures.bands[:, band], signatures.bands[:, (band + 1) % BANDS]
+        order = np.lexsort((next_keys, keys))
+        ordered = keys[order]
+        for distance in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
+            same = np.flatnonzero(ordered[distance:] == ordered[:-distance])
+            pairs = np.sort(np.stack([order[same], order[same + distance]]), axis=0)
+            left, right = pairs[:, (pairs[0] < first) & (pairs[1] >= first)]
+            if len(left):
+                highest = max(highest, float(_similarity(signatures, left, right).max()))
+                near[left[_verified(signatures, left, right)]] = True
+    return highest, int(near.sum())
+
+
 def normalise(text: str) -> str:
     """What counts in a prompt: no case, no punctuation but arithmetic, no invisible characters, one space.
 

@@ -3,7 +3,7 @@
 What is private in it is masked here; what is private is `privacy`'s, who said it before `repeating`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from services.domain.conversation import Message, persona_messages
@@ -47,10 +47,15 @@ class Limits:
 
 
 class Preparing:
-    """Prepares one example after another; `masking` counts what was masked so far."""
+    """Prepares one example after another; `masking` counts what was masked so far.
 
-    def __init__(self, limits: Limits, repeats: Repeats, persona: Persona) -> None:
-        self._limits, self._repeats, self._persona = limits, repeats, persona
+    `judged` are the split keys of prompts that a gate has asked.
+    """
+
+    def __init__(
+        self, limits: Limits, repeats: Repeats, persona: Persona, *, judged: Collection[str]
+    ) -> None:
+        self._limits, self._repeats, self._persona, self._judged = limits, repeats, persona, judged
         self.masking = Masking()
 
     def prepare(self, example: Example, prompt: PromptTexts) -> Example | DropReason:
@@ -64,6 +69,8 @@ class Preparing:
     def _reason_against(self, example: Example, prompt: PromptTexts) -> DropReason | None:
         if prompt.split is Split.QUARANTINE:
             return DropReason.QUARANTINED
+        if prompt.split is Split.TRAIN and prompt.split_key in self._judged:
+            return DropReason.JUDGED
         wanted = example.kind is not Kind.UNPAIRED or example.label
         if wanted and self._persona.answers.problem(example.text, example.question.text):
             return DropReason.NOT_IN_FORM

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import ComparisonRow, CorrectionRow, PersonaRow, RatingRow
 from services.domain.examples import DropReason
+from services.training_sets.judged import judged_prompts
 
 _HELD_BACK = text("""
 SELECT g.split_key, g.split FROM prompt_signatures g
@@ -52,7 +53,8 @@ _JOURNALS: Mapping[str, type[RatingRow | CorrectionRow | ComparisonRow]] = {
 def held_back(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dict[str, DropReason]:
     """The split keys of prompts that are not learnt from by the cutoff, each with the reason."""
     rows = session.execute(_HELD_BACK, {"persona": persona.id, "cutoff": cutoff})
-    return {row.split_key: _REASONS[row.split] for row in rows}
+    judged = dict.fromkeys(judged_prompts(session, persona, cutoff=cutoff), DropReason.JUDGED)
+    return judged | {row.split_key: _REASONS[row.split] for row in rows}
 
 
 def last_said(
