@@ -25,7 +25,9 @@ from services.training_sets.drafting import Draft
 from services.training_sets.gathering import Gatherer
 from services.training_sets.masking import Masking
 from services.training_sets.preparing import Limits
+from services.training_sets.remembering import Memory
 from services.training_sets.repeating import Repeats
+from services.training_sets.taking_over import Earlier
 
 # Each rule with the functions that have it, none of which calls another of them.
 RULES: dict[str, tuple[tuple[Any, str], ...]] = {
@@ -42,9 +44,12 @@ RULES: dict[str, tuple[tuple[Any, str], ...]] = {
     "masking": ((Masking, "mask"),),
     "candidates and references written": ((Draft, "add_row"), (Draft, "add_reference")),
     "what is dropped, each with its reason": ((Draft, "drop"),),
-    "label smoothing": ((assembly, "measure_smoothing"),),
+    "label smoothing": ((assembly, "disagreement_of"),),
     "influence and balance": ((assembly, "choose"),),
     "plan": ((assembly, "plan_night"),),
+    "what stays of earlier sets": ((Earlier, "add_references"), (Earlier, "add_replay")),
+    "leak report, prompts that have judged": ((assembly, "find_leaks"), (assembly, "judged_prompts")),
+    "what is remembered of raters": ((assembly, "read_memory"), (Memory, "write"), (reconciling, "remember")),
     "freezing": ((assembly, "freeze"),),
 }
 _STREAMS = {

@@ -145,6 +145,6 @@ def test_a_set_is_told_in_eighty_columns(
     assert "0 of 2 training prompts are near duplicates of one of 1 held-out prompts" in told
     assert "1 prompts quarantined" in told
     assert "too like both a held-out and a training prompt" in told
-    assert "SFT: 1 demonstrations" in told
+    assert "SFT: 2 demonstrations" in told
     assert not any(line.startswith("{") or "{'" in line for line in lines)
     assert session.scalars(select(PersonaRow.slug)).one() in lines[0]
