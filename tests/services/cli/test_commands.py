@@ -125,6 +125,31 @@ def test_machines_get_json_and_people_a_table(run, pirate: str):
     assert [row["version"] for row in json.loads(run("versions", pirate, "--json").output)] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({"start": "nowhere"}, "start is 'nowhere' and must be one of base, champion"),
+        ({"replay_percent": 95}, "replay_percent is 95 and must lie between 0 and 90"),
+        ({"replay_percent": "ten"}, "replay_percent is 'ten' and must be a whole number"),
+        ({"replay_percent": 2.5}, "replay_percent is 2.5 and must be a whole number"),
+    ],
+)
+def test_a_policy_that_cannot_be_says_what_it_may_be(run, tmp_path: Path, policy, sentence: str):
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"examples": policy}))
+    result = run("persona", "create", "ahoy", "--policy", str(file))
+    assert (result.exit_code, sentence in result.output) == (2, True), result.output
+
+
+def test_a_persona_is_created_with_where_its_nights_start(run, command_engine: Engine, tmp_path: Path):
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"examples": {"start": "champion", "replay_percent": 20}}))
+    assert run("persona", "create", "going-on", "--policy", str(file)).exit_code == 0
+    with session_scope(command_engine) as session:
+        stored = find_persona(session, "going-on").example_policy
+    assert (stored["start"], stored["replay_percent"]) == ("champion", 20)
+
+
 def test_a_file_is_imported_once_and_its_bad_lines_are_named(run, tmp_path: Path):
     file = tmp_path / "examples.jsonl"
     file.write_text(SEED + "{not json}\n")
