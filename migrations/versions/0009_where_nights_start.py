@@ -1,0 +1,18 @@
+"""Personas of before say where their nights start and how much they replay: as until now, at the base."""
+
+from alembic import op
+
+revision = "0009_where_nights_start"
+down_revision = "0008_training_progress"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        """UPDATE personas SET example_policy = '{"start": "base", "replay_percent": 10}' || example_policy"""
+    )
+
+
+def downgrade() -> None:
+    op.execute("UPDATE personas SET example_policy = example_policy - 'start' - 'replay_percent'")
