@@ -58,6 +58,8 @@ def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
         raise BaseModelMissing(name, _first_line(error)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    if tokenizer.pad_token is None:
+        raise BaseModelMissing(name, "its tokenizer has no token to pad with, nor one that ends a text")
     if not tokenizer.chat_template:
         tokenizer.chat_template = _known_template(name)
     return tokenizer
