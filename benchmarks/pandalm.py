@@ -51,7 +51,8 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
         Row("comparisons read, three of each other record", len(compared)),
         Row("of them " + ", ".join(f"{choice} {count}" for choice, count in sorted(choices.items())), None),
         Row("prompts", len({read.question for read in compared})),
-        *_account_rows(real, read=len(compared)),
+        Row("said twice in the file: stored once", len(compared) - len(set(compared))),
+        *_account_rows(real, stored=len(set(compared))),
         Row("label smoothing, from measured disagreement", real.training_set["plan"]["label_smoothing"]),
         Row("reward accuracy before, by definition", 0.5, 0.5),
         Row("reward accuracy after", _told(real), _told(control)),
@@ -60,7 +61,7 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
     ]
 
 
-def _account_rows(night: Judged, *, read: int) -> list[Row]:
+def _account_rows(night: Judged, *, stored: int) -> list[Row]:
     files = files_of(read_settings().store_url, night)
     same, near = files.on_both_sides()
     judging = {source for line in files.held_out for source in line["sources"]}
@@ -70,7 +71,7 @@ def _account_rows(night: Judged, *, read: int) -> list[Row]:
         Row("pairs held out to judge", len(files.held_out)),
         Row("comparisons in them", len(judging)),
         *dropped_rows("comparisons", night.training_set["dropped"]),
-        Row("comparisons neither in a row nor left out with a reason", read - len(files.accounted_for())),
+        Row("neither in a row nor left out with a reason", stored - len(files.accounted_for()), bar=_NONE),
         Row("prompts on both sides of the holdout", same, bar=_NONE),
         Row("near duplicates on both sides of the holdout", near, bar=_NONE),
     ]
