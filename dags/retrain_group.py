@@ -1,7 +1,7 @@
 """What every retraining shares, for one persona: assemble → train → evaluate → gate → promote.
 
 Wiring only: ids travel between the tasks, `services.jobs` does the work. Training and evaluation run on the
-executor aliased `gpu`, one at a time.
+executor aliased `gpu`, as many at a time as TRAININGS_AT_ONCE says.
 """
 
 from airflow.sdk import Param, get_current_context, task, task_group

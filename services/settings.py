@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     airflow_port: int = 8080
     airflow_url: str = ""  # unset: this machine's airflow_port
 
+    trainings_at_once: int = 0  # unset: 2 for the embedded base on more than one core, 1 for any other
+
     nightly_cron: str = "0 2 * * *"
     nightly_timezone: str = "UTC"
 
@@ -78,6 +80,12 @@ class Settings(BaseSettings):
     def embedded_base(self) -> bool:
         """Whether the base is the small one of this repository."""
         return Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
+
+    @cached_property
+    def trainings_side_by_side(self) -> int:
+        """How many trainings may run at once; small ones gain by it, on a GPU they would share its memory."""
+        small = self.embedded_base and (os.cpu_count() or 1) > 1
+        return self.trainings_at_once or (2 if small else 1)
 
 
 def seen_from_here(host: str) -> str:

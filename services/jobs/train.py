@@ -22,6 +22,7 @@ from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
 from services.training import reporting, runs
 from services.training.holding import RunLock, held
+from services.training.shares import Shares
 from services.training.storable import storable
 from services.training.trainer import Trainer, TrainingJob
 from services.training_sets.freezing import thaw
@@ -34,9 +35,12 @@ def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
     from services.training.qlora import QloraTrainer  # noqa: PLC0415  (torch, trl, peft: many seconds)
 
     with open_installation() as installation:
-        return train_with(
-            installation, QloraTrainer(cache=installation.settings.base_cache), training_set_id, overrides
+        settings = installation.settings
+        trainer = QloraTrainer(
+            cache=settings.base_cache,
+            shares=Shares(settings.var_dir / "shares", settings.trainings_side_by_side),
         )
+        return train_with(installation, trainer, training_set_id, overrides)
 
 
 def train_with(

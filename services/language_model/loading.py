@@ -6,7 +6,6 @@ generates or trains.
 """
 
 import logging
-import os
 import shutil
 from pathlib import Path, PurePath
 
@@ -26,7 +25,7 @@ from transformers import (
 from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.language_model.cached_base import cached_folder, keep
-from services.language_model.machine import device, half_precision
+from services.language_model.machine import device, half_precision, usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def load_base(
     if device().type == "cpu":
         # One core is left to others: a second thread that has to wait for a busy core was measured to slow
         # every step by a factor of ten and more, and gained a third on an idle machine.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        torch.set_num_threads(max(1, usable_cores() - 1))
     chosen = ("sdpa" if device().type == "cuda" else "eager") if attention == "auto" else attention
     try:
         if cache is None or quantisation is Quantisation.NONE:

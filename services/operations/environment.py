@@ -90,6 +90,7 @@ def _airflow_core(settings: Settings) -> dict[str, str]:
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__EDGE__API_ENABLED": "True",
+        "AIRFLOW__EDGE__WORKER_CONCURRENCY": str(settings.trainings_side_by_side),
         "AIRFLOW__EDGE__API_URL": f"{settings.airflow_endpoint}/edge_worker/v1/rpcapi",
         # Worker and API share a folder of logs: what the worker pushed it would read again, and push again.
         "AIRFLOW__EDGE__PUSH_LOGS": "False",

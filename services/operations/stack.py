@@ -110,7 +110,9 @@ class Stack:
                 if waiting and time.monotonic() > deadline:
                     raise ServiceTooSlow(_with_reasons(waiting, airflow), str(self._logs))
                 time.sleep(0.5)
-            airflow.ensure_pool(GPU_POOL, 1, "One training or evaluation at a time")
+            airflow.ensure_pool(
+                GPU_POOL, self._settings.trainings_side_by_side, "Trainings and evaluations at a time"
+            )
 
     def stay(self) -> NoReturn:
         """Keep watch until a signal; what ends by itself is started again, PostgreSQL first.

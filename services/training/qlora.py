@@ -17,13 +17,14 @@ from services.domain.progress import MemoryExpected, StageEnded, TrainingReport
 from services.domain.training import ModelRecipe, Objective, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
 from services.language_model.loading import context_length, load_base, load_tokenizer
-from services.language_model.machine import half_precision, has_bitsandbytes, usable_quantisation
+from services.language_model.machine import device, half_precision, has_bitsandbytes, usable_quantisation
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
 from services.training.following import Place, TrainingTime
 from services.training.material import usable_optimizer
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
+from services.training.shares import Shares
 from services.training.stage_run import ADAPTER, run_stage
 from services.training.stage_trainer import StageRun
 from services.training.stages import Stage, prepare_stages
@@ -35,11 +36,14 @@ _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate
 
 
 class QloraTrainer:
-    """The Trainer that really trains, on a GPU where there is one and on the CPU otherwise."""
+    """The Trainer that really trains, on a GPU where there is one and on the CPU otherwise.
 
-    def __init__(self, *, cache: Path | None = None) -> None:
-        """`cache` keeps bases in 4 bits, as in `load_base`."""
-        self._cache = cache
+    `cache` keeps bases in 4 bits, as in `load_base`. With `shares` it is one of several at once: on a CPU it
+    keeps to cores of its own, and it refuses what needs more than its part of the memory.
+    """
+
+    def __init__(self, *, cache: Path | None = None, shares: Shares | None = None) -> None:
+        self._cache, self._shares = cache, shares
 
     def base_digest(self, model: ModelRecipe) -> str:
         """See Trainer."""
@@ -48,12 +52,18 @@ class QloraTrainer:
 
     def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""
+        if self._shares is None or device().type != "cpu":
+            return self._train(job, progress=progress)
+        with self._shares.one():
+            return self._train(job, progress=progress)
+
+    def _train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         recipe = replace(job.recipe, model=_usable(job.recipe.model))
         job = replace(job, recipe=recipe)
         tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
         stages = prepare_stages(job, tokenizer)
         memory = estimate_memory(recipe, stages)
-        available = available_memory()
+        available = available_memory() // (1 if self._shares is None else self._shares.number)
         progress(MemoryExpected(memory.parts, available))
         refuse_what_cannot_fit(memory, available=available)
         base = load_base(

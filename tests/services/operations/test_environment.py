@@ -24,6 +24,24 @@ def test_a_child_reads_the_settings_of_its_parent(tmp_path: Path, monkeypatch: p
     assert read_settings() == own
 
 
+@pytest.mark.parametrize(
+    ("asked", "base", "cores", "at_once"),
+    [(0, None, 2, "2"), (0, None, 1, "1"), (0, "microsoft/phi-2", 8, "1"), (3, None, 2, "3")],
+)
+def test_the_worker_trains_as_many_at_once_as_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, base: str | None, cores: int, at_once: str
+):
+    """By default two on the small base, whose trainings gain by it, and one on any other."""
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    own = installation(
+        tmp_path,
+        database_url="postgresql://a:b@db/own",
+        trainings_at_once=asked,
+        **({} if base is None else {"base_model": base}),
+    )
+    assert environment(own)["AIRFLOW__EDGE__WORKER_CONCURRENCY"] == at_once
+
+
 def test_airflows_database_lies_beside_ours(tmp_path: Path):
     own = installation(tmp_path, database_url="postgresql://a:p%40ss@db:5433/ours?sslmode=require")
     url = environment(own)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]

@@ -7,13 +7,16 @@ import pytest
 import torch
 from transformers import Phi3Config
 
+from services.domain.progress import MemoryExpected
 from services.domain.training import Objective, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.errors.training import MemoryTooSmall
 from services.language_model.loading import load_base
 from services.training.dataset import TokenisedPair, TokenisedRow
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
+from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
+from services.training.shares import Shares
 from services.training.stages import Stage
 from tests.services.training.running import train
 
@@ -79,6 +82,14 @@ def test_what_cannot_fit_is_refused_with_the_numbers(phi3_mini, caplog):
     assert "may not fit" in caplog.text
     with pytest.raises(MemoryTooSmall, match=r"at the least \(base, linear.*this machine has 1\.0 GiB"):
         refuse_what_cannot_fit(estimate, available=2**30)
+
+
+def test_one_of_several_trainings_has_its_part_of_the_memory(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("services.training.qlora.available_memory", lambda: 600 * 2**20)
+    told: list[object] = []
+
+    QloraTrainer(shares=Shares(tmp_path, 3)).train(job("training.epochs=0.2"), progress=told.append)
+    assert [report.available for report in told if isinstance(report, MemoryExpected)] == [200 * 2**20]
 
 
 def test_fewer_bytes_are_held_with_checkpointing(phi3_mini):
