@@ -113,7 +113,7 @@ def _ours(rows: Path, recipe: Recipe, out: Path, request: Mapping[str, Any]) -> 
     shares = Shares(Path(request["shares"]), 2) if "shares" in request else None
     with tempfile.TemporaryDirectory() as workdir:
         job = TrainingJob(rows=rows, recipe=recipe, workdir=Path(workdir))
-        trained = QloraTrainer(shares).train(job, progress=lambda _: None)
+        trained = QloraTrainer(shares=shares).train(job, progress=lambda _: None)
         shutil.copytree(trained.folder, out, dirs_exist_ok=True)
     return trained.stages[0].seconds
 

@@ -20,7 +20,9 @@ from benchmarks._first_step import first_step_rows
 from benchmarks._night_rows import Night, demo_night, persona_night
 from benchmarks._table import Bar, Relation, Row, report
 from benchmarks._trainee import Trainee, trainee
+from services.domain.training import Objective
 from services.training.recipe import compose_recipe
+from services.training.scoring_task import ScoringTask
 from services.training.validation import scoring
 
 NAME = "training"
@@ -166,7 +168,8 @@ def _at_once(pair: Sequence[Trainee], asked: Mapping[str, object], folder: Path)
 def _held_out_losses(night: Night, out: Path) -> dict[str, float]:
     """By the name of the folder that an adapter is in."""
     model = compose_recipe("embedded", [], base_model=night.base, base_revision="main").model
-    with scoring(night.tokenised(night.held_out), model, out, previews=0) as process:
+    task = ScoringTask(Objective.SFT, model, tuple(night.tokenised(night.held_out)), previews=0)
+    with scoring(task, out) as process:
         adapters = sorted(path.parent for path in out.glob("*/adapter_model.safetensors"))
         return {folder.name: process.score(folder, step=0).loss for folder in adapters}
 
