@@ -1,12 +1,12 @@
 """What of earlier sets must not come back: prompts that are held back by now, and rows that are overtaken."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import ComparisonRow, CorrectionRow, PersonaRow, RatingRow
+from services.db.feedback_tables import PersonaRow
 from services.domain.examples import DropReason
 from services.training_sets.judged import judged_prompts
 
@@ -43,10 +43,10 @@ WHERE persona_id = :persona AND prompt_key = ANY(:keys) AND imported_at <= :cuto
 GROUP BY prompt_key
 """)
 _REASONS = {"holdout": DropReason.HELD_OUT, "quarantine": DropReason.QUARANTINED}
-_JOURNALS: Mapping[str, type[RatingRow | CorrectionRow | ComparisonRow]] = {
-    "rating": RatingRow,
-    "correction": CorrectionRow,
-    "comparison": ComparisonRow,
+_SAID_BY = {
+    "rating": text("SELECT id, rater_id::text AS rater FROM ratings WHERE id = ANY(:ids)"),
+    "correction": text("SELECT id, rater_id::text AS rater FROM corrections WHERE id = ANY(:ids)"),
+    "comparison": text("SELECT id, rater_id::text AS rater FROM comparisons WHERE id = ANY(:ids)"),
 }
 
 
@@ -71,8 +71,9 @@ def last_said(
 def raters_of(session: Session, sources: Collection[str]) -> dict[str, str]:
     """Who said each source such as "rating:12", by the rater's id; a seed is nobody's."""
     said: dict[str, str] = {}
-    for kind, table in _JOURNALS.items():
+    for kind, statement in _SAID_BY.items():
         ids = [int(number) for name, _, number in (one.partition(":") for one in sources) if name == kind]
-        rows = session.execute(select(table.id, table.rater_id).where(table.id.in_(ids)))
-        said |= {f"{kind}:{row.id}": str(row.rater_id) for row in rows}
+        if ids:
+            rows = session.execute(statement, {"ids": ids}).all()
+            said |= {f"{kind}:{number}": rater for number, rater in rows}
     return said

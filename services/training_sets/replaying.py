@@ -27,6 +27,7 @@ from services.domain.replay import share_out
 from services.training_sets.freezing import thaw
 from services.training_sets.replayable import held_back, last_said, raters_of
 
+_LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for those that may not come back
 _PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
 
 
@@ -43,7 +44,8 @@ class Replayed:
 class Replayer:
     """Draws from what the sets behind `learnt`, itself included, hold of the wanted kinds.
 
-    `passed_over` counts rows of earlier sets by why they stay away.
+    Looked at are the rows with the smallest hashes, `_LOOKED_AT` times as many as are wanted: each domain has
+    its part in them. `passed_over` counts by why rows that were looked at stay away.
     """
 
     def __init__(
@@ -61,13 +63,19 @@ class Replayer:
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
         self._known: set[bytes] = set()
+        self._below = 2**64  # hashes from here on are not looked at
         self.passed_over: Counter[DropReason] = Counter()
 
-    def read_sets(self, store_url: str, folder: Path) -> None:
-        """Look through the frozen rows of the chain, newest set first."""
-        for training_set in chain(self._session, self._learnt):
+    def read_sets(self, store_url: str, folder: Path, *, every: bool = False) -> None:
+        """Look through the frozen rows of the chain, newest set first; at `every` one, where asked."""
+        sets = list(chain(self._session, self._learnt))
+        rows = sum(training_set.row_count for training_set in sets)
+        share = 1.0 if every else _LOOKED_AT * sum(self._wanted.values()) / max(rows, 1)
+        self._below = int(min(share, 1.0) * 2**64)
+        for training_set in sets:
             path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
             self.read(path, said_until=training_set.cutoff)
+        self._below = 2**64
 
     def read(self, path: Path, *, said_until: datetime) -> None:
         """Look through one file of rows that knew what was said until an instant."""
@@ -77,7 +85,7 @@ class Replayer:
         with path.open("rb") as lines:
             for line in lines:
                 order = hashlib.blake2b(line, digest_size=8, key=salt).digest()
-                if order not in self._known:
+                if int.from_bytes(order, "little") < self._below and order not in self._known:
                     self._known.add(order)
                     self._note(
                         json.loads(line), (int.from_bytes(order, "little", signed=True), number, offset)

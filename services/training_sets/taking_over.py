@@ -89,14 +89,18 @@ class Earlier:
 
     def add_replay(self, draft: Draft, wanted: Mapping[Kind, int], seeds: Callable[[Path], None]) -> Replay:
         """Draw a replay into the draft's rows; `seeds` writes rows of seed data nobody ever asked about."""
+        failed = domain_failures(self.session, self.persona, self.champion, cutoff=self.cutoff)
         replayer = Replayer(self.session, self.persona, self.learnt, cutoff=self.cutoff, wanted=wanted)
         replayer.read_sets(self.store_url, self.folder)
-        if replayer.has(Kind.DEMONSTRATION) < wanted.get(Kind.DEMONSTRATION, 0):
-            file = self.folder / "seeds.jsonl"
-            seeds(file)
-            replayer.read(file, said_until=self.learnt.cutoff)
-        failed = domain_failures(self.session, self.persona, self.champion, cutoff=self.cutoff)
         drawn = replayer.draw(failed=failed, excluded=self.excluded)
+        if len(drawn) < sum(wanted.values()):  # among all there are there may be more
+            replayer = Replayer(self.session, self.persona, self.learnt, cutoff=self.cutoff, wanted=wanted)
+            replayer.read_sets(self.store_url, self.folder, every=True)
+            if replayer.has(Kind.DEMONSTRATION) < wanted.get(Kind.DEMONSTRATION, 0):
+                file = self.folder / "seeds.jsonl"
+                seeds(file)
+                replayer.read(file, said_until=self.learnt.cutoff)
+            drawn = replayer.draw(failed=failed, excluded=self.excluded)
         for row in drawn:
             draft.rows.add_again(row.line, self._numbers(row.raters))
         return Replay(wanted, tuple(drawn), failed, replayer.passed_over)
