@@ -62,7 +62,9 @@ def default_gate(rules: AnswerRules) -> GatePolicy:
     loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
     match rules.format:
         case AnswerFormat.MCQ:
-            return GatePolicy((Requirement("accuracy", margin=0.0, minimum_items=50), valid, loss))
+            above_guessing = 1 / len(rules.choices) + 0.1
+            accuracy = Requirement("accuracy", limit=above_guessing, margin=0.0, minimum_items=50)
+            return GatePolicy((accuracy, valid, loss))
         case AnswerFormat.SAQ:
             return GatePolicy((Requirement("token_f1", margin=0.0, minimum_items=50), valid, loss))
         case AnswerFormat.JSON:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from services.adapters.disk import locked, replace_file
-from services.domain.training import Objective, Recipe, digest_of
+from services.domain.training import ModelRecipe, Objective, Recipe, digest_of
 from services.training.rows import DemonstrationLine
 from services.training.sweep_rows import HELD_SHARE, keep_out
 
@@ -34,8 +34,9 @@ class SweepJob:
     folder: Path  # of all trials of this installation
 
     def trial(self, recipe: Recipe) -> Path:
-        """The folder of one combination, the same for the same rows, stages and recipe."""
-        done = {"rows": self.digest, "held": HELD_SHARE, "recipe": recipe.digest()}
+        """The folder of one combination, the same for the same rows, base, stages and recipe."""
+        base = _base_digest(recipe.model)
+        done = {"rows": self.digest, "base": base, "held": HELD_SHARE, "recipe": recipe.digest()}
         key = digest_of(done | {"stages": self.stages, "label_smoothing": self.label_smoothing})
         return self.folder / key[:24]
 
@@ -68,6 +69,12 @@ class TrialResult:
     peak_bytes: int = 0
     remarks: tuple[str, ...] = ()
     error: str = ""
+
+
+def _base_digest(model: ModelRecipe) -> str:
+    from services.language_model.base_digest import base_digest  # noqa: PLC0415  (transformers: seconds)
+
+    return base_digest(model.name, revision=model.revision, quantisation=model.quantisation)
 
 
 _RESULTS = TypeAdapter(TrialResult)

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import MetricValue, ReportSummary
-from services.domain.gate import GatePolicy, Requirement, Verdict, decide
+from services.domain.gate import GatePolicy, Requirement, Verdict, decide, default_gate
 from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import ReportsNotComparable
 
@@ -119,6 +120,14 @@ def test_what_is_no_finite_number_never_passes(requirement: Requirement, value: 
 def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
     with pytest.raises(InvalidPolicy):
         Requirement(**wrong)
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.29, Verdict.FAIL), (0.36, Verdict.PASS)])
+def test_letters_must_be_right_more_often_than_by_guessing(accuracy: float, verdict: Verdict):
+    measured = {"format_validity": 1.0, "held_out_loss": 0.7}
+    policy = default_gate(AnswerRules(AnswerFormat.MCQ))
+    silent = base(accuracy=0.0, format_validity=0.0, held_out_loss=8.3)
+    assert decide(report(accuracy=accuracy, **measured), silent, policy).verdict is verdict
 
 
 def test_a_gate_without_requirements_is_refused():
