@@ -219,6 +219,19 @@ def test_no_rater_carries_more_than_their_share_of_what_is_learnt_or_of_what_jud
     assert training_set.dropped["the rater's share is used up"] >= len(over)
 
 
+def test_whoever_rates_everything_costs_little_of_what_others_rate_as_well(
+    session: Session, nights: Nights, persona: PersonaRow, questions: Questions
+):
+    prolific, others = new_rater(session, at=AT), [new_rater(session, at=AT) for _ in range(12)]
+    for place, question in enumerate(islice(questions(Split.TRAIN), 60)):
+        answer = add_answer(session, persona, question=question)
+        for rater in (prolific, *(others[(place + step) % 12] for step in range(3))):
+            add_rating(session, answer, stars=5, rater=rater)
+    training_set = nights.assemble()
+    # A quarter of each line is the prolific rater's; 2/13 of the weight may be, which is 53.2 of 60 lines.
+    assert training_set.counts["demonstrations"] == 53
+
+
 @pytest.mark.parametrize("wanted", [Balance.DOMAIN, Balance.AUDIENCE])
 def test_on_request_no_audience_has_more_than_twice_the_rows_of_the_smallest(
     session: Session, nights: Nights, persona: PersonaRow, questions: Questions, wanted: Balance
