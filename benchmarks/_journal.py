@@ -41,6 +41,12 @@ _TABLES = {
     "corrections": "answer_id, rater_id, text, submission, created_at",
     "comparisons": "left_answer_id, right_answer_id, rater_id, choice, submission, created_at",
 }
+_CHOICES = {
+    (True, True): "tie",
+    (True, False): "left",
+    (False, True): "right",
+    (False, False): "both bad",
+}  # by whether the left answer and the right one are found good
 _Line = tuple[object, ...]
 
 
@@ -167,7 +173,7 @@ class Journal:
         for _ in range(ratings // _EVERY["comparisons"] if several else 0):
             left, right = self._chance.sample(self._chance.choice(several), 2)
             rater = self._chance.randrange(self._size.raters)
-            choice = self._chance.choice(("left", "right", "tie", "both bad"))
+            choice = _CHOICES[self._opinion(rater, left), self._opinion(rater, right)]
             yield self._id(3, left), self._id(3, right), self._id(0, rater), choice, *self._stamp(left, day)
 
     def _opinion(self, rater: int, answer: int) -> bool:
