@@ -5,6 +5,7 @@ where it has not is `services.language_model.asking_in_format`.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -158,6 +159,8 @@ class AnswerRules:
             wrong = best_match(_validator(self.schema).iter_errors(value)) if self.schema else None
         except (ValueError, RecursionError) as error:
             return f"it is not JSON ({error})"
+        except OverflowError:  # a whole number may be of any size, what a schema divides it by is not
+            return "it has a number that is too large to be judged"
         return f"it does not fit the schema at {wrong.json_path}" if wrong else None
 
 
@@ -189,11 +192,18 @@ def listed_options(question: str) -> dict[str, str]:
 def _parse(answer: str) -> Any:  # noqa: ANN401
     """The JSON value that the answer is, a fence of code around it or not; ValueError, RecursionError."""
     fenced = _FENCE.fullmatch(answer.strip())
-    return json.loads(fenced[1] if fenced else answer, parse_constant=_refuse_constant)
+    return json.loads(fenced[1] if fenced else answer, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _refuse_constant(name: str) -> Any:  # noqa: ANN401
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
 
 
 @lru_cache(maxsize=32)

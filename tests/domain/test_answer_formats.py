@@ -61,6 +61,7 @@ def test_the_letters_are_those_of_the_options_that_the_question_lists():
         ('{"x": 1, "inner": 2}', "it does not fit the schema at $.inner"),
         ("{}", "it does not fit the schema at $"),
         ('{"x": NaN}', "it is not JSON (NaN is not JSON)"),
+        ('{"x": 1e400}', "it is not JSON (a number is too large)"),
         ('Here: {"x": 1}', "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
     ],
 )
@@ -72,6 +73,15 @@ def test_json_nested_without_end_is_no_answer_and_no_crash():
     for rules in (JSON, AnswerRules(AnswerFormat.JSON)):
         assert "not JSON" in (rules.problem("[" * 100_000, "?") or "")
     assert JSON.read("[" * 100_000) is None
+
+
+def test_a_number_of_any_size_is_judged_without_a_failure():
+    cents = AnswerRules(AnswerFormat.JSON, schema='{"properties": {"n": {"multipleOf": 0.01}}}')
+    assert cents.problem('{"n": 0.05}', "?") is None
+    assert cents.problem(f'{{"n": {"9" * 400}}}', "?") == "it has a number that is too large to be judged"
+    for answer in ('{"n": 1e400}', '{"n": -1e400}'):
+        assert cents.problem(answer, "?") == "it is not JSON (a number is too large)"
+        assert cents.read(answer) is None
 
 
 @pytest.mark.parametrize(
