@@ -9,6 +9,7 @@ from trl import SFTConfig, SFTTrainer
 from services.domain.training import Quantisation
 from services.language_model.loading import load_base, load_tokenizer
 from services.training.answer_loss import AnswerLossTrainer
+from services.training.batches import LENGTH
 from services.training.dataset import tokenise_demonstration
 from services.training.rows import DemonstrationLine, read_lines
 
@@ -35,7 +36,11 @@ def trainer(base, rows_file, tmp_path_factory):
             use_cpu=True,
         ),
         train_dataset=Dataset.from_dict(
-            {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+            {
+                "input_ids": [row.input_ids for row in rows],
+                "labels": [row.labels for row in rows],
+                LENGTH: [row.length for row in rows],
+            }
         ),
         processing_class=tokenizer,
         peft_config=LoraConfig(
