@@ -1,94 +1,53 @@
-"""Time to the first training step in a cold process, part by part (torch).
+"""Time to the first training step in a cold process, part by part, with and without a base kept in 4 bits.
 
-`python -m benchmarks._first_step BASE ROWS` prints what each part took as JSON, in a process that has loaded
-nothing yet; files are in the system's cache, as after the first run they are.
+A process of its own (`_cold_start`) takes the times; files are in the system's cache, as after the first run
+they are. The embedded base is too small to be kept, so a larger one of random weights, measured once, shows
+what keeping gains.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from functools import partial
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from benchmarks._night_rows import Night
 from benchmarks._table import Row
+from benchmarks.gpu import write_base
 
 ROUNDS = 3
+# 160 million parameters; one row a batch, as two cores take minutes for eight.
+SIZES = {
+    "hidden_size": 768,
+    "intermediate_size": 3_072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "num_key_value_heads": 12,
+}
+ONE_ROW = ("training.batch_size=1",)
 
 
 def first_step_rows(night: Night) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         rows = night.write(Path(folder) / "rows.jsonl")
-        command = [sys.executable, "-m", "benchmarks._first_step", night.base, str(rows)]
-        told = [
-            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
-            for _ in range(ROUNDS)
-        ]
-    parts = {part: median(one[part] for one in told) for part in told[0]}
+        told = [_cold(night.base, rows, Path(folder) / "kept") for _ in range(ROUNDS)]
+        larger = Path(folder) / "larger"
+        write_base(larger, **SIZES)
+        anew, kept = (_cold(str(larger), rows, Path(folder) / "cache", ONE_ROW) for _ in range(2))
     return [
-        *(Row(f"to the first step, seconds: {part}", seconds) for part, seconds in parts.items()),
-        Row("to the first step, seconds: together", sum(parts.values())),
+        *(Row(f"to the first step, seconds: {part}", median(one[part] for one in told)) for part in told[0]),
+        *(
+            Row(f"160 million parameters, kept in 4 bits, and not yet; seconds: {part}", seconds, anew[part])
+            for part, seconds in kept.items()
+        ),
     ]
 
 
-def _parts(base: str, rows: Path) -> dict[str, float]:
-    """Seconds of each part of a training, in its order, until its first step is done."""
-    marks = [("", time.monotonic())]
-
-    def done(part: str) -> None:
-        marks.append((part, time.monotonic()))
-
-    from services.domain.progress import Progress, TrainingReport  # noqa: PLC0415  (imports are measured)
-    from services.domain.training import Objective  # noqa: PLC0415
-    from services.training import qlora, stage_trainer  # noqa: PLC0415
-    from services.training.recipe import compose_recipe  # noqa: PLC0415
-    from services.training.trainer import TrainingJob  # noqa: PLC0415
-
-    done("imports")
-    recipe = compose_recipe(
-        "embedded",
-        ["training.epochs=0.01", "training.logging_steps=1"],
-        base_model=base,
-        base_revision="main",
-    )
-    with tempfile.TemporaryDirectory() as workdir:
-        job = TrainingJob(rows=rows, recipe=recipe, workdir=Path(workdir), stages=(Objective.SFT,))
-        for module, name, part in (
-            (qlora, "load_tokenizer", "tokeniser"),
-            (qlora, "prepare_stages", "tokenising and checking the rows"),
-            (qlora, "refuse_what_cannot_fit", "memory estimate"),
-            (qlora, "load_base", "quantised load"),
-            (stage_trainer, "set_in_fp32", "the library's trainer"),
-        ):
-            _mark(module, name, partial(done, part))
-
-        def follow(report: TrainingReport) -> None:
-            if isinstance(report, Progress):
-                done("first step")
-
-        qlora.QloraTrainer().train(job, progress=follow)
-    seconds: dict[str, float] = {}
-    for (_, before), (part, after) in pairwise(marks):
-        seconds[part] = seconds.get(part, 0.0) + after - before
-    return seconds
-
-
-def _mark(module: object, name: str, done: Callable[[], None]) -> None:
-    """Call `done` whenever the function of that name in the module returns."""
-    function = getattr(module, name)
-
-    def marked(*args: object, **keywords: object) -> object:
-        result = function(*args, **keywords)
-        done()
-        return result
-
-    setattr(module, name, marked)
-
-
-if __name__ == "__main__":
-    print(json.dumps(_parts(sys.argv[1], Path(sys.argv[2]))))
+def _cold(base: str, rows: Path, cache: Path, overrides: Sequence[str] = ()) -> dict[str, float]:
+    """Seconds by part and together."""
+    command = [sys.executable, "-m", "benchmarks._cold_start", base, str(rows), str(cache), *overrides]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    parts: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return parts | {"together": sum(parts.values())}

@@ -5,7 +5,7 @@
 Each assembly is a process of its own, its imports included in no figure but memory. Before the first of a
 journal the database is started anew and its files are taken out of the system's memory. The next night has
 10 000 ratings more; it is assembled whole, and from the champion that learnt the first. Beside them the core
-rules alone, as one SQL statement, with pandas and with datasets (`_core_rules`).
+rules alone, as one SQL statement, with pandas and with datasets (`_core_rules`), each as cold as the first.
 """
 
 import json
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,6 +60,7 @@ class _Measured:
 
 
 def main() -> int:
+    load, *_ = os.getloadavg()
     ratings = int(sys.argv[1]) if len(sys.argv) > 1 else _RATINGS
     with (
         tempfile.TemporaryDirectory(prefix="assembly-") as folder,
@@ -73,9 +74,9 @@ def main() -> int:
                 journal.fill()
                 journals.append(journal)
         small, large = (_measure(settings, journal) for journal in journals)
-        with _database(settings):
-            others = {way: _core_rules(way, f"size-{ratings}") for way in _WAYS}
-    report(NAME, _rows(ratings, small, large, others))
+        others = {way: _core_rules(settings, way, f"size-{ratings}") for way in _WAYS}
+    before = Row("load of the machine before", round(load, 1))
+    report(NAME, [before, *_all_rules(ratings, large, small), *_core_alone(large.first, others)])
     return 0
 
 
@@ -91,9 +92,15 @@ def _database(settings: Settings) -> Iterator[Engine]:
             embedded.stop(settings)
 
 
-def _measure(settings: Settings, journal: Journal) -> _Measured:
+@contextmanager
+def _cold_database(settings: Settings) -> Iterator[Engine]:
     _forget(settings.var_dir / "postgres")
     with _database(settings) as engine:
+        yield engine
+
+
+def _measure(settings: Settings, journal: Journal) -> _Measured:
+    with _cold_database(settings) as engine:
         first = _assemble(journal.slug, day=1)
         journal.reconnect(engine)
         journal.add(_MORE, day=1)
@@ -142,8 +149,8 @@ def _assemble(slug: str, *, day: int) -> Figures:
     return _in_a_process("benchmarks._assembling", slug, cutoff)
 
 
-def _core_rules(way: str, slug: str) -> Figures:
-    with tempfile.TemporaryDirectory(prefix="core-") as folder:
+def _core_rules(settings: Settings, way: str, slug: str) -> Figures:
+    with _cold_database(settings), tempfile.TemporaryDirectory(prefix="core-") as folder:
         cutoff = (BEGIN + timedelta(days=1)).isoformat()
         return _in_a_process("benchmarks._core_rules", way, slug, cutoff, folder)
 
@@ -155,20 +162,14 @@ def _in_a_process(module: str, *arguments: str) -> Figures:
     return figures
 
 
-def _rows(ratings: int, small: _Measured, large: _Measured, others: dict[str, Figures]) -> list[Row]:
-    """Theirs is the tenth of it, and further down the others'."""
+def _all_rules(ratings: int, large: _Measured, small: _Measured) -> list[Row]:
+    """Theirs is the tenth of it."""
     one, tenth = large.first, small.first
     memory = Bar(Relation.BELOW, round(1.5 * tenth["peak_mib"], 1))
-    rules = [*(rule for rule in one["rules"] if rule != REST), REST]
-    core = sum(one["rules"][rule] for rule in _CORE)
     return [
-        Row("load of the machine before", round(os.getloadavg()[2], 1)),
         Row(f"{ratings:,} ratings (theirs: a tenth), rows made", one["rows"], tenth["rows"]),
         _seconds("assembled cold, seconds", one["seconds"], tenth["seconds"], 60),
-        *(
-            _seconds(f"of it: {rule}", one["rules"].get(rule, 0.0), tenth["rules"].get(rule, 0.0))
-            for rule in rules
-        ),
+        *_each_rule(one["rules"], tenth["rules"]),
         _seconds(
             "processor seconds of it, the server's apart",
             one["processor_seconds"],
@@ -184,15 +185,24 @@ def _rows(ratings: int, small: _Measured, large: _Measured, others: dict[str, Fi
             10,
         ),
         _seconds("the next night whole, seconds", large.whole["seconds"], small.whole["seconds"]),
+    ]
+
+
+def _each_rule(one: Mapping[str, float], tenth: Mapping[str, float]) -> list[Row]:
+    rules = [*(rule for rule in one if rule != REST), REST]
+    return [_seconds(f"of it: {rule}", one.get(rule, 0.0), tenth.get(rule, 0.0)) for rule in rules]
+
+
+def _core_alone(one: Figures, others: Mapping[str, Figures]) -> list[Row]:
+    """Theirs are the other ways; ours is what these rules took in the assembly with all of them."""
+    core = sum(one["rules"][rule] for rule in _CORE)
+    at_most = Bar(Relation.AT_MOST, 1.5)
+    return [
         *(
-            _seconds(f"core rules alone; theirs: {_WAYS[way]}, seconds", core, done["seconds"])
+            _seconds(f"core rules alone, cold; theirs: {_WAYS[way]}, seconds", core, done["seconds"])
             for way, done in others.items()
         ),
-        Row(
-            "the same against one SQL statement",
-            round(core / others["sql"]["seconds"], 2),
-            bar=Bar(Relation.AT_MOST, 1.5),
-        ),
+        Row("the same against one SQL statement", round(core / others["sql"]["seconds"], 2), bar=at_most),
         *(
             Row(f"memory; theirs: {_WAYS[way]}, MiB", round(one["peak_mib"], 1), round(done["peak_mib"], 1))
             for way, done in others.items()
