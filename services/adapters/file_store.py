@@ -68,17 +68,35 @@ class FileAdapterStore:
         target = self._folder(parse_slug(persona), number)
         if number < 1:
             raise AdapterRefused(str(folder), "versions are numbered from 1")
-        contents = _read_finished(folder)
-        digests = {name: sha256_of(content) for name, content in contents.items()}
+        offered, contents = _offer(folder, persona=persona, number=number, provenance=provenance)
         self._check_that_it_is_there()
-        offered = make_manifest(digests, persona=persona, number=number, provenance=provenance)
-        contents[MANIFEST_FILE] = write_manifest(offered)
         if self._manifest(persona, number) is None:
             self._write(target, contents)
         stored = self._manifest(persona, number)
         if stored is None or stored.digest != offered.digest:
             raise AdapterExists(f"{persona}/{target.name}")
         return stored
+
+    def restore(
+        self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
+    ) -> Manifest:
+        """See AdapterStore. Readers find the old bytes or the new ones, and check whichever they find."""
+        target = self._folder(parse_slug(persona), number)
+        offered, contents = _offer(folder, persona=persona, number=number, provenance=provenance)
+        self._check_that_it_is_there()
+        try:
+            stored = self._manifest(persona, number)
+        except AdapterCorrupt:  # the manifest is what was damaged
+            stored = None
+        if stored is not None and stored.digest != offered.digest:
+            raise AdapterExists(f"{persona}/{target.name}")
+        if isinstance(self._files, LocalFileSystem):
+            with locked(Path(target.parent)):
+                replace_folder(Path(target), contents)
+            return offered
+        for name, content in contents.items():
+            self._files.pipe_file(str(target / name), content, mode="overwrite")
+        return offered
 
     def manifest(self, name: AdapterName) -> Manifest:
         """See AdapterStore; AdapterCorrupt when no manifest has the name and one cannot be read."""
@@ -168,6 +186,16 @@ def digest_of_folder(folder: Path) -> str:
     """The digest that publishing a finished folder would give it; AdapterRefused when it is not one."""
     contents = _read_finished(folder)
     return adapter_digest({name: sha256_of(content) for name, content in contents.items()})
+
+
+def _offer(
+    folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """What a finished folder is as a version: its manifest, and all files in the order they are written."""
+    contents = _read_finished(folder)
+    digests = {name: sha256_of(content) for name, content in contents.items()}
+    offered = make_manifest(digests, persona=persona, number=number, provenance=provenance)
+    return offered, contents | {MANIFEST_FILE: write_manifest(offered)}
 
 
 def _read_finished(folder: Path) -> dict[str, bytes]:

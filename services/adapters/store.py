@@ -52,6 +52,16 @@ class AdapterStore(Protocol):
         """
         ...
 
+    def restore(
+        self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
+    ) -> Manifest:
+        """Write a version's files anew over those that are there, whatever became of them.
+
+        `folder` and `provenance` are those it was published with; AdapterExists when its manifest can be read
+        and tells of other files.
+        """
+        ...
+
     def manifest(self, name: AdapterName) -> Manifest:
         """The manifest of an adapter by its serving name; AdapterMissing when there is none."""
         ...

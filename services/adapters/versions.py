@@ -1,5 +1,6 @@
 """Adapter versions in PostgreSQL: numbered per persona, immutable, published before they have a row."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -8,14 +9,16 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from services.adapters.file_store import digest_of_folder
-from services.adapters.promotions import lock_persona
-from services.adapters.store import AdapterStore, Manifest
+from services.adapters.promotions import clear_unsound, lock_persona
+from services.adapters.store import AdapterName, AdapterStore, Manifest
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterExists
 from services.language_model.asking import BASE_NAME
+
+logger = logging.getLogger(__name__)
 
 
 def register_base(session: Session, persona: PersonaRow, *, at: datetime) -> AdapterVersionRow:
@@ -39,9 +42,9 @@ def version_of_run(session: Session, run_id: int) -> AdapterVersionRow | None:
 def version_learnt(
     session: Session, training_set: TrainingSetRow, recipe_digest: str, *, starting_digest: str
 ) -> AdapterVersionRow | None:
-    """The persona's version that learnt rows equal to this set's with this recipe from this start,
+    """The persona's sound version that learnt rows equal to this set's with this recipe from this start,
 
-    in whatever night.
+    in whatever night. One that is marked unsound is no answer: learning again writes its files anew.
     """
     return session.scalar(
         select(AdapterVersionRow)
@@ -52,6 +55,7 @@ def version_learnt(
             TrainingSetRow.digest == training_set.digest,
             TrainingRunRow.recipe_digest == recipe_digest,
             TrainingRunRow.starting_digest == starting_digest,
+            AdapterVersionRow.unsound_at.is_(None),
         )
         .order_by(AdapterVersionRow.number)
         .limit(1)
@@ -74,10 +78,14 @@ def register(
 
     The persona stays locked while the files are published, so a number is given once. A crash between files
     and row leaves an unreferenced folder: the same run finds it equal, another run takes the next number.
+    An existing version that is marked unsound gets these files in the place of its own and loses the mark;
+    AdapterCorrupt when the run's own came out different this time.
     """
     row = lock_persona(session, persona)
     existing = version_of_run(session, run_id) or _version_of_files(session, row, folder)
     if existing is not None:
+        if existing.unsound_at is not None:
+            _restore(session, store, existing, persona=persona, folder=folder)
         return existing
     if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
         store.begin()  # with any version published, a store that is not there must stay an error
@@ -97,6 +105,27 @@ def register(
     session.add(version)
     session.flush()  # the id is what the next task gets
     return version
+
+
+def _restore(
+    session: Session,
+    store: AdapterStore,
+    version: AdapterVersionRow,
+    *,
+    persona: PersonaSlug,
+    folder: Path,
+) -> None:
+    """The ledger is left alone: who serves is for the gate and for people to say."""
+    if version.digest != digest_of_folder(folder):
+        raise AdapterCorrupt(AdapterName(version.name), "trained again it became other files")
+    store.restore(folder, persona=persona, number=version.number, provenance=version.provenance)
+    logger.info(
+        "%s: version %d was unsound (%s); trained again it is equal, and its files are written anew",
+        persona,
+        version.number,
+        version.unsound_reason,
+    )
+    clear_unsound(session, version_id=version.id)
 
 
 def _version_of_files(session: Session, persona: PersonaRow, folder: Path) -> AdapterVersionRow | None:

@@ -120,6 +120,39 @@ def test_a_damaged_version_leaves_the_others_alone(store, url, make_folder, tmp_
     assert store.fetch(sound.name, into=tmp_path / "cache").is_dir()
 
 
+@pytest.mark.parametrize("name", [*ADAPTER_FILES, "manifest.json"])
+def test_damaged_files_are_written_anew_from_the_folder_they_came_from(
+    store, url, make_folder, tmp_path, name
+):
+    kept, other = publish(store, make_folder(1.0)), publish(store, make_folder(2.0), number=2)
+    flip_byte(url, name, 5)
+    with pytest.raises(AdapterCorrupt):
+        store.fetch(kept.name, into=tmp_path / "cache")
+
+    restored = store.restore(make_folder(1.0), persona=PIRATE, number=1, provenance=PROVENANCE)
+
+    assert restored == kept == store.manifest(kept.name)
+    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
+    assert store.fetch(other.name, into=tmp_path / "cache").is_dir()
+
+
+def test_a_version_whose_folder_is_gone_is_written_anew(store, url, make_folder, tmp_path):
+    kept = publish(store, make_folder())
+    files, path = version_file(url, "")
+    files.rm(path, recursive=True)
+
+    assert store.restore(make_folder(), persona=PIRATE, number=1, provenance=PROVENANCE) == kept
+    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
+
+
+def test_no_version_is_restored_as_another(store, make_folder, tmp_path):
+    kept = publish(store, make_folder(1.0))
+
+    with pytest.raises(AdapterExists, match="pirate/v0001"):
+        store.restore(make_folder(2.0), persona=PIRATE, number=1, provenance=PROVENANCE)
+    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
+
+
 def test_a_damaged_cache_is_replaced(store, make_folder, tmp_path):
     manifest = publish(store, make_folder())
     cached = store.fetch(manifest.name, into=tmp_path / "cache") / "adapter_model.safetensors"

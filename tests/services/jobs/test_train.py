@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
+from services.adapters.promotions import withdraw
+from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.errors.artifacts import AdapterCorrupt, TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
@@ -113,6 +115,62 @@ def test_equal_files_are_one_version_whatever_recipe_made_them(
     again = train_with(installation, AlwaysTheSame(), training_set.id, ["training.checkpoint_steps=7"])
     assert first == again
     assert len(versions(installation.engine)) == 1
+
+
+def damage(installation: Installation, version_id: int) -> Path:
+    """The version's weights with one byte flipped, and the version marked unsound for it."""
+    root = Path(installation.settings.store_url.removeprefix("file://"))
+    weights = root / "trained" / "v0001" / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with session_scope(installation.engine) as session:
+        withdraw(session, version_id=version_id, problem="a flipped byte", actor="server", at=AT)
+    return weights
+
+
+def test_training_again_repairs_a_version_whose_files_are_damaged(
+    installation: Installation,
+    training_set: TrainingSetRow,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    weights = damage(installation, first)
+    name = AdapterName(versions(installation.engine)[0].name)
+    with pytest.raises(AdapterCorrupt):
+        installation.store.fetch(name, into=tmp_path / "cache")
+
+    caplog.set_level("INFO")
+    assert train_with(installation, trainer, training_set.id, []) == first
+
+    assert len(trainer.jobs) == 2
+    (version,) = versions(installation.engine)
+    assert (version.unsound_at, version.unsound_reason) == (None, None)
+    assert installation.store.fetch(name, into=tmp_path / "cache").is_dir()
+    assert weights.read_bytes() == (tmp_path / "cache" / name / weights.name).read_bytes()
+    assert "version 1 was unsound (a flipped byte); trained again it is equal" in caplog.text
+    with session_scope(installation.engine) as session:
+        assert not session.scalars(select(PromotionRow)).all()  # that its files hold lets nobody serve
+    assert train_with(installation, trainer, training_set.id, []) == first
+    assert len(trainer.jobs) == 2
+
+
+def test_a_damaged_version_that_is_learnt_otherwise_this_time_stays_unsound(
+    installation: Installation, training_set: TrainingSetRow
+):
+    class NeverTheSame(FakeTrainer):
+        def train(self, job, *, progress):
+            recipe = replace(job.recipe, lora=replace(job.recipe.lora, r=1 + len(self.jobs)))
+            return super().train(replace(job, recipe=recipe), progress=progress)
+
+    trainer = NeverTheSame()
+    damage(installation, train_with(installation, trainer, training_set.id, []))
+    with pytest.raises(AdapterCorrupt, match="trained again it became other files"):
+        train_with(installation, trainer, training_set.id, [])
+    (version,) = versions(installation.engine)
+    assert version.unsound_reason == "a flipped byte"
 
 
 def test_another_recipe_is_another_version(installation: Installation, training_set: TrainingSetRow):
