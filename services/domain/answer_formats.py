@@ -34,7 +34,8 @@ _PREAMBLE = re.compile(
 )
 # A letter alone or in marks, then nothing, or a mark and the option's text, or a line of its own.
 _LETTER = re.compile(r"[(\[*]*([A-Za-z])(?:[)\]*.:]*|[)\]*.:]+\s.*|[)\]*.:]*\s*\n.*)", re.DOTALL)
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+_FENCE = "```"  # of code; models like to put JSON into one
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _REFERENCES = ("$ref", "$dynamicRef")
 
 
@@ -70,13 +71,13 @@ class AnswerRules:
             self._check_schema()
         if self.word_limit and not self._is_text:
             raise InvalidInput(f"A word limit is for texts: answers in the format {self.format} have none.")
-        if self.word_limit and self.word_limit not in WORD_LIMITS:
+        if type(self.word_limit) is not int or (self.word_limit and self.word_limit not in WORD_LIMITS):
             raise InvalidInput(f"word_limit must lie between 1 and {WORD_LIMITS[-1]:,}, or be 0 for none.")
         if not isinstance(self.validation, bool):
             raise InvalidInput("validation must be true or false.")
-        if not 0 <= self.max_retries <= MOST_RETRIES:
+        if type(self.max_retries) is not int or not 0 <= self.max_retries <= MOST_RETRIES:
             raise InvalidInput(f"max_retries must lie between 0 and {MOST_RETRIES}.")
-        if len(self.stop) > MOST_STOPS or not all(0 < len(text) <= LONGEST_STOP for text in self.stop):
+        if len(self.stop) > MOST_STOPS or not all(map(_can_stop, self.stop)):
             raise InvalidInput(f"stop takes up to {MOST_STOPS} texts of 1 to {LONGEST_STOP} characters.")
 
     @property
@@ -159,9 +160,16 @@ class AnswerRules:
             wrong = best_match(_validator(self.schema).iter_errors(value)) if self.schema else None
         except (ValueError, RecursionError) as error:
             return f"it is not JSON ({error})"
+        except Unresolvable:  # some references are only followed where a value leads there
+            return "its schema leads to a part that it has not"
         except OverflowError:  # a whole number may be of any size, what a schema divides it by is not
             return "it has a number that is too large to be judged"
         return f"it does not fit the schema at {wrong.json_path}" if wrong else None
+
+
+def _can_stop(text: str) -> bool:
+    """Whether a model could write it and the database hold it."""
+    return 0 < len(text) <= LONGEST_STOP and "\x00" not in text and not _SURROGATE.search(text)
 
 
 def rules_of(record: Mapping[str, Any]) -> AnswerRules:
@@ -191,8 +199,10 @@ def listed_options(question: str) -> dict[str, str]:
 
 def _parse(answer: str) -> Any:  # noqa: ANN401
     """The JSON value that the answer is, a fence of code around it or not; ValueError, RecursionError."""
-    fenced = _FENCE.fullmatch(answer.strip())
-    return json.loads(fenced[1] if fenced else answer, parse_constant=_refuse_constant, parse_float=_finite)
+    text = answer.strip()
+    if text.startswith(_FENCE) and text.endswith(_FENCE):
+        text = text.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json")
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _refuse_constant(name: str) -> Any:  # noqa: ANN401

@@ -6,6 +6,7 @@ A pure function of values. A loss that is no finite number is a cross at the top
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from services.training import drawing
 from services.training.drawing import Scale
@@ -13,6 +14,7 @@ from services.training.drawing import Scale
 Losses = Sequence[tuple[int, float | None]]
 
 _LEFT, _RIGHT, _TOP, _PLOT, _BOTTOM = 48.0, 20.0, 56.0, 176.0, 36.0
+_DIVERGED = 1e12
 _MOST_POINTS = 400  # of a line: more than pixels to show them
 
 
@@ -141,8 +143,9 @@ def _thinned(run: list[tuple[int, float]]) -> list[tuple[float, float]]:
 
 
 def _finite(losses: Losses) -> list[tuple[int, float]]:
-    return [(step, loss) for step, loss in losses if loss is not None and math.isfinite(loss)]
+    return [(step, loss) for step, loss in losses if _is_finite(loss)]
 
 
-def _is_finite(loss: float | None) -> bool:
-    return loss is not None and math.isfinite(loss)
+def _is_finite(loss: float | None) -> TypeGuard[float]:
+    """Whether it can be drawn: the span of two numbers near the largest there are is infinite."""
+    return loss is not None and abs(loss) < _DIVERGED

@@ -22,6 +22,7 @@ POINT = json.dumps(
     }
 )
 JSON = AnswerRules(AnswerFormat.JSON, schema=POINT)
+JSON_ANY = AnswerRules(AnswerFormat.JSON)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,18 @@ def test_the_letters_are_those_of_the_options_that_the_question_lists():
 )
 def test_json_is_judged_by_its_schema(answer: str, problem: str | None):
     assert JSON.problem(answer, "?") == problem
+
+
+def test_json_in_a_fence_is_read_however_much_of_nothing_is_in_it():
+    assert JSON_ANY.read('```json\n{"a": 1}\n```') == {"a": 1}
+    assert JSON_ANY.problem("```" + "\n" * 200_000 + "```", "Why?")
+
+
+def test_a_reference_that_leads_nowhere_is_said_where_a_value_leads_there():
+    inner = {"$id": "urn:x", "$ref": "#/$defs/y"}  # resolved within the inner schema, which has no such part
+    schema = {"$defs": {"x": inner, "y": {}}, "properties": {"n": {"$ref": "#/$defs/x"}}}
+    rules = rules_of({"format": "json", "schema": schema})
+    assert rules.problem('{"n": 1}', "Why?") == "its schema leads to a part that it has not"
 
 
 def test_json_nested_without_end_is_no_answer_and_no_crash():
@@ -134,7 +147,12 @@ def test_a_short_answer_says_something_and_free_text_may_be_anything():
         {"stop": [""]},
         {"stop": ["a"] * 5},
         {"stop": ["x" * 41]},
+        {"stop": ["a\x00"]},
+        {"stop": ["\ud800"]},
         {"stop": 7},
+        {"max_retries": 1.5},
+        {"max_retries": True},
+        {"word_limit": 2.0},
         {"retries": 1},
     ],
 )

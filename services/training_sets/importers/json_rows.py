@@ -4,6 +4,7 @@ An array is cut at its outer commas before anything is parsed, so a bad element 
 follows a quotation mark that is never closed cannot be told apart from the text inside it.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -15,20 +16,25 @@ from services.training_sets.importers.lines import (
     Line,
     is_broken,
     read_blocks,
+    read_bytes,
     read_lines,
 )
 from services.training_sets.importers.rows import Row
 
-_SNIFFED = 4_096  # bytes
 _TOKEN = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
 _BROKEN_OFF = "the file breaks off in the middle of a record"
 
 
 def read_json(file: BinaryIO) -> Iterator[Row | InvalidRecord]:
     """Every object of the file with the line it begins at; blank lines are no records."""
-    start = file.read(_SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = next(read_bytes(file))
+    if isinstance(start, InvalidRecord):
+        yield start
+        return
     file.seek(0)
-    pieces = _elements(file) if start.startswith(b"[") else read_lines(file)
+    pieces = (
+        _elements(file) if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[") else read_lines(file)
+    )
     for piece in pieces:
         if isinstance(piece, InvalidRecord):
             yield piece

@@ -64,7 +64,7 @@ def test_each_stage_has_a_panel_of_its_own_and_the_best_checkpoint_a_ring():
     assert figure.findtext(f"{SVG}title") == "Loss <of> a & b"
 
 
-@pytest.mark.parametrize("nothing", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("nothing", [None, math.nan, math.inf, -math.inf, 1e308])
 def test_a_loss_that_is_no_number_is_a_cross_and_breaks_the_line(nothing: float | None):
     figure = drawn(Panel("SFT", [(1, 2.0), (2, 1.5), (3, nothing), (4, 1.4), (5, 1.3)], [(2, nothing)]))
     assert len(marks(figure, "cross")) == 2

@@ -1,6 +1,7 @@
 """Files as they come: cut, in any script, hostile. Each bad record is reported, every other is kept."""
 
 import codecs
+import gzip
 import io
 import json
 import tracemalloc
@@ -25,6 +26,12 @@ def kinds(reads: list[Read]) -> list[type[Read]]:
 def test_an_empty_file_says_so(read_text, name: str, text: str):
     (read,) = read_text(text, name)
     assert (read.line, read.reason) == (1, "the file holds no records")
+
+
+def test_a_packed_file_cut_in_its_head_is_reported():
+    packed = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(GOOD.encode())[:5]))
+    (read,) = read_json(packed)
+    assert "breaks off" in read.reason
 
 
 @pytest.mark.parametrize("name", ["mcq", "saq", "truthfulqa"])
