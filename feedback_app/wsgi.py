@@ -18,8 +18,8 @@ from services.settings import read_settings
 def build() -> Flask:
     """Raises SettingsMissing, and DatabaseUnavailable when the embedded server was not started before."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # httpx would write a line for every question that is passed on; request_log already does.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("httpx", "httpx2"):  # a line for every question passed on: request_log has it already
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     settings = read_settings()
     return create_app(
         settings,

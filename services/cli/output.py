@@ -96,7 +96,7 @@ def speaking(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     @wraps(command)
     def spoken(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
-        for talkative in ("httpx", "alembic"):  # a line for each request would hide the rest
+        for talkative in ("httpx", "httpx2", "alembic"):  # a line for each request would hide the rest
             logging.getLogger(talkative).setLevel(logging.WARNING)
         try:
             return command(*args, **kwargs)

@@ -67,7 +67,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     Raises DemoFailed when the night did not pass, an ask was not served or a DAG run failed, and whatever
     keeps the service from starting.
     """
-    for talkative in ("httpx", "alembic", "services.jobs"):  # the demo itself says what happens
+    for talkative in ("httpx", "httpx2", "alembic", "services.jobs"):  # the demo itself says what happens
         logging.getLogger(talkative).setLevel(logging.WARNING)
     console = Console()
     began = time.monotonic()
