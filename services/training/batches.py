@@ -1,8 +1,9 @@
 """Rows of similar length go through the model together, so that little of a batch is padding (torch).
 
-Rows are shuffled, a pool of several batches is sorted by length and cut into batches, and those are shuffled
-again: no part of an epoch has the long rows alone, and every epoch mixes anew. The order follows from seed
-and epoch alone, so a resumed epoch goes on with the rows it had not seen.
+Rows are shuffled, a pool of several steps is sorted by length and cut into steps, and those are shuffled
+again: no part of an epoch has the long rows alone, and every epoch mixes anew. The order follows from seed,
+epoch and the rows of an optimiser step, whose number stays when memory runs out and the batches of a step get
+smaller: a resumed epoch goes on with the rows it had not seen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,12 @@ from torch.utils.data import Sampler
 from transformers import Trainer as LibraryTrainer
 
 LENGTH = "length"  # the column of a trainer's rows, in tokens
-_POOL = 8  # batches that are sorted together
+_POOL = 8  # steps that are sorted together
 
 
 class SimilarLengths(Sampler[int]):
+    """`batch_size` is of a whole optimiser step, of which each smaller batch is a part of similar length."""
+
     def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
         self._lengths = np.asarray(lengths)
         self._batch_size, self._seed, self._epoch = batch_size, seed, 0
@@ -49,6 +52,6 @@ class LengthBatches(LibraryTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, _: Dataset | None = None) -> SimilarLengths:
         return SimilarLengths(
             self.train_dataset[LENGTH],
-            batch_size=self.args.per_device_train_batch_size,
+            batch_size=self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps,
             seed=self.args.seed,
         )

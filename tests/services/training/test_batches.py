@@ -1,8 +1,10 @@
 """Rows of similar length share a batch, each comes once an epoch, and the order can be repeated."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from services.training.batches import SimilarLengths
+from services.training.batches import LENGTH, LengthBatches, SimilarLengths
 
 LENGTHS = [(index * 37) % 101 + 10 for index in range(203)]
 BATCH = 8
@@ -42,3 +44,19 @@ def test_seed_and_epoch_alone_decide():
     assert order(3) == order(3)
     assert order(3) != order(4)
     assert order(3) != order(3, seed=7)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_smaller_batches_make_up_the_same_steps(batch):
+    """A training that has to take smaller batches goes on in the middle of an epoch."""
+    assert steps(batch) == steps(BATCH)
+
+
+def steps(batch: int) -> list[set[int]]:
+    """The rows of each optimiser step, of which there are always BATCH, where a trainer takes `batch` at once."""
+    arguments = SimpleNamespace(
+        per_device_train_batch_size=batch, gradient_accumulation_steps=BATCH // batch, seed=42
+    )
+    trainer = SimpleNamespace(train_dataset={LENGTH: LENGTHS}, args=arguments)
+    rows = list(LengthBatches._get_train_sampler(trainer))
+    return [set(rows[at : at + BATCH]) for at in range(0, len(rows), BATCH)]
