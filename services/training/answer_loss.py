@@ -15,6 +15,8 @@ from services.training.dataset import IGNORED
 
 
 class AnswerLossTrainer(LengthBatches, SFTTrainer):  # type: ignore[misc]
+    """For a base with plain scores."""
+
     def compute_loss(
         self,
         model: nn.Module,

@@ -21,12 +21,16 @@ from trl.trainer.utils import FusedCausalLMOutput
 from services.language_model.machine import device
 from services.training.batches import LENGTH, LengthBatches
 from services.training.dataset import IGNORED
+from services.training.plain_scores import has_plain_scores
 
 logger = logging.getLogger(__name__)
 
 
 def score_answers_only(model: PreTrainedModel) -> None:
-    """Put a head in the place of TRL's, with the same outputs, that projects the labelled positions alone."""
+    """Put a head in the place of TRL's, with the same outputs, that projects the labelled positions alone.
+
+    For a base with plain scores.
+    """
     with_theirs = model.forward
 
     def forward(*, fused_lm_head: bool = False, **inputs: object) -> object:
@@ -71,7 +75,7 @@ class ReferenceOnce(LengthBatches):
 
     def __init__(self, **keywords: object) -> None:
         super().__init__(**keywords)
-        if device().type == "cpu":
+        if device().type == "cpu" and has_plain_scores(self.model.config):
             score_answers_only(self.model.get_base_model())
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:

@@ -10,6 +10,7 @@ from services.training.answer_loss import AnswerLossTrainer
 from services.training.batches import LENGTH, LengthBatches
 from services.training.dataset import TokenisedRow
 from services.training.material import Material
+from services.training.plain_scores import has_plain_scores
 
 
 class DemonstrationTrainer(LengthBatches, SFTTrainer):  # type: ignore[misc]
@@ -17,7 +18,8 @@ class DemonstrationTrainer(LengthBatches, SFTTrainer):  # type: ignore[misc]
 
 
 def sft_trainer(material: Material, rows: Sequence[TokenisedRow]) -> SFTTrainer:
-    trainer_class = DemonstrationTrainer if device().type == "cuda" else AnswerLossTrainer
+    cheaper = device().type != "cuda" and has_plain_scores(material.model.config)
+    trainer_class = AnswerLossTrainer if cheaper else DemonstrationTrainer
     return trainer_class(
         args=SFTConfig(
             **material.arguments,

@@ -53,7 +53,7 @@ def test_smaller_batches_make_up_the_same_steps(batch):
 
 
 def steps(batch: int) -> list[set[int]]:
-    """The rows of each optimiser step, of which there are always BATCH, where a trainer takes `batch` at once."""
+    """The rows of each optimiser step, BATCH of them, where a trainer takes `batch` at once."""
     arguments = SimpleNamespace(
         per_device_train_batch_size=batch, gradient_accumulation_steps=BATCH // batch, seed=42
     )
