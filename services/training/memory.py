@@ -49,15 +49,20 @@ class MemoryEstimate:
         return sum(list(self.parts.values())[: self.fixed])
 
 
-def estimate_memory(recipe: Recipe, stages: Sequence[Stage]) -> MemoryEstimate:
-    """For the stage that needs most; BaseModelMissing without a configuration."""
+def estimate_memory(recipe: Recipe, stages: Sequence[Stage], *, start: Path | None = None) -> MemoryEstimate:
+    """For the stage that needs most; `start` is the adapter the first goes on from, None for a fresh one.
+
+    BaseModelMissing without a configuration.
+    """
     layout = _layout(recipe)
     adapter = _adapter_parameters(layout, recipe)
     linear = sum(layer.weight.numel() for _, layer in linear_layers(layout))
     others = sum(weight.numel() for weight in layout.parameters()) - linear
     quantised = recipe.model.quantisation is Quantisation.NF4
     linear_bytes = int(linear * (_NF4 if quantised else _HALF))
-    references = len(stages) > 1 and any(stage.objective is not Objective.SFT for stage in stages)
+    # A stage that goes on from an adapter measures preferences against a frozen copy of it.
+    going_on = stages if start is not None else stages[1:]
+    references = any(stage.objective is not Objective.SFT for stage in going_on)
     fixed: dict[str, int] = {
         Part.LINEAR if quantised else Part.LINEAR_HALF: linear_bytes,
         Part.REST: others * _HALF,

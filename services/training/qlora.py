@@ -62,7 +62,7 @@ class QloraTrainer:
         job = replace(job, recipe=recipe)
         tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
         stages = prepare_stages(job, tokenizer)
-        memory = estimate_memory(recipe, stages)
+        memory = estimate_memory(recipe, stages, start=job.start)
         available = available_memory() // (1 if self._shares is None else self._shares.number)
         progress(MemoryExpected(memory.parts, available))
         refuse_what_cannot_fit(memory, available=available)

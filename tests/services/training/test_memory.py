@@ -54,6 +54,15 @@ def test_a_stage_after_another_has_a_reference_beside_it_and_a_pair_is_two_seque
     assert both["activations (estimate)"] == pytest.approx(2 * one["activations (estimate)"], rel=0.1)
 
 
+def test_a_stage_that_goes_on_from_a_champion_has_a_reference_beside_it(phi3_mini, tmp_path):
+    fresh = estimate_memory(phi3_mini, [DPO]).parts
+    going_on = estimate_memory(phi3_mini, [DPO], start=tmp_path).parts
+
+    assert fresh["reference adapter in fp32"] == 0
+    assert going_on["reference adapter in fp32"] == going_on["adapter in fp32"]
+    assert estimate_memory(phi3_mini, [SFT], start=tmp_path).parts["reference adapter in fp32"] == 0
+
+
 def test_what_is_counted_is_what_is_loaded(base, recipe):
     parts = estimate_memory(recipe(), [SFT]).parts
     loaded = load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4)
