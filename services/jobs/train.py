@@ -48,14 +48,11 @@ def train_with(
 ) -> int:
     """As `train`, with a given trainer."""
     engine = installation.engine
+    training_set, recipe = _asked_for(installation, training_set_id, overrides)
+    slug = PersonaSlug(training_set.persona.slug)
+    base = trainer.base_digest(recipe.model)  # reads the base whole, minutes for a large one: no transaction
+    digest, starting_digest = _digest(recipe, training_set, base=base), _starting_digest(training_set)
     with session_scope(engine) as session:
-        training_set = session.get(TrainingSetRow, training_set_id)
-        if training_set is None:
-            raise UnknownRecord("training set", training_set_id)
-        slug = PersonaSlug(training_set.persona.slug)
-        recipe = recipe_of(installation.settings, training_set.persona, list(overrides))
-        base = trainer.base_digest(recipe.model)
-        digest, starting_digest = _digest(recipe, training_set, base=base), _starting_digest(training_set)
         learnt = version_learnt(session, training_set, digest, starting_digest=starting_digest)
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
@@ -93,6 +90,16 @@ def train_with(
         shutil.rmtree(workdir, ignore_errors=True)  # the store has the adapter
         logger.info("%s: version %d is %s", slug, version.number, version.name)
         return version.id
+
+
+def _asked_for(
+    installation: Installation, training_set_id: int, overrides: Sequence[str]
+) -> tuple[TrainingSetRow, Recipe]:
+    with session_scope(installation.engine) as session:
+        training_set = session.get(TrainingSetRow, training_set_id)
+        if training_set is None:
+            raise UnknownRecord("training set", training_set_id)
+        return training_set, recipe_of(installation.settings, training_set.persona, list(overrides))
 
 
 def _train(

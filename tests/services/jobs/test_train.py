@@ -179,6 +179,19 @@ def test_another_recipe_is_another_version(installation: Installation, training_
     assert [version.number for version in versions(installation.engine)] == [1, 2]
 
 
+def test_nothing_waits_for_the_base_to_be_read(installation: Installation, training_set: TrainingSetRow):
+    """That takes minutes for a large one, and a transaction would last as long."""
+    connections: list[int] = []
+
+    class Reads(FakeTrainer):
+        def base_digest(self, model):
+            connections.append(installation.engine.pool.checkedout())
+            return super().base_digest(model)
+
+    train_with(installation, Reads(), training_set.id, [])
+    assert connections[0] == 0
+
+
 def test_another_base_under_the_same_name_is_learnt_on_anew(
     installation: Installation, training_set: TrainingSetRow
 ):
