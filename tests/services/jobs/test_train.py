@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from services.adapters.promotions import withdraw
 from services.adapters.store import AdapterName
@@ -181,11 +182,14 @@ def test_another_recipe_is_another_version(installation: Installation, training_
 
 def test_nothing_waits_for_the_base_to_be_read(installation: Installation, training_set: TrainingSetRow):
     """That takes minutes for a large one, and a transaction would last as long."""
+    pool = installation.engine.pool
+    assert isinstance(pool, QueuePool)
+    in_use = pool.checkedout
     connections: list[int] = []
 
     class Reads(FakeTrainer):
         def base_digest(self, model):
-            connections.append(installation.engine.pool.checkedout())
+            connections.append(in_use())
             return super().base_digest(model)
 
     train_with(installation, Reads(), training_set.id, [])
