@@ -4,13 +4,17 @@ Reading them back gives the same bits in a fraction of the time and memory. A ke
 decides its bits, appears by one rename, and is safetensors like every other.
 """
 
+import fcntl
 import hashlib
 import logging
+import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from services.domain.training import Quantisation
@@ -21,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 WORTH_KEEPING = 32 * 2**20  # bytes in memory; a smaller base is quantised as fast as it is read
 _KEPT = 2
+_PART = "part-"  # begins the name of one that is not whole yet
 _PACKAGES = ("torch", "transformers", "bitsandbytes")
 
 
@@ -42,15 +47,40 @@ def keep(model: PreTrainedModel, folder: Path) -> None:
     """
     if folder.exists() or model.get_memory_footprint() < WORTH_KEEPING:
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix="part-", dir=folder.parent))
+    try:
+        with _alone_in(folder.parent):
+            _write(model, folder)
+            _forget_old(folder.parent)
+    except (OSError, SafetensorError) as error:
+        logger.warning("the base in 4 bits is not kept, the next start quantises it again: %s", error)
+
+
+@contextmanager
+def _alone_in(cache: Path) -> Iterator[None]:
+    """Trainers and servers keep their bases in one folder; a dead process lets go."""
+    cache.mkdir(parents=True, exist_ok=True)
+    handle = os.open(cache, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(model: PreTrainedModel, folder: Path) -> None:
+    for left in folder.parent.glob(f"{_PART}*"):  # by a process that was killed: no other is at work here
+        shutil.rmtree(left, ignore_errors=True)
+    if folder.exists():  # another process was faster
+        return
+    part = folder.with_name(_PART + folder.name)
     try:
         model.save_pretrained(part)
         part.rename(folder)
-    except OSError as error:
-        shutil.rmtree(part)
-        logger.warning("the base in 4 bits is not kept, the next start quantises it again: %s", error)
-        return
-    others = sorted(folder.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True)
-    for other in others[_KEPT:]:
-        shutil.rmtree(other)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _forget_old(cache: Path) -> None:
+    kept = sorted(cache.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for old in kept[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)

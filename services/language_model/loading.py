@@ -25,7 +25,7 @@ from transformers import (
 from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.language_model.cached_base import cached_folder, keep
-from services.language_model.machine import device, half_precision, usable_cores
+from services.language_model.machine import device, half_precision, memory_ran_out, usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ def load_base(
 ) -> PreTrainedModel:
     """The base on the GPU when there is one; BaseModelMissing when there is none.
 
+    Where memory runs out the library's error is raised as it is: the base is not at fault.
     `quantisation` is one that this machine can do (`usable_quantisation`). `cache` is a folder that keeps
     bases in 4 bits, None for quantising it anew; both give the same bits.
     `attention` is transformers' name of an implementation, or "auto": the one that was fastest on this
@@ -85,6 +86,8 @@ def load_base(
             return _load(name, chosen, revision=revision, config=_nf4(quantisation))
         return _load_through(cache, name, chosen, revision=revision)
     except _UNLOADABLE as error:
+        if memory_ran_out(error):
+            raise
         raise BaseModelMissing(name, _first_line(error)) from error
 
 
@@ -94,10 +97,12 @@ def _load_through(cache: Path, name: str, attention: str, *, revision: str) -> P
         try:
             model = _load(str(kept), attention, revision="main", config=None)
         except _UNLOADABLE as error:
+            if memory_ran_out(error):
+                raise
             logger.warning(
                 "the base kept in 4 bits is damaged and is quantised again: %s", _first_line(error)
             )
-            shutil.rmtree(kept)
+            shutil.rmtree(kept, ignore_errors=True)  # another process may be at it too
         else:
             # It is the base itself: adapters and digests name that, and not where this copy lay.
             model.name_or_path = model.config.name_or_path = name

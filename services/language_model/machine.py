@@ -10,6 +10,8 @@ from services.domain.training import HalfPrecision, Quantisation
 
 logger = logging.getLogger(__name__)
 
+_CPU_IS_FULL = "can't allocate memory"  # has no exception of its own
+
 
 def device() -> torch.device:
     """A GPU of CUDA's or of Apple's where there is one, and the CPU otherwise."""
@@ -23,6 +25,13 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_ran_out(error: Exception) -> bool:
+    """Whether an error of torch's says so."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and _CPU_IS_FULL in str(error)
+    )
 
 
 def half_precision() -> HalfPrecision:

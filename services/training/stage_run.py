@@ -16,7 +16,7 @@ from transformers import Trainer as LibraryTrainer
 
 from services.domain.training import Objective, StageResult
 from services.errors.training import MemoryExhausted
-from services.language_model.machine import device
+from services.language_model.machine import device, memory_ran_out
 from services.training.adapter_weights import save_adapter
 from services.training.checkpoints import finish, newest_whole_checkpoint, step_of
 from services.training.dataset import Tokenised, TokenisedRow
@@ -27,7 +27,6 @@ from services.training.validation import BEST, Scoring, read_evaluations, scorin
 
 logger = logging.getLogger(__name__)
 
-_CPU_IS_FULL = "can't allocate memory"  # has no exception of its own
 ADAPTER = "adapter"  # the finished adapter's folder, inside the stage's
 
 
@@ -126,7 +125,7 @@ def _fits(trainer: LibraryTrainer, checkpoint: Path | None) -> bool:
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and _CPU_IS_FULL not in str(error):
+        if not memory_ran_out(error):
             raise
         logger.warning("memory ran out after step %d: %s", trainer.state.global_step, error)
         return False

@@ -1,7 +1,10 @@
 """A base kept in 4 bits is the base: the same bits, the same name, the same adapter learnt on it."""
 
+import os
+
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from services.domain.training import Quantisation
 from services.language_model import cached_base
@@ -10,6 +13,8 @@ from services.training.qlora import QloraTrainer
 from tests.services.training.running import train
 
 pytestmark = pytest.mark.slow
+
+AGES_AGO = 1_000_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +76,37 @@ def test_a_small_base_is_not_kept(base, tmp_path, monkeypatch):
     load(base, tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_the_others_the_newest_stays_and_what_a_killed_process_left_is_removed(base, tmp_path):
+    for age, name in enumerate(("part-killed", "newest", "older", "oldest")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (AGES_AGO - age, AGES_AGO - age))
+    load(base, tmp_path)
+
+    assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "newest").is_dir()
+
+
+def test_what_cannot_be_kept_ends_no_load(base, tmp_path, caplog):
+    (tmp_path / "file").touch()
+
+    assert same_bits(load(base, tmp_path / "file" / "cache"), load(base, None))
+    assert "is not kept" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "full", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 bytes")]
+)
+def test_a_full_memory_is_no_damage(base, tmp_path, monkeypatch, full):
+    load(base, tmp_path)
+
+    def no_room(*_, **__):
+        raise full
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", no_room)
+    for cache in (tmp_path, None):
+        with pytest.raises(RuntimeError) as raised:
+            load(base, cache)
+        assert raised.value is full
+    assert len(list(tmp_path.iterdir())) == 1
