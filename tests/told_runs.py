@@ -49,6 +49,7 @@ def add_told_run(session: Session, persona: PersonaRow, *, at: datetime) -> Trai
     run = add_run(session, add_training_set(session, persona, plan=plan), state=RunState.RUNNING)
     run.started_at = at
     run.recipe = {
+        "model": {"name": "/srv/models/phi-3-mini", "revision": "main"},
         "lora": {"r": 16, "alpha": 32, "target_modules": ["qkv_proj", "o_proj"]},
         "training": {"epochs": 3.0, "learning_rate": 2e-4, "scheduler": "cosine"},
     }

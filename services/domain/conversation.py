@@ -5,6 +5,7 @@ Trainer, evaluator and server all use these messages; rendering them to tokens i
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -32,6 +33,7 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a pair: no UTF-8 can say it
 
 
+_CONTEXT = "Context:\n"
 _LANGUAGE = re.compile(r"\s\(([^()]+)\)$")
 
 
@@ -128,4 +130,9 @@ def build_messages(system_template: str, question: Question, instruction: str = 
 def user_text(question: Question) -> str:
     """What a model reads of the question itself; two questions that give one text are one prompt."""
     asked = f"Question:\n{question.text}"
-    return f"Context:\n{question.context}\n\n{asked}" if question.context.strip() else asked
+    return f"{_CONTEXT}{question.context}\n\n{asked}" if question.context.strip() else asked
+
+
+def has_context(messages: Sequence[Message]) -> bool:
+    """Whether the question of these messages, as `build_messages` makes them, came with a context."""
+    return any(message.role == Role.USER and message.content.startswith(_CONTEXT) for message in messages)

@@ -109,7 +109,7 @@ class ModelRecipe:
     @property
     def portable_name(self) -> str:
         """The name without the folders of this machine."""
-        return Path(self.name).name if Path(self.name).is_absolute() else self.name
+        return portable(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +203,8 @@ def digest_of(value: object) -> str:
     """SHA-256 (hex) of a JSON value in canonical form (sorted keys, no spaces)."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def portable(model_name: str) -> str:
+    """A base's name without the folders of this machine."""
+    return Path(model_name).name if Path(model_name).is_absolute() else model_name

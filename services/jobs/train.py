@@ -140,7 +140,7 @@ def _train(
         raise
     except Exception as error:
         with session_scope(engine) as session:
-            runs.fail(session, run_id, error=str(error) or type(error).__name__, at=now())
+            runs.fail(session, run_id, error=error, at=now())
         raise
 
 

@@ -1,5 +1,6 @@
 """Training runs in PostgreSQL: begun or resumed by key, ended once. What they report is `reporting`'s."""
 
+import re
 from dataclasses import asdict
 from datetime import datetime
 
@@ -9,7 +10,10 @@ from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import TrainingRunRow
 from services.domain.training import Recipe, RunState, TrainedAdapter
+from services.errors.tree import PersonaLoopError
 
+# Of an absolute path all but its last name.
+_FOLDERS = re.compile(r"(?<![\w.:/])(?:file://)?/(?:[^\s/'\"]+/)+")
 FRESH = ""  # the starting digest of an adapter that starts from the base
 
 
@@ -60,6 +64,16 @@ def succeed(session: Session, run_id: int, trained: TrainedAdapter, *, at: datet
     run.loss, run.supervised_tokens = trained.final_loss, trained.supervised_tokens
 
 
-def fail(session: Session, run_id: int, *, error: str, at: datetime) -> None:
+def fail(session: Session, run_id: int, *, error: Exception, at: datetime) -> None:
+    """What is kept of the error is for everybody's eyes: no folders, nothing that a library says."""
     run = session.get_one(TrainingRunRow, run_id)
-    run.state, run.error, run.finished_at = RunState.FAILED, error, at
+    run.state, run.error, run.finished_at = RunState.FAILED, _sentence(error), at
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, PersonaLoopError):
+        return _FOLDERS.sub("", str(error))
+    return (
+        f"It ended with {type(error).__name__}, which was not foreseen: the log of the process that trained "
+        "says more."
+    )

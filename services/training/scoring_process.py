@@ -2,7 +2,7 @@
 
 `python -m services.training.scoring_process TASK` reads paths of checkpoints from its input, one a line, and
 writes one JSON object for each: the validation loss of the rows in the file TASK, and what the adapter
-answers to the first of their prompts. It ends when its input does.
+answers to some of their prompts. It ends when its input does.
 
 It is a process because scoring a 4-bit base on a CPU repacks its weights, which spoils training on them.
 """
@@ -47,8 +47,8 @@ class Scorer:
 
     def previews(self) -> list[str]:
         """Of the checkpoint that was scored last."""
-        rows = self._task.rows[: self._task.previews]
-        return [_preview(self._model, self._tokenizer, row) for row in rows]
+        rows = self._task.rows
+        return [_preview(self._model, self._tokenizer, rows[place]) for place in self._task.previews]
 
     def _sums_at_start(self) -> torch.Tensor:
         if self._task.start is None:

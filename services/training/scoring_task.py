@@ -11,7 +11,7 @@ from services.training.dataset import TokenisedJudgement, TokenisedPair, Tokenis
 
 @dataclass(frozen=True, slots=True)
 class ScoringTask:
-    """`rows` are of the objective's kind.
+    """`rows` are of the objective's kind; those at the places of `previews` are answered, too.
 
     `start` is the folder of the adapter that the stage began with, None for the plain base: preferences are
     measured against it. `cache` is that of `load_base`.
@@ -20,7 +20,7 @@ class ScoringTask:
     objective: Objective
     model: ModelRecipe
     rows: tuple[TokenisedRow, ...] | tuple[TokenisedPair, ...] | tuple[TokenisedJudgement, ...]
-    previews: int
+    previews: tuple[int, ...] = ()
     beta: float = 0.1
     label_smoothing: float = 0.0
     start: Path | None = None

@@ -48,7 +48,7 @@ def _scoring_task(run: StageRun) -> ScoringTask:
         objective=run.stage.objective,
         model=recipe.model,
         rows=cast("tuple[TokenisedRow, ...]", tuple(run.stage.validation)),
-        previews=recipe.training.previews,
+        previews=tuple(run.stage.showable[: recipe.training.previews]),
         beta=recipe.preference.beta,
         label_smoothing=run.job.label_smoothing,
         start=run.start,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
+from services.domain.conversation import has_context
 from services.domain.training import Objective
 from services.errors.training import AllPairsEqual, NoSupervisedTokens, NothingToLearn, OneClassOnly
 from services.training.dataset import (
@@ -38,7 +39,8 @@ _KINDS = {
 class Stage:
     """`number` counts from 1 and, with the objective, names the stage's folder in the workdir.
 
-    `validation` are rows of other prompts than those of `rows`, kept out of the training;
+    `validation` are rows of other prompts than those of `rows`, kept out of the training; `showable` says
+    which of them may be shown answered: a question's context is for its asker's eyes alone.
     `beyond_limit` rows of the set are in neither, because the recipe takes no more.
     """
 
@@ -46,6 +48,7 @@ class Stage:
     objective: Objective
     rows: Sequence[Tokenised]
     validation: Sequence[Tokenised] = ()
+    showable: Sequence[int] = ()
     beyond_limit: int = 0
 
     @property
@@ -78,7 +81,11 @@ def prepare_stages(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> list
         refuse_long_rows(rows, limit=job.recipe.training.max_length)
         learnt, held = split_off(rows, share=job.recipe.training.validation_share)
         _check(objective, learnt)  # it may have been the rows kept out that taught something
-        stage = Stage(number, objective, learnt, held, len(there) - len(taken))
+        private = {
+            tuple(row.prompt_ids) for row, line in zip(rows, taken, strict=True) if has_context(line.messages)
+        }
+        showable = [place for place, row in enumerate(held) if tuple(row.prompt_ids) not in private]
+        stage = Stage(number, objective, learnt, held, showable, len(there) - len(taken))
         logger.info(
             "stage %s: %d rows and %d to validate with (%d beyond max_examples), %d supervised tokens; "
             "one row: %s",

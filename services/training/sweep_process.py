@@ -76,7 +76,7 @@ def _score(job: TrialJob, trained: TrainedAdapter, folder: Path) -> float:
     )
     gc.collect()  # the process that scores needs the place of the base that was trained on
     torch.cuda.empty_cache()
-    with scoring(ScoringTask(Objective.SFT, model, rows, previews=0), folder) as process:
+    with scoring(ScoringTask(Objective.SFT, model, rows), folder) as process:
         return process.score(trained.folder, step=trained.steps).loss
 
 

@@ -19,7 +19,7 @@ from services.db.lineage_tables import (
     TrainingRunRow,
     TrainingSetRow,
 )
-from services.domain.training import Objective, RunState
+from services.domain.training import Objective, RunState, portable
 from services.errors.lookups import UnknownRecord
 from services.training.holding import LOCK_SPACE
 from services.training.loss_curve import Panel
@@ -136,7 +136,7 @@ def run_page(session: Session, run_id: int) -> RunView:
         goes_on_from=_goes_on_from(session, run),
         error=run.error or "",
         reasons=tuple(run.training_set.plan["reasons"]),
-        recipe=run.recipe,
+        recipe=_portable_recipe(run.recipe),
         memory=run.memory.get("parts", {}),
         concessions=(*ended, *run.concessions),
         stages=stages,
@@ -177,6 +177,11 @@ def _summary(run: TrainingRunRow, version: int | None, held: frozenset[int]) -> 
         finished_at=run.finished_at,
         version=version,
     )
+
+
+def _portable_recipe(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    model = recipe.get("model")  # none in runs of the first release
+    return {**recipe, "model": {**model, "name": portable(model["name"])}} if model else recipe
 
 
 def _goes_on_from(session: Session, run: TrainingRunRow) -> int | None:

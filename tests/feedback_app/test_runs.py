@@ -71,6 +71,12 @@ def test_a_run_says_what_it_gave_up_why_it_ended_what_it_answers_and_why_it_was_
     assert page.index("Step 120") < page.index("Step 20")  # the newest first
 
 
+def test_the_recipe_names_its_base_without_the_folders_of_this_machine(visitor: Visitor, run_id: int):
+    page = visitor.get(f"/runs/{run_id}").text
+    assert "<dd>phi-3-mini</dd>" in page
+    assert "/srv/models" not in page
+
+
 @pytest.mark.parametrize("drawing", ["loss.svg", "memory.svg"])
 @pytest.mark.parametrize("width", ["", "?width=360", "?width=1", "?width=999999999", "?width=x"])
 def test_the_drawings_are_whole_files_and_may_bring_their_style(

@@ -16,7 +16,7 @@ from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.errors.artifacts import AdapterCorrupt, TrainingSetCorrupt
+from services.errors.artifacts import AdapterCorrupt, AdapterRefused, TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import AdapterStoreUnavailable
 from services.errors.training import NothingToLearn, RunBusy, StartUnusable
@@ -286,7 +286,25 @@ def test_what_nobody_foresaw_is_written_down_too(installation: Installation, tra
         train_with(installation, FakeTrainer(problem=RuntimeError("out of memory")), training_set.id, [])
     with Session(installation.engine) as session:
         run = session.scalars(select(TrainingRunRow)).one()
-        assert (run.state, run.error) == ("failed", "out of memory")
+        assert run.state == "failed"
+        assert run.error.startswith("It ended with RuntimeError")
+
+
+def test_of_a_failure_everybody_reads_neither_folders_nor_what_a_library_said(
+    installation: Installation, training_set: TrainingSetRow
+):
+    said = (
+        (AdapterRefused("/srv/secret/runs/7/adapter", "odd"), "The adapter in adapter cannot be published"),
+        (TrainingSetCorrupt("file:///srv/secret/sets/1.jsonl"), "The training set at 1.jsonl does not match"),
+        (OSError("[Errno 28] No space left: '/srv/secret/runs'"), "It ended with OSError"),
+    )
+    for problem, shown in said:
+        with pytest.raises(type(problem)):
+            train_with(installation, FakeTrainer(problem=problem), training_set.id, [])
+        with Session(installation.engine) as session:
+            error = session.scalars(select(TrainingRunRow)).one().error
+            assert error.startswith(shown)
+            assert "secret" not in error
 
 
 def test_checkpoints_are_kept_until_the_version_is_stored(

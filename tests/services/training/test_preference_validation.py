@@ -104,7 +104,7 @@ def test_a_kill_changes_neither_the_scores_nor_a_byte(validated, job, base, rows
 
 def test_doubtful_choices_are_discounted_as_in_training():
     pair = TokenisedPair([1], [2], [3])
-    task = ScoringTask(Objective.DPO, None, (pair, pair), 0, beta=0.5, label_smoothing=0.2)
+    task = ScoringTask(Objective.DPO, None, (pair, pair), beta=0.5, label_smoothing=0.2)
     ratios = torch.tensor([[3.0, -1.0], [1.0, 1.0]])
 
     def loss(margin):
@@ -118,7 +118,7 @@ def test_doubtful_choices_are_discounted_as_in_training():
 
 def test_both_classes_of_judged_answers_count_alike():
     good, bad = TokenisedJudgement([1], [2], label=True), TokenisedJudgement([1], [3], label=False)
-    task = ScoringTask(Objective.KTO, None, (good, bad, bad, bad), 0, beta=1.0)
+    task = ScoringTask(Objective.KTO, None, (good, bad, bad, bad), beta=1.0)
     ratios = torch.tensor([[2.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
 
     expected = ((1 - sigmoid(2.0 - 1.0)) + (1 - sigmoid(1.0 - 0.0))) / 2

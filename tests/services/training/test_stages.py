@@ -43,6 +43,20 @@ def test_a_stage_takes_the_rows_of_its_kind(stages):
     assert sft.supervised_tokens == sum(row.supervised_tokens for row in sft.rows) > 0
 
 
+def test_prompts_with_a_context_are_validated_with_and_not_shown_answered(stages):
+    rows = [make_row(index) for index in range(ROWS)]
+    for row in rows[::2]:
+        row["messages"][1]["content"] = "Context:\na letter\n\n" + row["messages"][1]["content"]
+
+    (stage,) = stages(rows, Objective.SFT, overrides=["training.validation_share=0.5"])
+
+    with_context = {tuple(row.prompt_ids) for row in stages(rows[::2], Objective.SFT)[0].rows}
+    shown = {tuple(stage.validation[place].prompt_ids) for place in stage.showable}
+    assert shown
+    assert not shown & with_context
+    assert shown | with_context >= {tuple(row.prompt_ids) for row in stage.validation}
+
+
 def test_what_is_learnt_is_counted_and_shown(stages, caplog):
     with caplog.at_level("INFO"):
         stages([make_row(0), make_pair(0)], Objective.SFT, Objective.DPO)
