@@ -48,7 +48,8 @@ def files_of(store_url: str, night: Judged) -> Files:
         found = []
         for named in (frozen, report["held_out"], report["excluded"]):
             file = thaw(store_url, named["path"], digest=named["digest"], into=Path(folder))
-            found.append([json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()])
+            with file.open(encoding="utf-8") as lines:  # not splitlines(): texts may hold other separators
+                found.append([json.loads(line) for line in lines])
     return Files(*found)
 
 

@@ -69,9 +69,10 @@ def persona_night(base: Path, folder: Path, *, longest: int) -> Night:
     """A base of its own and the rows of a persona's files that it can read whole, each prompt once."""
     answers: dict[str, str] = {}
     for name in FILES:
-        for text in (folder / name).read_text(encoding="utf-8").splitlines():
-            record = json.loads(text)
-            answers.setdefault(record["instruction"], record["output"])
+        with (folder / name).open(encoding="utf-8") as texts:  # not splitlines(): they may hold others
+            for text in texts:
+                record = json.loads(text)
+                answers.setdefault(record["instruction"], record["output"])
     lines = [
         DemonstrationLine(build_messages(TEMPLATE, Question(asked, "code", "student")), answer)
         for asked, answer in answers.items()

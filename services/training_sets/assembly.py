@@ -197,17 +197,18 @@ class _Assembling:
         if champion is None or learnt is None:
             return None
         earlier = Earlier(
-            self._session,
-            self._persona,
-            champion,
-            learnt,
-            self._cutoff,
-            store_url,
-            folder / "earlier",
-            drafted.excluded,
-            drafted.raters,
+            session=self._session,
+            persona=self._persona,
+            champion=champion,
+            learnt=learnt,
+            cutoff=self._cutoff,
+            store_url=store_url,
+            folder=folder / "earlier",
+            made=drafted.made,
+            excluded=drafted.excluded,
+            raters=drafted.raters,
         )
-        earlier.add_references(drafted.draft, spoken_of=drafted.judging)
+        earlier.add_references(drafted.draft)
         wanted = wanted_by_kind(drafted.draft.rows, chosen.kept, self._policy.replay_percent)
         return earlier.add_replay(drafted.draft, wanted, partial(self._write_seeds, until=learnt.cutoff))
 
@@ -226,17 +227,18 @@ class _Assembling:
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, self._asked)
-        gatherer, judging = Gatherer(reconciled), set[str]()
+        gatherer, made = Gatherer(reconciled), set[tuple[str, Kind]]()
         for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since):
             found = examples_of(gatherer.gather(prompt), self._policy)
             draft.drop(found.dropped)
-            if prompt.split is Split.HOLDOUT and since:
-                judging.add(prompt.prompt_key)
             for example in found.examples:
                 prepared = self._preparing.prepare(example, prompt)
                 if isinstance(prepared, DropReason):
                     draft.drop([Dropped(example.sources, prepared)])
-                elif prompt.split is Split.HOLDOUT:
+                    continue
+                if since:
+                    made.add((prompt.prompt_key, example.kind))
+                if prompt.split is Split.HOLDOUT:
                     draft.add_reference(prepared, split_key=prompt.split_key)
                 else:
                     draft.add_row(prepared, split_key=prompt.split_key)
@@ -258,7 +260,7 @@ class _Assembling:
             describe_raters(reconciled),
             raters,
             excluded,
-            frozenset(judging),
+            frozenset(made),
             disagreement,
             reconciled.memory,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.disagreement import Disagreement
+from services.domain.examples import Kind
 from services.training_sets.drafting import Draft
 from services.training_sets.remembering import Memory
 
@@ -13,14 +14,14 @@ class Drafted:
     """A draft, with what is still needed of the opinions once it is made.
 
     `raters` numbers those who spoke by their ids, `excluded` are ids of those whose word does not count,
-    `judging` the prompt keys of held-out prompts that were spoken of.
+    `made` the prompt keys and kinds of examples made of what is new, where a set goes on from another.
     """
 
     draft: Draft
     described: dict[str, Any]
     raters: dict[str, int]
     excluded: frozenset[str]
-    judging: frozenset[str]
+    made: frozenset[tuple[str, Kind]]
     disagreement: Disagreement | None
     memory: Memory
 

@@ -52,9 +52,7 @@ class Pile:
         """A row or reference of an earlier set, byte for byte."""
         record = json.loads(line)
         about = record.get("question", record)
-        judging = Kind.PAIR if "rejected" in record else Kind.DEMONSTRATION  # a reference does not say
-        kind = Kind(record.get("kind", judging))
-        self._note(kind, bool(record.get("label")), (about["domain"], about["audience"]), raters)
+        self._note(kind_of(record), bool(record.get("label")), (about["domain"], about["audience"]), raters)
         self._write(record["sources"], line)
 
     def _write(self, sources: Iterable[str], line: str) -> None:
@@ -148,6 +146,12 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
             text=record["reference"],
             rejected=record.get("rejected", ""),
         )
+
+
+def kind_of(record: Mapping[str, Any]) -> Kind:
+    """Of a row as it says, of a reference, which does not, by what it has."""
+    judging = Kind.PAIR if "rejected" in record else Kind.DEMONSTRATION
+    return Kind(record.get("kind", judging))
 
 
 def row_of(example: Example, persona: Persona, *, split_key: str) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of the
 row and the night's cutoff. Each kind by itself, as each stage forgets by itself; within a kind by domain, in
 proportion to its rows and to how often earlier reports found it weak (`services.domain.replay`). A row comes
-back as it was frozen, with its sources, and only if nothing was said of its prompt since and nobody whose
-word does not count had a part in it.
+back as it was frozen, with its sources, and only if neither a later set nor tonight has another one of its
+prompt and kind, nothing newer was said of what it came from, and nobody whose word does not count had a part
+in it.
 """
 
 import hashlib
@@ -36,6 +37,7 @@ class Replayed:
     """A line of an earlier set, and the ids of the raters who had a part in it."""
 
     line: str
+    kind: Kind
     prompt_key: str
     domain: str
     raters: tuple[str, ...]
@@ -45,7 +47,8 @@ class Replayer:
     """Draws from what the sets behind `learnt`, itself included, hold of the wanted kinds.
 
     Looked at are the rows with the smallest hashes, `_LOOKED_AT` times as many as are wanted: each domain has
-    its part in them. `passed_over` counts by why rows that were looked at stay away.
+    its part in them. `made` are the prompt keys and kinds of tonight's examples, `excluded` ids of raters
+    whose word does not count.
     """
 
     def __init__(
@@ -56,53 +59,65 @@ class Replayer:
         *,
         cutoff: datetime,
         wanted: Mapping[Kind, int],
+        made: Collection[tuple[str, Kind]],
+        excluded: Collection[str],
     ) -> None:
         self._session, self._persona, self._learnt = session, persona, learnt
-        self._cutoff, self._wanted = cutoff, wanted
+        self._cutoff, self._wanted, self._made, self._excluded = cutoff, wanted, made, excluded
         self._held_back = held_back(session, persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
         self._known: set[bytes] = set()
+        self._newest: dict[tuple[str, str], int] = {}  # the last file that made one of a prompt and kind
         self._below = 2**64  # hashes from here on are not looked at
-        self.passed_over: Counter[DropReason] = Counter()
+        self._kept_away: Counter[DropReason] = Counter()
+        self._passed_over: Counter[DropReason] = Counter()
+
+    @property
+    def passed_over(self) -> Counter[DropReason]:
+        """By why rows that were looked at stay away."""
+        return self._kept_away + self._passed_over
 
     def read_sets(self, store_url: str, folder: Path, *, every: bool = False) -> None:
-        """Look through the frozen rows of the chain, newest set first; at `every` one, where asked."""
-        sets = list(chain(self._session, self._learnt))
+        """Look through the frozen rows of the chain, oldest set first; at `every` one, where asked."""
+        sets = list(chain(self._session, self._learnt))[::-1]
         rows = sum(training_set.row_count for training_set in sets)
         share = 1.0 if every else _LOOKED_AT * sum(self._wanted.values()) / max(rows, 1)
         self._below = int(min(share, 1.0) * 2**64)
         for training_set in sets:
             path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
-            self.read(path, said_until=training_set.cutoff)
+            self.read(path, said_until=training_set.cutoff, of_chain=True)
         self._below = 2**64
 
-    def read(self, path: Path, *, said_until: datetime) -> None:
-        """Look through one file of rows that knew what was said until an instant."""
+    def read(self, path: Path, *, said_until: datetime, of_chain: bool = False) -> None:
+        """Look through one file of rows that knew what was said until an instant.
+
+        One `of_chain` overtakes those read before it; lines they have too are replayed there, not made.
+        """
         number, offset = len(self._files), 0
         self._files.append((path, said_until))
         salt = self._cutoff.isoformat().encode()
         with path.open("rb") as lines:
             for line in lines:
                 order = hashlib.blake2b(line, digest_size=8, key=salt).digest()
-                if int.from_bytes(order, "little") < self._below and order not in self._known:
+                looked_at = int.from_bytes(order, "little") < self._below
+                if (looked_at or of_chain) and order not in self._known:
                     self._known.add(order)
-                    self._note(
-                        json.loads(line), (int.from_bytes(order, "little", signed=True), number, offset)
-                    )
+                    record = json.loads(line) if looked_at or number else {}
+                    made = record.get("prompt_key", ""), record.get("kind", "")
+                    if of_chain and (looked_at or made in self._newest):
+                        self._newest[made] = number
+                    if looked_at:
+                        self._note(record, (int.from_bytes(order, "little", signed=True), number, offset))
                 offset += len(line)
 
-    def has(self, kind: Kind) -> int:
-        """How many rows of a kind were found, those aside that are held back."""
-        return sum(len(places) // 3 for (of, _), places in self._places.items() if of is kind)
-
-    def draw(self, *, failed: Mapping[str, int], excluded: Collection[str]) -> list[Replayed]:
+    def draw(self, failed: Mapping[str, int]) -> list[Replayed]:
         """As many rows of each kind as are wanted, or as there are, in order of their prompts.
 
-        `failed` says in how many reports a domain was weak, `excluded` are ids of raters whose word does
-        not count.
+        `failed` says in how many reports a domain was weak.
         """
-        drawn = [row for kind in self._wanted for row in self._draw(kind, failed, excluded)]
+        self._passed_over.clear()
+        drawn = [row for kind in self._wanted for row in self._draw(kind, failed)]
         return sorted(drawn, key=lambda row: row.prompt_key)
 
     def _note(self, record: Mapping[str, Any], place: tuple[int, int, int]) -> None:
@@ -110,38 +125,38 @@ class Replayer:
             return
         reason = self._held_back.get(record["split_key"])
         if reason is not None:
-            self.passed_over[reason] += 1
+            self._kept_away[reason] += 1
         else:
             self._places[Kind(record["kind"]), record["domain"]].extend(place)
 
-    def _draw(self, kind: Kind, failed: Mapping[str, int], excluded: Collection[str]) -> Iterator[Replayed]:
+    def _draw(self, kind: Kind, failed: Mapping[str, int]) -> Iterator[Replayed]:
         places = {domain: _ordered(found) for (of, domain), found in self._places.items() if of is kind}
         left = self._wanted[kind]
         while left and any(map(len, places.values())):
             shares = share_out({domain: len(found) for domain, found in places.items()}, failed, left)
             taken = [place for domain, share in shares.items() for place in places[domain][:share]]
             places = {domain: found[shares[domain] :] for domain, found in places.items()}
-            usable = self._usable(taken, excluded)
+            usable = self._usable(kind, taken)
             left -= len(usable)
             yield from usable
 
-    def _usable(self, places: Sequence[tuple[int, int]], excluded: Collection[str]) -> list[Replayed]:
+    def _usable(self, kind: Kind, places: Sequence[tuple[int, int]]) -> list[Replayed]:
         lines = [self._line(*place) for place in places]
         records = [json.loads(line) for line in lines]
-        said = last_said(
-            self._session, self._persona, (record["prompt_key"] for record in records), cutoff=self._cutoff
-        )
-        who = raters_of(self._session, {source for record in records for source in record["sources"]})
+        sources = {source for record in records for source in record["sources"]}
+        said = last_said(self._session, self._persona, sources, excluded=self._excluded, cutoff=self._cutoff)
+        who = raters_of(self._session, sources)
         usable = []
         for (file, _), line, record in zip(places, lines, records, strict=True):
             key, until = record["prompt_key"], self._files[file][1]
             raters = {who[source] for source in record["sources"] if source in who}
-            if said.get(key, until) > until:
-                self.passed_over[DropReason.SUPERSEDED] += 1
-            elif not raters.isdisjoint(excluded):
-                self.passed_over[DropReason.RATER_FLAGGED] += 1
+            made_since = (key, kind) in self._made or self._newest.get((key, kind), file) > file
+            if made_since or any(said.get(source, until) > until for source in record["sources"]):
+                self._passed_over[DropReason.SUPERSEDED] += 1
+            elif not raters.isdisjoint(self._excluded):
+                self._passed_over[DropReason.RATER_FLAGGED] += 1
             else:
-                usable.append(Replayed(line, key, record["domain"], tuple(sorted(raters))))
+                usable.append(Replayed(line, kind, key, record["domain"], tuple(sorted(raters))))
         return usable
 
     def _line(self, file: int, offset: int) -> str:

@@ -1,8 +1,7 @@
 """What a set that goes on from the champion's takes over from earlier ones: replay, and references.
 
 A suite must not shrink to the held-out prompts that somebody happened to speak of since: references of the
-champion's set stay as long as nothing newer was said of their prompts. Which rows are replayed is
-`replaying`'s.
+champion's set stay until tonight has others of their prompts. Which rows are replayed is `replaying`'s.
 """
 
 import heapq
@@ -23,7 +22,7 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.domain.consensus import Mask
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import rows_to_replay
-from services.training_sets.drafting import Draft, Pile
+from services.training_sets.drafting import Draft, Pile, kind_of
 from services.training_sets.freezing import thaw
 from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer
@@ -59,8 +58,8 @@ class Replay:
 class Earlier:
     """The champion's set, for one assembly that goes on from it; `folder` is for files of its own.
 
-    `raters` numbers ids as the draft does and grows by those who spoke in earlier sets alone; `excluded` are
-    ids of raters whose word does not count.
+    `made` are the prompt keys and kinds of the draft's examples, `excluded` ids of raters whose word does not
+    count; `raters` numbers ids as the draft does and grows by those who spoke in earlier sets alone.
     """
 
     session: Session
@@ -70,40 +69,54 @@ class Earlier:
     cutoff: datetime
     store_url: str
     folder: Path
+    made: Collection[tuple[str, Kind]]
     excluded: Collection[str]
     raters: dict[str, int] = field(default_factory=dict)
 
-    def add_references(self, draft: Draft, *, spoken_of: Collection[str]) -> None:
-        """The champion's set's references, but those of prompts spoken of since, and what judges no more."""
+    def add_references(self, draft: Draft) -> None:
+        """The champion's set's references, but those the draft has anew, and what judges no more."""
         frozen = self.learnt.report["held_out"]
         file = thaw(self.store_url, frozen["path"], digest=frozen["digest"], into=self.folder)
         held = held_back(self.session, self.persona, cutoff=self.cutoff)
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        with file.open(encoding="utf-8") as opened:  # not splitlines(): texts may hold other separators
+            lines = list(opened)
         records = [json.loads(line) for line in lines]
         who = raters_of(self.session, {source for record in records for source in record["sources"]})
         for line, record in zip(lines, records, strict=True):
             raters = {who[source] for source in record["sources"] if source in who}
             judges = held.get(record["split_key"]) is DropReason.HELD_OUT
-            if judges and record["prompt_key"] not in spoken_of and raters.isdisjoint(self.excluded):
+            anew = (record["prompt_key"], kind_of(record)) in self.made
+            if judges and not anew and raters.isdisjoint(self.excluded):
                 draft.references.add_again(line, self._numbers(raters))
 
     def add_replay(self, draft: Draft, wanted: Mapping[Kind, int], seeds: Callable[[Path], None]) -> Replay:
         """Draw a replay into the draft's rows; `seeds` writes rows of seed data nobody ever asked about."""
         failed = domain_failures(self.session, self.persona, self.champion, cutoff=self.cutoff)
-        replayer = Replayer(self.session, self.persona, self.learnt, cutoff=self.cutoff, wanted=wanted)
+        replayer = self._replayer(wanted)
         replayer.read_sets(self.store_url, self.folder)
-        drawn = replayer.draw(failed=failed, excluded=self.excluded)
+        drawn = replayer.draw(failed)
         if len(drawn) < sum(wanted.values()):  # among all there are there may be more
-            replayer = Replayer(self.session, self.persona, self.learnt, cutoff=self.cutoff, wanted=wanted)
+            replayer = self._replayer(wanted)
             replayer.read_sets(self.store_url, self.folder, every=True)
-            if replayer.has(Kind.DEMONSTRATION) < wanted.get(Kind.DEMONSTRATION, 0):
-                file = self.folder / "seeds.jsonl"
-                seeds(file)
-                replayer.read(file, said_until=self.learnt.cutoff)
-            drawn = replayer.draw(failed=failed, excluded=self.excluded)
+            drawn = replayer.draw(failed)
+        if sum(row.kind is Kind.DEMONSTRATION for row in drawn) < wanted.get(Kind.DEMONSTRATION, 0):
+            seeds(file := self.folder / "seeds.jsonl")
+            replayer.read(file, said_until=self.learnt.cutoff)
+            drawn = replayer.draw(failed)
         for row in drawn:
             draft.rows.add_again(row.line, self._numbers(row.raters))
         return Replay(wanted, tuple(drawn), failed, replayer.passed_over)
+
+    def _replayer(self, wanted: Mapping[Kind, int]) -> Replayer:
+        return Replayer(
+            self.session,
+            self.persona,
+            self.learnt,
+            cutoff=self.cutoff,
+            wanted=wanted,
+            made=self.made,
+            excluded=self.excluded,
+        )
 
     def _numbers(self, raters: Collection[str]) -> list[int]:
         return [self.raters.setdefault(rater, len(self.raters)) for rater in sorted(raters)]

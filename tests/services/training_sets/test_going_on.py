@@ -294,7 +294,7 @@ class TestWhatDoesNotComeBack:
         old = add_correction(session, answer, "Old.")
         say(session, persona, asked, 8)
         crown(session, nights.assemble())
-        add_rating(session, answer, stars=3, at=SECOND)
+        add_correction(session, answer, "New.", at=SECOND)
         learnt, replay = self.second(session, nights, asked)
         assert old not in learnt
         assert replay["passed_over"] == {"the same prompt has a better or newer text": 2}
