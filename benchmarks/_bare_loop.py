@@ -1,7 +1,9 @@
 """What our trainer does, without a trainer: the same model, batches, loss and optimiser in a loop (torch)."""
 
+import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from peft import PeftModel, get_peft_model
@@ -16,8 +18,8 @@ from services.training.batches import SimilarLengths
 from services.training.dataset import IGNORED, TokenisedRow
 
 
-def run_loop(rows: Sequence[TokenisedRow], recipe: Recipe) -> float:
-    """Seconds that the epochs of the recipe took; on a CPU and without accumulation."""
+def run_loop(rows: Sequence[TokenisedRow], recipe: Recipe, out: Path) -> float:
+    """Seconds that the recipe's epochs took, on a CPU and without accumulation; the adapter is in `out`."""
     training = recipe.training
     set_seed(training.seed)
     base = load_base(
@@ -32,7 +34,7 @@ def run_loop(rows: Sequence[TokenisedRow], recipe: Recipe) -> float:
     optimizer = torch.optim.AdamW(weights, lr=training.learning_rate, weight_decay=training.weight_decay)
     order = SimilarLengths([row.length for row in rows], batch_size=training.batch_size, seed=training.seed)
     steps = -(-len(rows) // training.batch_size) * int(training.epochs)
-    schedule = get_cosine_schedule_with_warmup(optimizer, round(training.warmup_ratio * steps), steps)
+    schedule = get_cosine_schedule_with_warmup(optimizer, math.ceil(training.warmup_ratio * steps), steps)
     began = time.monotonic()
     for epoch in range(int(training.epochs)):
         order.set_epoch(epoch)
@@ -44,7 +46,9 @@ def run_loop(rows: Sequence[TokenisedRow], recipe: Recipe) -> float:
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-    return time.monotonic() - began
+    took = time.monotonic() - began
+    model.save_pretrained(out)
+    return took
 
 
 def _loss(model: PeftModel, batch: Sequence[TokenisedRow]) -> torch.Tensor:

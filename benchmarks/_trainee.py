@@ -5,6 +5,7 @@ one back: what it took. A way is "script" with its switches, "ours" or "loop" wi
 recipe. What libraries print goes to the log.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -95,7 +96,7 @@ def _run(request: Mapping[str, Any]) -> float:
         if isinstance(line, DemonstrationLine)
     ]
     if way == "loop":
-        return run_loop(tokenised, recipe)
+        return run_loop(tokenised, recipe, Path(request["out"]))
     return run_script(base, tokenised, Path(request["out"]), Switches(**request.get("switches", {})))
 
 
@@ -119,12 +120,13 @@ def _ours(rows: Path, recipe: Recipe, out: Path, request: Mapping[str, Any]) -> 
 
 
 def _peak_bytes() -> int:
-    """Since the last time it was asked."""
+    """Since the last time it was asked; what a round left behind in cycles is given up before the next."""
     import torch  # noqa: PLC0415
 
     if not torch.cuda.is_available():
         return 0
     peak = torch.cuda.max_memory_allocated()
+    gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     return int(peak)

@@ -4,7 +4,7 @@
 
 FOLDER holds the base and qa_feedback/dev_feedback.json. One persona gets the file as it is, of which too
 little fits the context for a night; one the questions without their passages, and a control the same with
-better and worse answers exchanged by a coin. The gate has to refuse both.
+better and worse answers exchanged by a coin. The gate has to refuse both; having no night is no refusal.
 """
 
 import sys
@@ -37,6 +37,7 @@ WHOLE, SHORT, CONTROL = "as given", "without passages", "without passages, shuff
 _POLICY = ExamplePolicy(
     objectives=(Objective.DPO,), daily_limit=100_000, holdout_percent=30, pairs_per_prompt=2
 )
+_TOO_FEW = f"pairs, and {_POLICY.minimum_pairs} are needed"
 # What became of the rows is kept with a set, and a night without training has none.
 _FEW = replace(_POLICY, minimum_pairs=1)
 
@@ -79,7 +80,8 @@ def _counted(engine: Engine, learner: Learner) -> list[Row]:
 
 def _rows(what: str, night: Judged | str) -> list[Row]:
     if isinstance(night, str):
-        return [Row(f"{what}: no training, {night}", "yes", bar=YES)]
+        too_few = what == WHOLE and _TOO_FEW in night
+        return [Row(f"{what}: no training, as too few pairs fit ({night})", yes(too_few), bar=YES)]
     preferred = preferences(night.items)
     return [
         Row(f"{what}: pairs learnt", night.training_set["rows"]),

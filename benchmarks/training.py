@@ -90,14 +90,18 @@ def against_the_script(night: Night) -> list[Row]:
         ),
         Row(f"{label}: the recipe's own rate, examples a second", count / recipe_pace, count / their),
         Row(f"{label}: the recipe's own rate, held-out answer loss", losses["recipe"], losses["script"]),
-        *(
-            Row(
-                f"{label}: the script with {what}, times its speed (held-out loss beside)",
-                their / seconds,
-                losses[what.replace(" ", "-")],
-            )
-            for what, seconds in switched.items()
-        ),
+        *_switched(label, {what: their / seconds for what, seconds in switched.items()}, losses),
+    ]
+
+
+def _switched(label: str, speeds: Mapping[str, float], losses: Mapping[str, float]) -> list[Row]:
+    return [
+        Row(
+            f"{label}: the script with {what}, times its speed (held-out loss beside)",
+            speed,
+            losses[what.replace(" ", "-")],
+        )
+        for what, speed in speeds.items()
     ]
 
 
@@ -109,7 +113,7 @@ def own_cost(night: Night) -> list[Row]:
         turns = [
             (
                 one.run(**asked, way="ours", out=Path(folder) / "ours").seconds,
-                other.run(**asked, way="loop").seconds,
+                other.run(**asked, way="loop", out=Path(folder) / "loop").seconds,
             )
             for _ in range(ROUNDS)
         ]

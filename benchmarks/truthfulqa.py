@@ -8,18 +8,18 @@ exchanged, one toss a question, on both sides of the holdout.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Engine
 
-from benchmarks._intervals import accuracy, preferences
+from benchmarks._intervals import Accuracy, accuracy, preferences
 from benchmarks._nights import Judged, Learner, nights, sides
 from benchmarks._shown import YES, plan, show, yes
 from benchmarks._shuffled import SEED, shuffled, turned_back
-from benchmarks._table import Bar, Relation, Row
+from benchmarks._table import Bar, Figure, Relation, Row
 from services.domain.conversation import Question, user_text
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate import Verdict
@@ -33,9 +33,15 @@ from services.training_sets.importers.rows import Reading
 NAME = "truthfulqa"
 FOLDS = 5
 DPO, CONTROL, KTO = "dpo", "control", "kto"
+_ACCURACY = "reward_accuracy, overall"
+_PREFERRED = Bar(Relation.AT_LEAST, 0.7)
 # One author judged every answer on one day.
 _COMPARED = ExamplePolicy(objectives=(Objective.DPO,), daily_limit=100_000, pairs_per_prompt=2)
 _JUDGED = replace(_COMPARED, objectives=(Objective.KTO,), answers_per_prompt=100)
+
+
+# By kind and fold; not every fold has one.
+Nights = Mapping[str, Mapping[int, Judged]]
 
 
 def measure(engine: Engine, folder: Path) -> list[Row]:
@@ -46,10 +52,10 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
             print(f"{slug} had no night: {night}", flush=True)
         else:
             judged[slug] = night
-            reached = night.metrics["reward_accuracy, overall"]
+            reached = night.metrics[_ACCURACY]
             print(f"{slug}: reward accuracy {reached:.3f}, {night.verdict}", flush=True)
     kinds = {
-        kind: [judged[_slug(kind, fold)] for fold in range(FOLDS) if _slug(kind, fold) in judged]
+        kind: {fold: judged[_slug(kind, fold)] for fold in range(FOLDS) if _slug(kind, fold) in judged}
         for kind in (DPO, CONTROL, KTO)
     }
     return [*_accuracy_rows(kinds), *_fold_rows(kinds), *_cost_rows(kinds)]
@@ -88,59 +94,65 @@ def _slug(kind: str, fold: int) -> str:
     return f"{NAME}-{kind}-{fold + 1}"
 
 
-def _accuracy_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
-    """`theirs` is the control; what each held-out pair says under the fold that never learnt it."""
+def _accuracy_rows(kinds: Nights) -> list[Row]:
+    """`theirs` is the control; what each held-out pair says under the fold that never learnt it.
+
+    Of a kind that had no night there is no figure.
+    """
     said = {
-        kind: preferences(item for night in of for item in night.items) for kind, of in kinds.items() if of
+        kind: preferences(item for night in of.values() for item in night.items) for kind, of in kinds.items()
     }
-    found = {kind: accuracy(preferred) for kind, preferred in said.items()}
-    dpo, control = found[DPO], found[CONTROL]
+    found = {kind: accuracy(preferred) for kind, preferred in said.items() if preferred}
+
+    def beside(what: str, figure: Callable[[Accuracy], Figure], bar: Bar | None = None) -> Row:
+        ours, theirs = (figure(found[kind]) if kind in found else None for kind in (DPO, CONTROL))
+        return Row(what, ours, theirs, bar)
+
+    control, kto = found.get(CONTROL), found.get(KTO)
     return [
-        Row("held-out questions judged", dpo.prompts, control.prompts, Bar(Relation.IS, 813)),
-        Row("held-out pairs judged", dpo.pairs, control.pairs),
+        beside("held-out questions judged", lambda one: one.prompts, Bar(Relation.IS, 813)),
+        beside("held-out pairs judged", lambda one: one.pairs),
         Row("reward accuracy of the base, by definition", 0.5, 0.5),
-        Row("reward accuracy, all pairs", dpo.mean, control.mean, Bar(Relation.AT_LEAST, 0.7)),
+        beside("reward accuracy, all pairs", lambda one: one.mean, _PREFERRED),
+        beside("reward accuracy, mean over questions", lambda one: one.mean_by_prompt, _PREFERRED),
+        beside("with its 95 % bootstrap interval over questions", str),
+        Row("the control's interval contains 0.5", yes(control.tells_nothing) if control else None, bar=YES),
         Row(
-            "reward accuracy, mean over questions",
-            dpo.mean_by_prompt,
-            control.mean_by_prompt,
-            Bar(Relation.AT_LEAST, 0.7),
+            "the control's adapters on the true order",
+            str(accuracy(turned_back(said[CONTROL]))) if control else None,
         ),
-        Row("with its 95 % bootstrap interval over questions", str(dpo), str(control)),
-        Row("the control's interval contains 0.5", yes(control.tells_nothing), bar=YES),
-        Row("the control's adapters on the true order", str(accuracy(turned_back(said[CONTROL])))),
-        *([Row("the same rows as thumbs, KTO", str(found[KTO]), str(control))] if KTO in found else []),
+        # No control learnt from shuffled thumbs, so nothing stands beside it.
+        Row("the same rows as thumbs, KTO", str(kto) if kto else None),
     ]
 
 
-def _fold_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
+def _fold_rows(kinds: Nights) -> list[Row]:
     """Each fold with its verdict; `theirs` is the control."""
-    key = "reward_accuracy, overall"
-    rows = [
-        Row(
-            f"fold {fold}: reward accuracy and verdict",
-            f"{real.metrics[key]:.3f} {real.verdict}",
-            f"{control.metrics[key]:.3f} {control.verdict}",
-        )
-        for fold, (real, control) in enumerate(zip(kinds[DPO], kinds[CONTROL], strict=True), start=1)
-    ]
-    promoted = {kind: sum(night.serves > 0 for night in of) for kind, of in kinds.items()}
-    refused = sum(night.verdict is Verdict.FAIL for night in kinds[CONTROL])
+    promoted = {kind: sum(night.serves > 0 for night in of.values()) for kind, of in kinds.items()}
+    refused = sum(night.verdict is Verdict.FAIL for night in kinds[CONTROL].values())
+    told = [[_told(kinds[kind].get(fold)) for kind in (DPO, CONTROL)] for fold in range(FOLDS)]
     return [
-        *rows,
+        *(
+            Row(f"fold {fold}: reward accuracy and verdict", real, control)
+            for fold, (real, control) in enumerate(told, start=1)
+        ),
         Row("folds promoted", promoted[DPO], promoted[CONTROL], Bar(Relation.IS, FOLDS)),
         Row("controls refused by the gate", refused, bar=Bar(Relation.IS, FOLDS)),
         Row("folds promoted, KTO", promoted[KTO]),
     ]
 
 
-def _cost_rows(kinds: Mapping[str, Sequence[Judged]]) -> list[Row]:
+def _told(night: Judged | None) -> str:
+    return "no night" if night is None else f"{night.metrics[_ACCURACY]:.3f} {night.verdict}"
+
+
+def _cost_rows(kinds: Nights) -> list[Row]:
     return [
         Row(f"{kind}: rows learnt in a fold, and seconds of training (mean)", f"{rows:.0f}, {seconds:.0f}")
         for kind, of in kinds.items()
         if of
-        for rows in (np.mean([night.training_set["rows"] for night in of]),)
-        for seconds in (np.mean([night.seconds for night in of]),)
+        for rows in (np.mean([night.training_set["rows"] for night in of.values()]),)
+        for seconds in (np.mean([night.seconds for night in of.values()]),)
     ]
 
 

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from benchmarks._nights import Judged, Learner, begin, cutoff_of, judge, learn
 from benchmarks._shown import TEMPLATE, show
 from benchmarks._table import Bar, Relation, Row
 from benchmarks.real_personas import FILES, PERSONAS
 from services.adapters.promotions import find_persona
-from services.db.feedback_tables import SeedExampleRow
+from services.db.feedback_tables import PersonaRow, SeedExampleRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.evaluation import ItemSource
@@ -60,6 +60,7 @@ _RECIPE = (
 def measure(engine: Engine, folder: Path) -> list[Row]:
     first_half, second_half = _halves(folder)
     splits = {split_key(read.question): _side(read.question) for read in (*first_half, *second_half)}
+    _set_policy(engine, _POLICY)  # of an earlier run the last night's is left
     begin(engine, Learner(_plan(), {"first": first_half}, splits))
     first = _night(engine, cutoff_of(engine, SLUG))
     cutoff = _import_second(engine, second_half)
@@ -119,14 +120,20 @@ def _plan() -> PersonaPlan:
 
 def _night(engine: Engine, cutoff: str, policy: ExamplePolicy = _POLICY) -> Judged:
     """One night; only the first is promoted, so that all second ones go on from it."""
-    with session_scope(engine) as session:
-        find_persona(session, SLUG).example_policy = json.loads(json.dumps(asdict(policy)))
+    _set_policy(engine, policy)
     learnt = learn(SLUG, cutoff)
     if isinstance(learnt, str):
         raise InvalidInput(learnt)
     night = judge(engine, learnt, promotes=cutoff == cutoff_of(engine, SLUG))
     print(f"{night.training_set['rows']} rows, {night.seconds:.0f} s, {night.verdict}", flush=True)
     return night
+
+
+def _set_policy(engine: Engine, policy: ExamplePolicy) -> None:
+    """The persona's, if it is there."""
+    stored = json.loads(json.dumps(asdict(policy)))
+    with session_scope(engine) as session:
+        session.execute(update(PersonaRow).where(PersonaRow.slug == SLUG).values(example_policy=stored))
 
 
 def _import_second(engine: Engine, reads: Sequence[ImportedExample]) -> str:
