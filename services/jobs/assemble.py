@@ -11,10 +11,11 @@ from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.training import ModelRecipe, Recipe
 from services.errors.tree import InvalidInput
-from services.jobs.installation import now, open_installation
+from services.jobs.installation import Installation, now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
 from services.training_sets import assembly
+from services.training_sets.import_lock import wait_for_imports
 from services.training_sets.preparing import Limits
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ def assemble(persona: str, cutoff_iso: str) -> Assembled:
     InvalidInput for a cutoff that is no ISO 8601 instant with its time zone, or is not reached yet.
     """
     cutoff = _read_cutoff(cutoff_iso, at=now())
-    with open_installation() as installation, session_scope(installation.engine) as session:
+    with open_installation() as installation:
+        return assemble_with(installation, persona, cutoff)
+
+
+def assemble_with(installation: Installation, persona: str, cutoff: datetime) -> Assembled:
+    """As `assemble`, in a given installation."""
+    with session_scope(installation.engine) as session:
+        wait_for_imports(session, find_persona(session, persona))
+    with session_scope(installation.engine) as session:
         row = find_persona(session, persona)
         recipe = recipe_of(installation.settings, row, [])
         outcome = assembly.assemble(

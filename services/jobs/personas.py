@@ -16,6 +16,7 @@ from services.feedback.personas import PersonaPlan, create_persona, differences
 from services.feedback.routes import add_route, remove_route, routes_of
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
+from services.training_sets.import_lock import begin_import
 from services.training_sets.importing import Imported, ImportFile, import_file, import_items
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
             known = _find_as_planned(session, plan) if again else None
             row = known or create_persona(session, plan, at=now())
             if seed_file is not None:
+                begin_import(session, row)
                 imported = import_file(session, row, ImportFile(seed_file), at=now())
                 if imported.rejected:
                     raise imported.rejected[0]
@@ -85,13 +87,17 @@ def _find_as_planned(session: Session, plan: PersonaPlan) -> PersonaRow | None:
 def add_file(slug: str, file: ImportFile) -> Imported:
     """Import a file into a persona, all of it or nothing; what cannot be used is reported, the rest kept."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return import_file(session, find_persona(session, slug), file, at=now())
+        row = find_persona(session, slug)
+        begin_import(session, row)
+        return import_file(session, row, file, at=now())
 
 
 def add_items(slug: str, file: ImportFile) -> Imported:
     """Import evaluation items into a persona; what cannot be used is reported, the rest is kept."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return import_items(session, find_persona(session, slug), file, at=now())
+        row = find_persona(session, slug)
+        begin_import(session, row)
+        return import_items(session, row, file, at=now())
 
 
 def route(slug: str, target: str, *, remove: bool = False) -> dict[str, str]:

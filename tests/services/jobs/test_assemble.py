@@ -1,11 +1,20 @@
-"""Assembling as a job: which cutoffs it takes."""
+"""Assembling as a job: which cutoffs it takes, and what it waits for."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
+from services.adapters.promotions import find_persona
+from services.db.lineage_tables import TrainingSetRow
+from services.db.session import session_scope
 from services.errors.tree import InvalidInput
-from services.jobs.assemble import assemble
+from services.jobs.assemble import assemble, assemble_with
+from services.jobs.installation import Installation
+from services.training_sets.import_lock import begin_import
+from tests.builders import AT, add_persona, add_seed
+from tests.services.training_sets.conftest import POLICY, drawn
 
 
 def test_a_cutoff_that_is_still_to_come_is_refused():
@@ -13,3 +22,20 @@ def test_a_cutoff_that_is_still_to_come_is_refused():
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     with pytest.raises(InvalidInput, match="still to come"):
         assemble("pirate", tomorrow.isoformat())
+
+
+def test_a_night_waits_for_an_import_that_began_before_its_cutoff(installation: Installation):
+    with session_scope(installation.engine) as session:
+        add_persona(session, example_policy=POLICY)
+    with ThreadPoolExecutor(1) as night, session_scope(installation.engine) as importing:
+        persona = find_persona(importing, "pirate")
+        begin_import(importing, persona)
+        learnt = [one for one in (f"What is {word} made of?" for word in "abcdefgh") if drawn(one) == "train"]
+        for question in learnt:
+            add_seed(importing, persona, question, f"On {question}")
+        assembled = night.submit(assemble_with, installation, "pirate", AT + timedelta(minutes=1))
+        with pytest.raises(TimeoutError):
+            assembled.result(timeout=1)
+    with Session(installation.engine) as session:
+        training_set = session.get_one(TrainingSetRow, assembled.result()["training_set_id"])
+        assert training_set.row_count == len(learnt)
