@@ -40,6 +40,11 @@ class NightPlan:
         """What the stages learn from."""
         return tuple(_KINDS[stage] for stage in self.stages)
 
+    def may_learn(self, policy: ExamplePolicy) -> tuple[Kind, ...]:
+        """What the stages learn from, and what waits for one that had too little tonight."""
+        instead = Objective.KTO if Objective.DPO in self.stages else None  # pairs say more
+        return tuple(_KINDS[objective] for objective in policy.objectives if objective is not instead)
+
     def as_record(self) -> dict[str, Any]:
         return {"stages": [stage.value for stage in self.stages], "reasons": list(self.reasons)}
 

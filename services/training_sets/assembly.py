@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, Example, Kind, examples_of
+from services.domain.examples import Dropped, DropReason, Kind, examples_of
 from services.domain.night_plan import NightPlan, plan_night
 from services.domain.splits import Split
 from services.domain.training import digest_of
@@ -27,7 +27,7 @@ from services.training_sets.choosing import Chosen, Settled, as_literal, choose,
 from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
 from services.training_sets.drafted import Drafted
-from services.training_sets.drafting import Draft, row_of, write_line
+from services.training_sets.drafting import Draft
 from services.training_sets.freezing import Frozen, freeze, thaw
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
@@ -35,17 +35,15 @@ from services.training_sets.judged import judged_prompts
 from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
+from services.training_sets.privacy import PrivateKind
 from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
 from services.training_sets.remembering import Memory, read_memory
 from services.training_sets.repeating import Repeats
+from services.training_sets.seeding import Seeding
 from services.training_sets.smoothing import disagreement_of
 from services.training_sets.starting import Starting, find_start
 from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
-from services.training_sets.texts import (
-    stream_overridden,
-    stream_prompts,
-    stream_unasked_seeds,
-)
+from services.training_sets.texts import stream_overridden, stream_prompts
 
 _LEARNT_FROM = text(
     "INSERT INTO training_set_sources (training_set_id, kind, ids) "
@@ -114,19 +112,25 @@ class _Assembling:
         repeats = Repeats(session, persona)
         judged = judged_prompts(session, persona, cutoff=cutoff)
         self._preparing = Preparing(limits, repeats, self._asked, judged=judged)
+        apart = Preparing(limits, repeats, self._asked, judged=judged)
+        self._seeding = Seeding(session, persona, apart)
 
     def finish(
         self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
     ) -> TrainingSetRow | Skipped:
         drafted = self._draft(folder, self._recall(folder, store_url))
-        draft = drafted.draft
+        draft, fresh = drafted.draft, len(drafted.draft.rows)
+        earlier = self._earlier(drafted, folder / "earlier", store_url)
+        if earlier is not None:
+            earlier.add_waiting(draft)
         plan, chosen = self._plan(drafted)
         rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
         new_rows, new_references = len(draft.rows), len(draft.references)
-        replay = self._take_over(drafted, chosen, folder, store_url) if plan.stages else None
+        replay = self._take_over(earlier, drafted, chosen) if earlier and plan.stages else None
         if replay is not None:
             chosen = self._choose(drafted).only(draft.rows.of_kinds(plan.kinds))
-        settled = settle(draft, draft.rows, rows, chosen, new=new_rows)
+        waiting = chosen.waiting(draft.rows, plan.may_learn(self._policy), new=new_rows)
+        settled = settle(draft, draft.rows, rows, chosen, new=new_rows, waiting=waiting)
         held_out = settle(
             draft,
             draft.references,
@@ -139,12 +143,16 @@ class _Assembling:
         if not plan.stages:
             return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
         report = {"raters": drafted.described, "leaks": self._leaks(rows, draft)}
+        masked = self._preparing.masking.counts
         if replay is not None:
-            put_in_order(rows, first=int(settled.kept[:new_rows].sum()))
-            put_in_order(references, first=int(held_out.kept[:new_references].sum()))
-            report["replay"] = replay.as_record(settled.kept[new_rows:], rows=int(settled.kept.sum()))
+            kept, drawn = settled.kept, settled.kept[new_rows:]
+            put_in_order(rows, parts=(int(kept[:fresh].sum()), int(kept[fresh:new_rows].sum())))
+            put_in_order(references, parts=(int(held_out.kept[:new_references].sum()),))
+            report["replay"] = replay.as_record(drawn, rows=int(kept.sum()))
+            masked = masked + self._seeding.masked_in(replay.prompts(drawn))
         drafted.memory.write(memory := folder / "memory.jsonl")
         files = {"rows": rows, "held_out": references, "excluded": draft.excluded, "memory": memory}
+        files["waiting"] = rows.with_suffix(".waiting")
         frozen = {name: freeze(store_url, path) for name, path in files.items()}
         row = TrainingSetRow(
             persona_id=self._persona.id,
@@ -158,7 +166,7 @@ class _Assembling:
             dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
             plan=plan.as_record()
             | {"label_smoothing": drafted.label_smoothing, "start": self._start.as_record()},
-            report=self._report(frozen, references=int(held_out.kept.sum())) | report,
+            report=self._report(frozen, masked, references=int(held_out.kept.sum())) | report,
             created_at=at,
         )
         self._store(row, settled)
@@ -191,26 +199,30 @@ class _Assembling:
             plan = replace(plan, reasons=(self._start.reason, *plan.reasons))
         return plan, chosen.only(drafted.draft.rows.of_kinds(plan.kinds))
 
-    def _take_over(self, drafted: Drafted, chosen: Chosen, folder: Path, store_url: str) -> Replay | None:
-        """Add what stays of earlier sets to the draft; None for a set that starts from the base."""
+    def _earlier(self, drafted: Drafted, folder: Path, store_url: str) -> Earlier | None:
+        """The set gone on from; None for a set that starts from the base."""
         champion, learnt = self._start.champion, self._start.learnt
         if champion is None or learnt is None:
             return None
-        earlier = Earlier(
+        return Earlier(
             session=self._session,
             persona=self._persona,
             champion=champion,
             learnt=learnt,
             cutoff=self._cutoff,
             store_url=store_url,
-            folder=folder / "earlier",
+            folder=folder,
             made=drafted.made,
             excluded=drafted.excluded,
             raters=drafted.raters,
         )
+
+    def _take_over(self, earlier: Earlier, drafted: Drafted, chosen: Chosen) -> Replay:
+        """Add what stays of earlier sets to the draft."""
         earlier.add_references(drafted.draft)
         wanted = wanted_by_kind(drafted.draft.rows, chosen.kept, self._policy.replay_percent)
-        return earlier.add_replay(drafted.draft, wanted, partial(self._write_seeds, until=learnt.cutoff))
+        seeds = partial(self._seeding.write, until=earlier.learnt.cutoff)
+        return earlier.add_replay(drafted.draft, wanted, seeds)
 
     def _recall(self, folder: Path, store_url: str) -> Memory | None:
         """What the champion's set knew of its raters; None where a set begins anew."""
@@ -265,28 +277,14 @@ class _Assembling:
             reconciled.memory,
         )
 
-    def _write_seeds(self, file: Path, *, until: datetime) -> None:
-        """Rows of the seed data imported by an instant that nobody asked anything like."""
-        with file.open("w", encoding="utf-8") as lines:
-            for prompt in stream_unasked_seeds(self._session, self._persona, cutoff=until):
-                seed = prompt.rows[-1]
-                example = Example(
-                    Kind.DEMONSTRATION,
-                    prompt.question,
-                    prompt.prompt_key,
-                    seed.completion,
-                    (f"seed:{seed.id}",),
-                    (),
-                )
-                prepared = self._preparing.prepare(example, prompt)
-                if isinstance(prepared, Example):
-                    write_line(lines, row_of(prepared, self._asked, split_key=prompt.split_key))
-
-    def _report(self, frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
+    def _report(
+        self, frozen: Mapping[str, Frozen], masked: Mapping[PrivateKind, int], *, references: int
+    ) -> dict[str, Any]:
         return {
             "held_out": {"references": references, **asdict(frozen["held_out"])},
             "excluded": asdict(frozen["excluded"]),
             "memory": asdict(frozen["memory"]),
-            "masked": {kind.value: number for kind, number in sorted(self._preparing.masking.counts.items())},
+            "waiting": asdict(frozen["waiting"]),
+            "masked": {kind.value: number for kind, number in sorted(masked.items())},
             "prompts": asdict(self._clustered),
         }

@@ -6,7 +6,7 @@ Lines are left out whole, by a hash of their place, so the same draft gives the 
 import hashlib
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from services.training_sets.drafting import Draft, Pile
 
 # A group may have this many times the lines of the smallest: evening out wholly would throw most lines away.
 BALANCED_RATIO = 2.0
+WAITING_AT_MOST = 5_000  # lines of a kind that a set keeps for one that goes on from it
+_WAITING = frozenset({DropReason.NOT_PLANNED, DropReason.RATER_LIMIT, DropReason.BALANCED})
 _CHUNK = 10_000  # ids written at once
 _ROUNDING = 1e-6  # of sums of weights, which are counts of lines where nothing is shared
 
@@ -45,22 +47,39 @@ class Chosen:
         reasons = dict.fromkeys(unused.tolist(), DropReason.NOT_PLANNED)
         return Chosen(self.kept & wanted, {**self.left_out, **reasons})
 
+    def waiting(self, pile: Pile, kinds: Collection[Kind], *, new: int) -> set[int]:
+        """Of the first `new` lines those left out tonight that a later night may learn from."""
+        waits = np.zeros(len(self.kept), dtype=bool)
+        waits[[row for row, reason in self.left_out.items() if row < new and reason in _WAITING]] = True
+        places = (np.flatnonzero(waits & pile.of_kinds([kind])) for kind in kinds)
+        return {int(row) for rows in places for row in rows[:WAITING_AT_MOST]}
+
 
 def settle(
-    draft: Draft, pile: Pile, into: Path, chosen: Chosen, *, new: int, kept_are: DropReason | None = None
+    draft: Draft,
+    pile: Pile,
+    into: Path,
+    chosen: Chosen,
+    *,
+    new: int,
+    kept_are: DropReason | None = None,
+    waiting: Collection[int] = (),
 ) -> Settled:
     """Write the lines that stay; the others are dropped, and those that stay as well where that has a reason.
 
     References are kept to judge by and dropped from what is learnt. Only the first `new` lines are accounted
-    for: the rest is of earlier sets, which did that.
+    for: the rest is of earlier sets, which did that. Those at the places `waiting` are written beside it.
     """
     kept, left_out = chosen.kept, chosen.left_out
     sources: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
-    with into.open("w", encoding="utf-8") as file:
+    beside = into.with_suffix(".waiting")
+    with into.open("w", encoding="utf-8") as file, beside.open("w", encoding="utf-8") as aside:
         for place, (named, line) in enumerate(pile.read_lines()):
             reason = kept_are if kept[place] else left_out[place]
             if reason is not None and place < new:
                 draft.drop([Dropped(named, reason)])
+            if place in waiting:
+                aside.write(line)
             if kept[place]:
                 file.write(line)
                 for source in named:

@@ -10,6 +10,7 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.examples import DropReason
 from services.training_sets.judged import judged_prompts
 
+# In order: what is both held out and in quarantine is in quarantine.
 _HELD_BACK = text("""
 SELECT g.split_key, g.split FROM prompt_signatures g
 WHERE g.persona_id = :persona AND g.split <> 'train'
@@ -22,6 +23,7 @@ UNION ALL
 SELECT split_key, 'holdout' FROM evaluation_items WHERE persona_id = :persona AND imported_at <= :cutoff
 UNION ALL
 SELECT split_key, 'quarantine' FROM prompt_retirements WHERE persona_id = :persona AND at <= :cutoff
+ORDER BY split
 """)
 # Answers that read alike are one answer; who corrects one again takes back their first words alone.
 _LAST_SAID = {

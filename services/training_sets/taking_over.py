@@ -7,10 +7,11 @@ champion's set stay until tonight has others of their prompts. Which rows are re
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.domain.consensus import Mask
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import rows_to_replay
+from services.training_sets.choosing import WAITING_AT_MOST
 from services.training_sets.drafting import Draft, Pile, kind_of
 from services.training_sets.freezing import thaw
 from services.training_sets.replayable import held_back, raters_of
@@ -40,7 +42,7 @@ class Replay:
 
     def as_record(self, kept: Mask, *, rows: int) -> dict[str, Any]:
         """`kept` says which of the drawn rows are in the set, `rows` how many rows it has in all."""
-        stay = [row for row, stays in zip(self.drawn, kept, strict=True) if stays]
+        stay = self._staying(kept)
         wanted = sum(self.wanted.values())
         missing = wanted - len(stay)
         return {
@@ -52,6 +54,13 @@ class Replay:
             "weak_domains": dict(sorted(self.failed.items())),
             "passed_over": {reason.value: count for reason, count in sorted(self.passed_over.items())},
         }
+
+    def prompts(self, kept: Mask) -> list[str]:
+        """The prompt keys of the drawn rows that are in the set."""
+        return [row.prompt_key for row in self._staying(kept)]
+
+    def _staying(self, kept: Mask) -> list[Replayed]:
+        return [row for row, stays in zip(self.drawn, kept, strict=True) if stays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,17 @@ class Earlier:
             anew = (record["prompt_key"], kind_of(record)) in self.made
             if judges and not anew and raters.isdisjoint(self.excluded):
                 draft.references.add_again(line, self._numbers(raters))
+
+    def add_waiting(self, draft: Draft) -> None:
+        """What the champion's set left out for lack of others, where nothing speaks against it by now."""
+        kept = self.learnt.report.get("waiting")
+        if kept is None:  # of an earlier release
+            return
+        waiting = self._replayer(dict.fromkeys(Kind, WAITING_AT_MOST))
+        file = thaw(self.store_url, kept["path"], digest=kept["digest"], into=self.folder)
+        waiting.read(file, said_until=self.learnt.cutoff)
+        for row in waiting.draw({}):
+            draft.rows.add_again(row.line, self._numbers(row.raters))
 
     def add_replay(self, draft: Draft, wanted: Mapping[Kind, int], seeds: Callable[[Path], None]) -> Replay:
         """Draw a replay into the draft's rows; `seeds` writes rows of seed data nobody ever asked about."""
@@ -128,13 +148,16 @@ def wanted_by_kind(pile: Pile, kept: Mask, percent: int) -> dict[Kind, int]:
     return {kind: rows_to_replay(count, percent) for kind, count in counts.items() if count}
 
 
-def put_in_order(file: Path, *, first: int) -> None:
-    """Merge the first so many lines, and the rest, by prompt key; each part is in that order already."""
-    ordered = file.with_suffix(".ordered")
-    with file.open(encoding="utf-8") as one, file.open(encoding="utf-8") as other:
-        merged = heapq.merge(islice(one, first), islice(other, first, None), key=_prompt_key)
+def put_in_order(file: Path, *, parts: Sequence[int]) -> None:
+    """Merge parts of so many lines, and the rest, by prompt key; each part is in that order already."""
+    ordered, starts = file.with_suffix(".ordered"), [0, *accumulate(parts), None]
+    with ExitStack() as opened:
+        lines = [
+            islice(opened.enter_context(file.open(encoding="utf-8")), start, end)
+            for start, end in pairwise(starts)
+        ]
         with ordered.open("w", encoding="utf-8") as target:
-            target.writelines(merged)
+            target.writelines(heapq.merge(*lines, key=_prompt_key))
     ordered.replace(file)
 
 

@@ -1,13 +1,14 @@
 """What a set that goes on keeps of earlier ones: references and rows stay until something replaces them."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.db.lineage_tables import TrainingSetRow
 from services.domain.feedback import Reason
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
@@ -161,3 +162,77 @@ class TestRows:
         add_review(session, rater, "excluded", at=AT + timedelta(minutes=150))
         persona.example_policy = persona.example_policy | {"replay_percent": 20}
         assert self.night(session, nights, asked, 180) >= seeds
+
+    def test_what_is_masked_in_seed_data_that_stays_away_is_not_counted(self, session, nights, asked):
+        nights.persona.example_policy = nights.persona.example_policy | {
+            "objectives": ["dpo"],
+        }
+        for one in islice(asked, 20):
+            add_seed(session, nights.persona, one, "Write to bob@example.com.")
+        self.night(session, nights, asked, 60)
+        nights.persona.example_policy = nights.persona.example_policy | {
+            "objectives": ["sft"],
+            "replay_percent": 50,
+        }
+        say(session, nights.persona, asked, 4, at=SECOND)
+        training_set = nights.assemble(minutes=120)
+        written = str(nights.rows(training_set)).count("[e-mail]")
+        assert training_set.report["masked"] == ({"e-mail": written} if written else {})
+
+
+class TestWaiting:
+    """Of what a night left out for lack of others a later one learns, once there are enough."""
+
+    @pytest.fixture
+    def persona(self, persona: PersonaRow) -> PersonaRow:
+        persona.example_policy = persona.example_policy | {"minimum_pairs": 6, "replay_percent": 0}
+        return persona
+
+    def compare(self, session: Session, nights: Nights, asked: Iterator[str], at: datetime) -> set[str]:
+        said = set()
+        for one in islice(asked, 4):
+            answers = [
+                add_answer(session, nights.persona, question=one, text=text, at=at) for text in ("A.", "B.")
+            ]
+            said.add(add_comparison(session, *answers, at=at))
+        return said
+
+    def night(self, session: Session, nights: Nights, asked: Iterator[str], minutes: int) -> TrainingSetRow:
+        """With a demonstration, so that there is a set."""
+        add_seed(session, nights.persona, next(asked), "Seed.", at=AT + timedelta(minutes=minutes - 30))
+        training_set = nights.assemble(minutes=minutes)
+        crown(session, training_set, minutes=minutes + 1, number=minutes)
+        return training_set
+
+    def test_pairs_too_few_for_a_night_are_learnt_with_those_of_the_next(self, session, nights, asked):
+        first = self.compare(session, nights, asked, AT)
+        assert self.night(session, nights, asked, 60).plan["stages"] == ["sft"]
+        second = self.compare(session, nights, asked, SECOND)
+        night = self.night(session, nights, asked, 120)
+        assert night.plan["stages"] == ["sft", "dpo"]
+        rows = nights.rows(night)
+        assert sources(rows) >= first | second
+        assert [row["prompt_key"] for row in rows] == sorted(row["prompt_key"] for row in rows)
+        assert set(nights.excluded(night)).isdisjoint(first | second)
+        third = self.compare(session, nights, asked, AT + timedelta(minutes=150))
+        waiting = nights.excluded(self.night(session, nights, asked, 180))
+        assert set(waiting) == third
+
+    def test_they_wait_for_as_many_nights_as_it_takes(self, session, nights, asked):
+        first = self.compare(session, nights, asked, AT)
+        self.night(session, nights, asked, 60)
+        assert set(nights.excluded(self.night(session, nights, asked, 120))) == first
+        second = self.compare(session, nights, asked, AT + timedelta(minutes=150))
+        assert sources(nights.rows(self.night(session, nights, asked, 180))) >= first | second
+
+    def test_what_was_overtaken_meanwhile_waits_no_more(self, session, nights, asked):
+        question = next(asked)
+        one, other = (add_answer(session, nights.persona, question=question, text=text) for text in "AB")
+        old = add_comparison(session, one, other)
+        first = self.compare(session, nights, asked, AT)
+        self.night(session, nights, asked, 60)
+        add_comparison(session, other, one, at=SECOND)
+        second = self.compare(session, nights, asked, SECOND)
+        learnt = sources(nights.rows(self.night(session, nights, asked, 120)))
+        assert learnt >= first | second
+        assert old not in learnt
