@@ -52,8 +52,9 @@ class AnswerRules:
 
     `choices` are the letters of a question that lists no options itself; `schema` is JSON text, empty for
     any JSON; `word_limit` 0 is none; at a text of `stop` an answer ends, and the text is not part of it.
-    Without `validation` the first answer is shown as it is; with it the model is asked up to `max_retries`
-    times more. Raises InvalidInput for what does not go together.
+    Without `validation` the first answer is shown as it is, and what people write or approve is taken in any
+    form; with it the model is asked up to `max_retries` times more. Raises InvalidInput for what does not go
+    together.
     """
 
     format: AnswerFormat = AnswerFormat.FREE_TEXT

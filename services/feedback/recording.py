@@ -99,7 +99,7 @@ def correct(
 ) -> None:
     """Append a better answer; one that equals the answer is no correction and is refused.
 
-    It has the form that the persona is asked for, since it is what the persona will learn from.
+    It has the form that the persona is asked for, unless its answers are not validated either.
     Raises EmptyText, TextTooLong, CorrectionUnchanged, AnswerNotInFormat, UnknownAnswer, NotTheAsker, and
     FormOutdated as `rate` does.
     """
@@ -221,7 +221,7 @@ def _check_form(session: Session, answer_id: AnswerId, better: str) -> None:
         .where(AnswerRow.id == answer_id)
     ).one()
     rules = persona.as_persona().answers
-    if problem := rules.problem(better, question):
+    if rules.validation and (problem := rules.problem(better, question)):
         raise AnswerNotInFormat(persona.slug, rules.instruction, problem)
 
 

@@ -72,7 +72,8 @@ class Preparing:
         if prompt.split is Split.TRAIN and prompt.split_key in self._judged:
             return DropReason.JUDGED
         wanted = example.kind is not Kind.UNPAIRED or example.label
-        if wanted and self._persona.answers.problem(example.text, example.question.text):
+        rules = self._persona.answers
+        if wanted and rules.validation and rules.problem(example.text, example.question.text):
             return DropReason.NOT_IN_FORM
         if not self._limits.allow(example, self._persona):
             return DropReason.TOO_LONG

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -7,8 +8,15 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import CommentRow, CorrectionRow, RatingRow
 from services.db.prompt_tables import PromptSplitRow
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.feedback import AnswerId
-from services.errors.inputs import CorrectionUnchanged, EmptyText, StarsOutOfRange, TextTooLong
+from services.errors.inputs import (
+    AnswerNotInFormat,
+    CorrectionUnchanged,
+    EmptyText,
+    StarsOutOfRange,
+    TextTooLong,
+)
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import FormOutdated, NotTheAsker
 from services.feedback.queries import answer_page, history
@@ -32,6 +40,16 @@ def test_a_rating_sent_twice_counts_once(session: Session):
     for _ in range(2):
         rate(session, answer_id=answer.id, rater=asker_of(answer), stars=4, submission=submission, at=AT)
     assert count(session, RatingRow) == 1
+
+
+def test_a_better_answer_has_the_form_where_answers_are_validated(session: Session):
+    for validation in (True, False):
+        rules = AnswerRules(AnswerFormat.MCQ, validation=validation)
+        answer = add_answer(session, add_persona(session, slug=f"quiz-{validation}".lower(), answers=rules))
+        said = {"answer_id": answer.id, "rater": asker_of(answer), "text": "Paris, I think.", "at": AT}
+        with nullcontext() if not validation else pytest.raises(AnswerNotInFormat):
+            correct(session, submission=uuid4(), **said)
+    assert count(session, CorrectionRow) == 1
 
 
 def test_changing_ones_mind_keeps_both_in_the_journal_and_counts_the_newest(session: Session):

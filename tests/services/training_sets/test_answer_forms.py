@@ -55,3 +55,12 @@ def test_a_set_of_another_instruction_is_another_set_and_free_text_keeps_its_key
     second = nights.assemble()
     assert second.policy["instruction"] == "Answer in at most 9 words."
     assert second.id != first.id
+
+
+def test_without_validation_what_people_approve_is_learnt_in_any_form(
+    session: Session, persona: PersonaRow, nights: Nights, questions: Callable[[Split], Iterator[str]]
+):
+    persona.answer_rules = AnswerRules(AnswerFormat.MCQ, validation=False).as_record()
+    add_seed(session, persona, next(questions(Split.TRAIN)), "It is Paris, I think.")
+    (row,) = nights.rows(nights.assemble())
+    assert row["completion"] == "It is Paris, I think."
