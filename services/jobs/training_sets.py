@@ -25,7 +25,7 @@ def show(training_set_id: int) -> Record:
 def rebuild(training_set_id: int, without_rater: str) -> Record:
     """The same set without one rater's word, frozen as a set of its own, and how the two differ.
 
-    Made under the set's own policy, whatever the persona's is by now. Raises UnknownRecord, and
+    Who is left out of the set already stays out. Made under the set's own policy, whatever the persona's is by now. Raises UnknownRecord, and
     SetsNotComparable where what else a set depends on has changed.
     """
     with open_installation() as installation:
@@ -46,7 +46,9 @@ def rebuild_with(installation: Installation, training_set_id: int, without_rater
             store_url=installation.settings.store_url,
             limits=limits_of(recipe),
             at=now(),
-            instead=Instead(policy_in(original.policy), frozenset({without_rater})),
+            instead=Instead(
+                policy_in(original.policy), frozenset({without_rater, *original.policy.get("without", ())})
+            ),
         )
         if isinstance(rebuilt, Skipped):
             return {"original": training_set_id, "skipped": rebuilt.reason}

@@ -65,6 +65,17 @@ def test_the_difference_is_what_the_rater_caused(installation, training_set, rat
     assert rebuild_with(installation, training_set.id, str(rater)) == record
 
 
+def test_who_was_left_out_of_a_set_is_left_out_of_what_is_rebuilt_of_it(
+    installation: Installation, training_set: TrainingSetRow, rater: RaterId
+):
+    with session_scope(installation.engine) as session:
+        quiet = str(new_rater(session, at=AT))
+    once = rebuild_with(installation, training_set.id, str(rater))["rebuilt"]
+    twice = rebuild_with(installation, once, quiet)["rebuilt"]
+    with Session(installation.engine) as session:
+        assert session.get_one(TrainingSetRow, twice).policy["without"] == sorted([str(rater), quiet])
+
+
 def test_a_policy_changed_since_changes_nothing_of_it(installation, training_set, rater):
     before = rebuild_with(installation, training_set.id, str(rater))
     with Session(installation.engine) as session:
