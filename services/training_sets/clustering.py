@@ -110,9 +110,9 @@ def cluster_new(session: Session, persona: PersonaRow, *, cutoff: datetime) -> C
     prompts, signing = _Prompts(), Signing()
     signing.sign(_read_new(session, persona, prompts, cutoff=cutoff))
     prompts.new = len(prompts.keys)
+    _sign_anew(session, persona)
     if not prompts.new:
         return Clustered()
-    _sign_anew(session, persona)
     _read_known(session, persona, prompts, signing)
     signatures = signing.signatures()
     retired = _place(prompts, clusters(signatures))

@@ -121,6 +121,15 @@ def test_prompts_signed_by_earlier_rules_are_signed_anew_and_keep_their_place(
         assert (anew[key].cluster, anew[key].split, anew[key].bands, anew[key].words) == before
 
 
+@pytest.mark.usefixtures("judging", "learnt")
+def test_prompts_are_signed_anew_in_a_night_without_new_ones(session: Session, nights: Nights):
+    nights.assemble()
+    session.execute(update(PromptSignatureRow).values(version="earlier"))
+    nights.outcome(minutes=61)
+    session.expire_all()
+    assert set(session.scalars(select(PromptSignatureRow.version))) == {SIGNATURE_VERSION}
+
+
 @pytest.mark.usefixtures("judging")
 def test_an_earlier_cutoff_gives_the_set_it_gave_before_near_duplicates_came(
     session: Session, nights: Nights, persona: PersonaRow, learnt: str
