@@ -1,5 +1,7 @@
 """The form of a persona's answers, who answers in other forms, and whether an answer got its form."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
@@ -9,6 +11,16 @@ revision = "0007_answer_formats"
 down_revision = "0006_signals"
 branch_labels = None
 depends_on = None
+
+_USUAL = {  # rules that say nothing: what the older schema does without them
+    "format": "free_text",
+    "choices": "ABCD",
+    "schema": "",
+    "word_limit": 0,
+    "stop": [],
+    "validation": True,
+    "max_retries": 2,
+}
 
 
 def upgrade() -> None:
@@ -35,8 +47,8 @@ def downgrade() -> None:
     formed = op.get_bind().scalar(
         sa.text(
             "SELECT count(*) FROM personas "
-            "WHERE answer_format <> 'free_text' OR (answer_rules ->> 'word_limit')::int > 0"
-        )
+            "WHERE answer_format <> 'free_text' OR NOT CAST(:usual AS jsonb) @> answer_rules"
+        ).bindparams(usual=json.dumps(_USUAL))
     )
     if formed:
         message = (

@@ -115,10 +115,11 @@ def test_a_downgrade_that_would_lose_the_form_of_answers_is_refused(empty_databa
         add_persona(session, slug="free")
         add_persona(session, slug="quiz", answers=AnswerRules(AnswerFormat.MCQ))
         add_persona(session, slug="brief", answers=AnswerRules(word_limit=9))
-    with pytest.raises(CommandError, match="the form in which 2 personas answer"):
+        add_persona(session, slug="ended", answers=AnswerRules(stop=("END",)))
+    with pytest.raises(CommandError, match="the form in which 3 personas answer"):
         migrate.downgrade(empty_database, "0006_signals")
     migrate.upgrade(empty_database)
     migrate.check(empty_database)
     with Session(empty_database) as session:
         formats = session.scalars(text("SELECT answer_format FROM personas ORDER BY slug")).all()
-    assert formats == ["free_text", "free_text", "mcq"]
+    assert formats == ["free_text", "free_text", "free_text", "mcq"]
