@@ -26,7 +26,7 @@ class Preference(IntEnum):
 
 # Robust DPO divides by 1 - 2 x flip, which at this bound is a factor of 5 on the gradient's noise.
 LARGEST_FLIP = 0.4
-# The policy's default weighs as much as this many pairs judged twice: 50 measured ones outweigh it.
+# The default of who asks weighs as much as this many pairs judged twice: 50 measured ones outweigh it.
 PRIOR_PAIRS = 20.0
 # With so many pairs judged twice, raters who are wrong one time in five pass the test for coins 98 % of the
 # time, and coins fail it 95 %.
@@ -39,7 +39,7 @@ class Disagreement:
     """`flip`: the probability that one judgement goes against its pair's consensus, at most LARGEST_FLIP.
 
     `pairs` were decided by several people, who differed with probability `differing` (None where there are
-    none: `flip` is then the policy's default). At 0.5 people agree no more than coins do.
+    none: `flip` is then the caller's default). At 0.5 people agree no more than coins do.
     """
 
     flip: float
