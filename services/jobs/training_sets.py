@@ -25,8 +25,8 @@ def show(training_set_id: int) -> Record:
 def rebuild(training_set_id: int, without_rater: str) -> Record:
     """The same set without one rater's word, frozen as a set of its own, and how the two differ.
 
-    Who is left out of the set already stays out. Made under the set's own policy, whatever the persona's is by now. Raises UnknownRecord, and
-    SetsNotComparable where what else a set depends on has changed.
+    Who is left out of the set already stays out. Made under the set's own policy, whatever the persona's is
+    by now. Raises UnknownRecord, and SetsNotComparable where what else a set depends on has changed.
     """
     with open_installation() as installation:
         return rebuild_with(installation, training_set_id, without_rater)
