@@ -23,6 +23,7 @@ from services.errors.tree import InvalidInput
 from services.jobs.installation import Installation, open_installation
 from services.training_sets.freezing import thaw
 from services.training_sets.nearness import nearest
+from services.training_sets.replaying import chain
 
 Record = dict[str, Any]
 KINDS = ("rating", "correction", "comparison", "seed")
@@ -78,29 +79,41 @@ def _chain(
         "cutoff": training_set.cutoff.isoformat(),
         "plan": training_set.plan,
         "rows": training_set.row_count,
-        "nearest_rows": _nearest_rows(installation, training_set, question),
+        "earlier_sets": [earlier.id for earlier in chain(session, training_set)][1:],
+        "nearest_rows": nearest_rows(session, installation, training_set, question),
     }
 
 
-def _nearest_rows(installation: Installation, training_set: TrainingSetRow, question: str) -> list[Record]:
+def nearest_rows(
+    session: Session, installation: Installation, training_set: TrainingSetRow, question: str
+) -> list[Record]:
+    """Of the set and of those that it went on from, the rows nearest to a question; each in its newest set.
+
+    Raises TrainingSetCorrupt.
+    """
+    rows: dict[str, Record] = {}
     with TemporaryDirectory(prefix="why-") as folder:
-        url = installation.settings.store_url
-        file = thaw(url, training_set.path, digest=training_set.digest, into=Path(folder))
-        with file.open(encoding="utf-8") as lines:
-            found = nearest((json.loads(line) for line in lines), question, count=SHOWN)
+        for learnt in chain(session, training_set):
+            url = installation.settings.store_url
+            file = thaw(url, learnt.path, digest=learnt.digest, into=Path(folder))
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:  # what was replayed is there again
+                    rows.setdefault(line, {**json.loads(line), "training_set": learnt.id})
+    found = nearest(rows.values(), question, count=SHOWN)
     return [
         {
             "kind": row.get("kind", "demonstration"),
             "question": row["messages"][-1]["content"],
             "text": row.get("completion", row.get("chosen")),
             "sources": row.get("sources") or [row["source"]],
+            "training_set": row["training_set"],
         }
         for row in found
     ]
 
 
 def shaped_by(source: str) -> list[Record]:
-    """Sets and versions that learnt from a source such as `rating:12` or `correction:3`, oldest first."""
+    """Sets that learnt from a source such as `rating:12` or went on from those, with their versions."""
     kind, _, number = source.partition(":")
     if kind not in KINDS or not number.isdecimal():
         kinds = ", ".join(KINDS)
@@ -110,13 +123,19 @@ def shaped_by(source: str) -> list[Record]:
 
 
 def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRow]:
-    """The sets that learnt from one source, oldest first."""
+    """The sets that learnt from one source and those that went on from one of them, oldest first."""
+    itself = select(TrainingSetSourcesRow.training_set_id).where(
+        TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([source_id])
+    )
+    learnt = set(session.scalars(itself))
+    newest = learnt
+    while newest:
+        start = TrainingSetRow.plan["start"]["training_set"].as_integer()
+        newest = set(session.scalars(select(TrainingSetRow.id).where(start.in_(newest)))) - learnt
+        learnt |= newest
     return list(
         session.scalars(
-            select(TrainingSetRow)
-            .join(TrainingSetSourcesRow, TrainingSetSourcesRow.training_set_id == TrainingSetRow.id)
-            .where(TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([source_id]))
-            .order_by(TrainingSetRow.id)
+            select(TrainingSetRow).where(TrainingSetRow.id.in_(learnt)).order_by(TrainingSetRow.id)
         )
     )
 
