@@ -36,7 +36,7 @@ from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.privacy import PrivateKind
-from services.training_sets.reconciling import describe_raters, read_reviews, reconcile
+from services.training_sets.reconciling import describe_raters, read_reviews, read_trusted, reconcile
 from services.training_sets.remembering import Memory, read_memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
@@ -234,13 +234,14 @@ class _Assembling:
     def _draft(self, folder: Path, memory: Memory | None) -> Drafted:
         """What was said, as rows and references; the opinions themselves are not needed any more."""
         session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
-        heard = hear(session, persona, cutoff=cutoff, since=since)
+        trusted = read_trusted(session, since=since, cutoff=cutoff)
+        heard = hear(session, persona, cutoff=cutoff, since=since, trusted=trusted)
         reviews = read_reviews(session, cutoff=cutoff)
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, self._asked)
         gatherer, made = Gatherer(reconciled), set[tuple[str, Kind]]()
-        for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since):
+        for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since, trusted=trusted):
             found = examples_of(gatherer.gather(prompt), self._policy)
             draft.drop(found.dropped)
             for example in found.examples:
@@ -256,7 +257,7 @@ class _Assembling:
                     draft.add_row(prepared, split_key=prompt.split_key)
         draft.drop(gatherer.dropped)
         draft.drop(reconciled.dropped())
-        for source in stream_overridden(session, persona, cutoff=cutoff, since=since):
+        for source in stream_overridden(session, persona, cutoff=cutoff, since=since, trusted=trusted):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
         # Of earlier sets those have rows too who said nothing since.
         flagged = set(memory.flagged if memory else ())

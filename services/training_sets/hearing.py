@@ -5,6 +5,7 @@ so that the arrays and the stream of `texts` number the answers alike. What is h
 bytes a rating.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -46,7 +47,8 @@ FROM (
     JOIN answers a ON a.id = j.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at > :since AND j.created_at <= :cutoff
+    WHERE (j.created_at > :since OR j.rater_id = ANY(CAST(:trusted AS uuid[])))
+    AND j.created_at <= :cutoff
 ) touched
 JOIN questions q ON q.prompt_key = touched.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
@@ -76,7 +78,8 @@ SELECT rater_id FROM (
     JOIN answers a ON a.id = j.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at > :since AND j.created_at <= :cutoff
+    WHERE (j.created_at > :since OR j.rater_id = ANY(CAST(:trusted AS uuid[])))
+    AND j.created_at <= :cutoff
     UNION SELECT k.rater_id FROM comparisons k {TOUCHED_PAIRS}
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
@@ -119,10 +122,18 @@ class Heard:
     new: Mask | None
 
 
-def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None) -> Heard:
+def hear(
+    session: Session,
+    persona: PersonaRow,
+    *,
+    cutoff: datetime,
+    since: datetime | None = None,
+    trusted: Collection[str] = (),
+) -> Heard:
     """Gather what was said into temporary tables of this transaction, and its numbers into arrays.
 
-    With `since`, of answers that were rated after it: everything said of those, and nothing of any other.
+    With `since`, of answers that were rated after it, or by those whose ids are among the `trusted`:
+    everything said of those, and nothing of any other.
     """
     connection = session.connection()
     known = {
@@ -130,6 +141,7 @@ def hear(session: Session, persona: PersonaRow, *, cutoff: datetime, since: date
         "cutoff": cutoff,
         "since": since or BEGINNING,
         "faults": sorted(FAULTS),
+        "trusted": sorted(trusted),
     }
     connection.execute(text(_SORT_IN_MEMORY))
     connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters"))

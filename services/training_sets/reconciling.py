@@ -210,6 +210,17 @@ def read_reviews(session: Session, *, cutoff: datetime) -> dict[str, str]:
     return {str(row.rater_id): row.verdict for row in newest}
 
 
+def read_trusted(session: Session, *, since: datetime | None, cutoff: datetime) -> list[str]:
+    """Ids of those whom a person came to trust after an instant and up to another; none without `since`."""
+    if since is None:
+        return []
+    trusted = select(RaterReviewRow.rater_id).where(
+        RaterReviewRow.at > since, RaterReviewRow.at <= cutoff, RaterReviewRow.verdict == "trusted"
+    )
+    reviews = read_reviews(session, cutoff=cutoff)
+    return sorted(one for one in map(str, session.scalars(trusted)) if reviews[one] == "trusted")
+
+
 def _decided(heard: Heard, reviews: Mapping[str, str], without: Collection[str]) -> dict[int, DropReason]:
     excluded = {}
     for number, rater in enumerate(heard.raters):

@@ -6,7 +6,7 @@ held here.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -22,11 +22,14 @@ from services.domain.splits import Split
 
 _CHUNK = 500  # rows fetched at once, each with its texts
 BEGINNING = datetime.min.replace(tzinfo=UTC)  # before anything was said
-# Of comparisons k: those of two answers that were compared since, whenever it was said.
+# Of comparisons k: those of two answers that were compared since, whenever it was said. What somebody said
+# whom a person trusts since then is new as well: it waited for that.
 TOUCHED_PAIRS = """
     JOIN (SELECT DISTINCT least(left_answer_id, right_answer_id) AS one,
                           greatest(left_answer_id, right_answer_id) AS other
-          FROM comparisons WHERE created_at > :since AND created_at <= :cutoff) touched
+          FROM comparisons
+          WHERE (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
+          AND created_at <= :cutoff) touched
     ON touched.one = least(k.left_answer_id, k.right_answer_id)
     AND touched.other = greatest(k.left_answer_id, k.right_answer_id)
 """
@@ -87,7 +90,8 @@ SELECT *, {of_day} FROM (
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
-    WHERE k.created_at > :since AND k.created_at <= :cutoff
+    WHERE (k.created_at > :since OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
+    AND k.created_at <= :cutoff
     ORDER BY k.answer_id, k.rater_id, k.id DESC
 ) newest ORDER BY prompt_key, id
 """,
@@ -144,7 +148,8 @@ SELECT 'correction', id FROM (
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at > :since AND k.created_at <= :cutoff
+    WHERE (k.created_at > :since OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
+    AND k.created_at <= :cutoff
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
@@ -175,13 +180,19 @@ class PromptTexts:
 
 
 def stream_prompts(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None
+    session: Session,
+    persona: PersonaRow,
+    *,
+    cutoff: datetime,
+    since: datetime | None = None,
+    trusted: Collection[str] = (),
 ) -> Iterator[PromptTexts]:
     """Every prompt that anything was said of up to the cutoff; the same inputs give the same order.
 
-    With `since`, what was corrected, compared or imported after it, and the answers that `hear` then heard.
+    With `since`, what was corrected, compared or imported after it, and the answers that `hear` then heard;
+    and what raters said whose ids are among the `trusted`.
     """
-    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING}
+    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING, "trusted": sorted(trusted)}
     yield from _by_prompt(session, (_RATED, _CORRECTED, _COMPARED, _SEEDED), known)
 
 
@@ -203,10 +214,15 @@ def _by_prompt(
 
 
 def stream_overridden(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, since: datetime | None = None
+    session: Session,
+    persona: PersonaRow,
+    *,
+    cutoff: datetime,
+    since: datetime | None = None,
+    trusted: Collection[str] = (),
 ) -> Iterator[str]:
     """The sources, as "rating:12", after which their rater said something newer of the same by the cutoff."""
-    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING}
+    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING, "trusted": sorted(trusted)}
     for row in stream(session, _OVERRIDDEN, known, chunk=_CHUNK):
         yield f"{row.kind}:{row.id}"
 

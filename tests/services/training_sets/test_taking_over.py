@@ -9,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.db.lineage_tables import TrainingSetRow
+from services.db.prompt_tables import PromptRetirementRow
+from services.domain.conversation import Question
+from services.domain.examples import DropReason
 from services.domain.feedback import Reason
-from services.domain.splits import Split
+from services.domain.splits import Split, split_key
 from services.feedback.questions import new_rater
+from services.training_sets.replayable import held_back
 from tests.builders import (
     AT,
     add_answer,
@@ -236,3 +240,27 @@ class TestWaiting:
         learnt = sources(nights.rows(self.night(session, nights, asked, 120)))
         assert learnt >= first | second
         assert old not in learnt
+
+    def test_words_of_a_rater_under_review_are_learnt_once_a_person_trusts_them(self, session, nights, asked):
+        persona, rater = nights.persona, new_rater(session, at=AT)
+        add_review(session, rater, "excluded", at=AT)
+        corrected = add_correction(
+            session, add_answer(session, persona, question=next(asked)), "Yes.", rater=rater
+        )
+        pair = (add_answer(session, persona, question="Why?", text=text) for text in "AB")
+        compared = add_comparison(session, *pair, rater=rater)
+        model = add_answer(session, persona, question=next(asked), text="Good.")
+        rated = {add_rating(session, model, rater=rater), add_rating(session, model)}
+        persona.example_policy = persona.example_policy | {"minimum_pairs": 1}
+        self.night(session, nights, asked, 60)
+        add_review(session, rater, "trusted", at=SECOND)
+        assert sources(nights.rows(self.night(session, nights, asked, 120))) >= {corrected, compared, *rated}
+
+
+def test_a_prompt_that_is_held_out_and_retired_is_in_quarantine(session, nights, questions):
+    judging = next(questions(Split.HOLDOUT))
+    add_answer(session, nights.persona, question=judging)
+    key = split_key(Question(judging, "physics", "student"))
+    session.add(PromptRetirementRow(persona_id=nights.persona.id, split_key=key, reason="test", at=AT))
+    session.flush()
+    assert held_back(session, nights.persona, cutoff=SECOND) == {key: DropReason.QUARANTINED}
