@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from services.domain.languages import is_language
 from services.domain.personas import Persona
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 
@@ -65,9 +66,12 @@ def in_language(audience: str, language: str) -> str:
 
 
 def language_of(audience: str) -> str:
-    """What stands in brackets after an audience, as `in_language` put it there; empty where nothing does."""
+    """The language in brackets after an audience, as `in_language` puts it there; empty where there is none.
+
+    People write other things in brackets: a language is one that `languages` knows.
+    """
     found = _LANGUAGE.search(audience)
-    return found[1] if found else ""
+    return found[1] if found and is_language(found[1]) else ""
 
 
 def neutralise(text: str) -> str:

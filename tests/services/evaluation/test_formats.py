@@ -73,7 +73,14 @@ def test_each_language_is_a_slice():
 
 @pytest.mark.parametrize(
     ("audience", "language"),
-    [("student", ""), ("student (de)", "de"), ("reader (of old books) (german)", "german"), ("(de)", "")],
+    [
+        ("student", ""),
+        ("student (de)", "de"),
+        ("reader (of old books) (German)", "German"),
+        ("reader (pt-BR)", "pt-BR"),
+        ("student (age 7)", ""),
+        ("(de)", ""),
+    ],
 )
 def test_the_language_of_an_audience_is_what_was_added_to_it(audience: str, language: str):
     assert language_of(audience) == language
