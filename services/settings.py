@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.cores import usable_cores
 from services.errors.outages import SettingsMissing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +85,7 @@ class Settings(BaseSettings):
     @cached_property
     def trainings_side_by_side(self) -> int:
         """How many trainings may run at once; small ones gain by it, on a GPU they would share its memory."""
-        small = self.embedded_base and (os.cpu_count() or 1) > 1
+        small = self.embedded_base and usable_cores() > 1
         return self.trainings_at_once or (2 if small else 1)
 
 

@@ -22,10 +22,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from services.cores import usable_cores
 from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.language_model.cached_base import cached_folder, keep
-from services.language_model.machine import device, half_precision, memory_ran_out, usable_cores
+from services.language_model.machine import device, half_precision, memory_ran_out
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +78,9 @@ def load_base(
     """
     _check_folder(name)
     if device().type == "cpu":
-        # One core is left to others: a second thread that has to wait for a busy core was measured to slow
-        # every step by a factor of ten and more, and gained a third on an idle machine.
+        # One core is left to others, also of a training's share of them: a second thread that has to wait for
+        # a busy core was measured to slow every step by a factor of ten and more, and gained a third on an
+        # idle machine.
         torch.set_num_threads(max(1, usable_cores() - 1))
     chosen = ("sdpa" if device().type == "cuda" else "eager") if attention == "auto" else attention
     try:

@@ -32,7 +32,7 @@ def test_the_worker_trains_as_many_at_once_as_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, base: str | None, cores: int, at_once: str
 ):
     """By default two on the small base, whose trainings gain by it, and one on any other."""
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("services.settings.usable_cores", lambda: cores)
     own = installation(
         tmp_path,
         database_url="postgresql://a:b@db/own",
