@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.adapters.disk import replace_file
+from services.adapters.disk import locked, replace_file
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
@@ -71,22 +72,30 @@ def sweep_in(
         combinations = grid.combinations()
         recipes = [recipe_of(installation.settings, training_set.persona, [*one]) for one in combinations]
     folder = _folder(installation, training_set, slug, recipes)
-    job = SweepJob(
-        rows=thaw(
-            installation.settings.store_url, training_set.path, digest=training_set.digest, into=folder
-        ),
-        digest=training_set.digest,
-        stages=tuple(Objective(stage) for stage in training_set.plan["stages"]),
-        label_smoothing=float(training_set.plan["label_smoothing"]),
-        folder=folder.parent / "trials",
-    )
     results: list[TrialResult] = []
-    for number, (combination, recipe) in enumerate(zip(combinations, recipes, strict=True), start=1):
-        logger.info("%d of %d: %s", number, len(combinations), " ".join(combination))
-        results.append(attempt(job, recipe))
-        _write(folder, training_set, slug, grid, results)
-    job.rows.unlink()
+    with locked(folder), _job(installation, training_set, folder) as job:  # an equal sweep waits
+        for number, (combination, recipe) in enumerate(zip(combinations, recipes, strict=True), start=1):
+            logger.info("%d of %d: %s", number, len(combinations), " ".join(combination))
+            results.append(attempt(job, recipe))
+            _write(folder, training_set, slug, grid, results)
     return Sweep(folder, training_set.id, grid, tuple(results))
+
+
+@contextmanager
+def _job(installation: Installation, training_set: TrainingSetRow, folder: Path) -> Iterator[SweepJob]:
+    """What every combination learns, its rows in `folder` for as long as the block lasts."""
+    store, digest = installation.settings.store_url, training_set.digest
+    rows = thaw(store, training_set.path, digest=digest, into=folder)
+    try:
+        yield SweepJob(
+            rows=rows,
+            digest=digest,
+            stages=tuple(Objective(stage) for stage in training_set.plan["stages"]),
+            label_smoothing=float(training_set.plan["label_smoothing"]),
+            folder=folder.parent / "trials",
+        )
+    finally:
+        rows.unlink(missing_ok=True)
 
 
 def _chosen(session: Session, persona: str, training_set_id: int | None) -> TrainingSetRow:

@@ -1,5 +1,6 @@
 """A sweep as a job: whose set, which files, and that nothing of it becomes a run or a version."""
 
+import fcntl
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +9,12 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import func, select
 
+from services.adapters.disk import LOCK_FILE
 from services.adapters.promotions import find_persona
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
 from services.db.session import session_scope
 from services.domain.training import Recipe
+from services.errors.artifacts import BaseModelMissing
 from services.errors.inputs import InvalidRecipe
 from services.errors.lookups import UnknownPersona, UnknownRecord
 from services.errors.tree import InvalidInput
@@ -70,11 +73,34 @@ def test_the_newest_set_is_swept_and_written_and_nothing_is_registered(
     assert [trial["held_out_loss"] for trial in record["trials"]] == [0.32, 0.08, None]
     assert record["trials"][2]["error"] == "Memory ran out."
     ElementTree.parse(found.folder / "sweep.svg")  # noqa: S314 - our own
-    assert sorted(path.name for path in found.folder.iterdir()) == ["sweep.json", "sweep.svg"]
+    assert sorted(path.name for path in found.folder.iterdir()) == [".lock", "sweep.json", "sweep.svg"]
 
     with session_scope(installation.engine) as session:
         assert session.scalar(select(func.count()).select_from(TrainingRunRow)) == 0
         assert session.scalar(select(func.count()).where(AdapterVersionRow.number > 0)) == 0
+
+
+def test_no_rows_stay_where_a_sweep_failed(installation: Installation, set_id: int):
+    def fail(job: SweepJob, recipe: Recipe) -> TrialResult:
+        raise BaseModelMissing(recipe.model.name, job.rows.read_text())
+
+    grid = read_grid(["lora.r=8,16"])
+    with pytest.raises(BaseModelMissing, match=r"Because\."):
+        sweep_in(installation, grid, persona="", training_set_id=set_id, attempt=fail)
+    assert not list((installation.settings.var_dir / "sweeps").rglob("*.jsonl"))
+
+
+def test_an_equal_sweep_waits_for_the_rows(installation: Installation, set_id: int):
+    grid = read_grid(["lora.r=8,16"])
+    attempts = Attempts()
+
+    def is_alone(job: SweepJob, recipe: Recipe) -> TrialResult:
+        with (job.rows.parent / LOCK_FILE).open("wb") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return attempts(job, recipe)
+
+    sweep_in(installation, grid, persona="", training_set_id=set_id, attempt=is_alone)
+    assert len(attempts.recipes) == 2
 
 
 def test_a_bad_value_anywhere_in_the_grid_stops_it_before_anything_is_trained(
