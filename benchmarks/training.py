@@ -171,8 +171,9 @@ def _at_once(pair: Sequence[Trainee], asked: Mapping[str, object], folder: Path)
 
 def _held_out_losses(night: Night, out: Path) -> dict[str, float]:
     """By the name of the folder that an adapter is in."""
-    model = compose_recipe("embedded", [], base_model=night.base, base_revision="main").model
-    task = ScoringTask(Objective.SFT, model, tuple(night.tokenised(night.held_out)))
+    recipe = compose_recipe("embedded", [], base_model=night.base, base_revision="main")
+    rows = tuple(night.tokenised(night.held_out))
+    task = ScoringTask(Objective.SFT, recipe.model, rows, beta=recipe.preference.beta)
     with scoring(task, out) as process:
         adapters = sorted(path.parent for path in out.glob("*/adapter_model.safetensors"))
         return {folder.name: process.score(folder, step=0).loss for folder in adapters}

@@ -20,8 +20,8 @@ class ScoringTask:
     objective: Objective
     model: ModelRecipe
     rows: tuple[TokenisedRow, ...] | tuple[TokenisedPair, ...] | tuple[TokenisedJudgement, ...]
+    beta: float
     previews: tuple[int, ...] = ()
-    beta: float = 0.1
     label_smoothing: float = 0.0
     start: Path | None = None
     cache: Path | None = None

@@ -76,7 +76,8 @@ def _score(job: TrialJob, trained: TrainedAdapter, folder: Path) -> float:
     )
     gc.collect()  # the process that scores needs the place of the base that was trained on
     torch.cuda.empty_cache()
-    with scoring(ScoringTask(Objective.SFT, model, rows), folder) as process:
+    task = ScoringTask(Objective.SFT, model, rows, beta=job.recipe.preference.beta)
+    with scoring(task, folder) as process:
         return process.score(trained.folder, step=trained.steps).loss
 
 

@@ -148,7 +148,8 @@ def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
     model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "")
 
     def score_for_ever():
-        with scoring(ScoringTask(Objective.SFT, model, (row(2),)), tmp_path) as process:
+        task = ScoringTask(Objective.SFT, model, (row(2),), beta=0.1)
+        with scoring(task, tmp_path) as process:
             while True:
                 process.score(tmp_path, step=1)
 
