@@ -81,19 +81,21 @@ ORDER BY h.answer
 """,
     asked="q",
 )
+# The day on which a set was made is read whole: what it learnt of that day counts towards the day's limit.
 _CORRECTED = _statement(
     """
-SELECT *, {of_day} FROM (
+SELECT * FROM (SELECT *, {of_day} FROM (
     SELECT DISTINCT ON (k.answer_id, k.rater_id) 'corrected' AS what, {fields} {split},
            a.text AS answer, k.id, k.text AS better, k.rater_id::text AS rater, k.created_at
     FROM corrections k
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
-    WHERE (k.created_at > :since OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
+    WHERE (k.created_at >= date_trunc('day', CAST(:since AS timestamptz), 'UTC')
+           OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
     AND k.created_at <= :cutoff
     ORDER BY k.answer_id, k.rater_id, k.id DESC
-) newest ORDER BY prompt_key, id
+) newest) counted WHERE created_at > :since OR rater = ANY(CAST(:trusted AS text[])) ORDER BY prompt_key, id
 """,
     asked="q",
 )

@@ -404,3 +404,19 @@ def test_references_stay_until_something_newer_is_said(
     crown(session, second, minutes=121, number=2)
     say(session, persona, asked, 2, at=AT + timedelta(minutes=150))
     assert len(nights.references(nights.assemble(minutes=180))) == 6
+
+
+def test_corrections_of_one_day_count_together_on_both_sides_of_a_cutoff(
+    session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]
+):
+    persona.example_policy = persona.example_policy | {"replay_percent": 0, "daily_limit": 2}
+    busy = new_rater(session, at=AT)
+    answers = [add_answer(session, persona, question=one) for one in islice(asked, 4)]
+    for answer in answers[:1]:
+        add_correction(session, answer, "Better.", rater=busy)
+    say(session, persona, asked, 4)
+    crown(session, nights.assemble())
+    second, third = (add_correction(session, one, "So.", rater=busy, at=SECOND) for one in answers[1:3])
+    training_set = nights.assemble(minutes=120)
+    assert second in sources(nights.rows(training_set))
+    assert nights.excluded(training_set)[third] == {"the rater's opinions of that day are used up"}
