@@ -21,6 +21,7 @@ class DropReason(StrEnum):
     QUARANTINED = "too like both a held-out and a training prompt"
     JUDGED = "a gate has asked it to judge"
     SUPERSEDED = "the same prompt has a better or newer text"
+    DECIDED_ANEW = "what was said of the prompt is heard anew"
     OVERRIDDEN = "the rater said something newer of the same"
     NOT_AGREED = "too few raters agree that it is good"
     FAULTY = "a rater named a fault"

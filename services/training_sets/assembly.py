@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, Kind, examples_of
+from services.domain.examples import Dropped, DropReason, examples_of
 from services.domain.night_plan import NightPlan, plan_night
 from services.domain.splits import Split
 from services.domain.training import digest_of
@@ -212,7 +212,7 @@ class _Assembling:
             cutoff=self._cutoff,
             store_url=store_url,
             folder=folder,
-            made=drafted.made,
+            heard=drafted.heard,
             excluded=drafted.excluded,
             raters=drafted.raters,
         )
@@ -240,24 +240,23 @@ class _Assembling:
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, self._asked)
-        gatherer, made = Gatherer(reconciled), set[tuple[str, Kind]]()
-        for prompt in stream_prompts(session, persona, cutoff=cutoff, since=since, trusted=trusted):
+        gatherer, anew = Gatherer(reconciled), set[str]()
+        for prompt in stream_prompts(session, persona, cutoff=cutoff):
             found = examples_of(gatherer.gather(prompt), self._policy)
             draft.drop(found.dropped)
+            if since:
+                anew.add(prompt.prompt_key)
             for example in found.examples:
                 prepared = self._preparing.prepare(example, prompt)
                 if isinstance(prepared, DropReason):
                     draft.drop([Dropped(example.sources, prepared)])
-                    continue
-                if since:
-                    made.add((prompt.prompt_key, example.kind))
-                if prompt.split is Split.HOLDOUT:
+                elif prompt.split is Split.HOLDOUT:
                     draft.add_reference(prepared, split_key=prompt.split_key)
                 else:
                     draft.add_row(prepared, split_key=prompt.split_key)
         draft.drop(gatherer.dropped)
         draft.drop(reconciled.dropped())
-        for source in stream_overridden(session, persona, cutoff=cutoff, since=since, trusted=trusted):
+        for source in stream_overridden(session, persona, cutoff=cutoff):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
         # Of earlier sets those have rows too who said nothing since.
         flagged = set(memory.flagged if memory else ())
@@ -273,7 +272,7 @@ class _Assembling:
             describe_raters(reconciled),
             raters,
             excluded,
-            frozenset(made),
+            frozenset(anew),
             disagreement,
             reconciled.memory,
         )

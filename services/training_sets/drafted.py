@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.disagreement import Disagreement
-from services.domain.examples import Kind
 from services.training_sets.drafting import Draft
 from services.training_sets.remembering import Memory
 
@@ -14,14 +13,14 @@ class Drafted:
     """A draft, with what is still needed of the opinions once it is made.
 
     `raters` numbers those who spoke by their ids, `excluded` are ids of those whose word does not count,
-    `made` the prompt keys and kinds of examples made of what is new, where a set goes on from another.
+    `heard` the keys of prompts that are decided anew, where a set goes on from another.
     """
 
     draft: Draft
     described: dict[str, Any]
     raters: dict[str, int]
     excluded: frozenset[str]
-    made: frozenset[tuple[str, Kind]]
+    heard: frozenset[str]
     disagreement: Disagreement | None
     memory: Memory
 

@@ -19,40 +19,46 @@ from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason
-from services.training_sets.texts import BEGINNING, TOUCHED_PAIRS
 
 _TAGS = tuple(Reason)
 # Sorting a million ratings in the server's default of 4 MB goes by way of the disk.
 _SORT_IN_MEMORY = "SET LOCAL work_mem = '128MB'"
 
+# The unit is the prompt: what becomes of it is decided by everything that was ever said of it.
+_PROMPTS = """
+CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
+SELECT q.prompt_key
+FROM questions q JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+UNION SELECT prompt_key FROM seed_examples WHERE persona_id = :persona AND imported_at <= :cutoff
+"""
+# Of those, the ones that something new was said of, or anything by who is trusted since.
+_PROMPTS_SINCE = """
+CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
+SELECT q.prompt_key
+FROM (
+    SELECT answer_id FROM ratings
+    WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
+    UNION SELECT answer_id FROM corrections
+    WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
+    UNION SELECT left_answer_id FROM comparisons
+    WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
+) said
+JOIN answers a ON a.id = said.answer_id
+JOIN questions q ON q.id = a.question_id
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+UNION SELECT prompt_key FROM seed_examples
+WHERE persona_id = :persona AND imported_at > :since AND imported_at <= :cutoff
+"""
 # A text that answers one prompt is one answer, however often it was given: its raters judge the same thing.
 # Numbers count from 0 in an order that is always the same.
 _NUMBER_ANSWERS = """
 CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
 SELECT a.id AS answer_id,
        (dense_rank() OVER (ORDER BY q.prompt_key COLLATE "C", md5(a.text) COLLATE "C") - 1)::int AS answer
-FROM answers a
-JOIN questions q ON q.id = a.question_id
+FROM heard_prompts p
+JOIN questions q ON q.prompt_key = p.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
-"""
-# The same of answers that were rated since an instant, with everything that was ever said of them.
-_NUMBER_ANSWERS_SINCE = """
-CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
-SELECT a.id AS answer_id,
-       (dense_rank() OVER (ORDER BY q.prompt_key COLLATE "C", md5(a.text) COLLATE "C") - 1)::int AS answer
-FROM (
-    SELECT DISTINCT q.prompt_key, md5(a.text) AS said
-    FROM ratings j
-    JOIN answers a ON a.id = j.answer_id
-    JOIN questions q ON q.id = a.question_id
-    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE (j.created_at > :since OR j.rater_id = ANY(CAST(:trusted AS uuid[])))
-    AND j.created_at <= :cutoff
-) touched
-JOIN questions q ON q.prompt_key = touched.prompt_key
-JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-JOIN answers a ON a.question_id = q.id AND md5(a.text) = touched.said
+JOIN answers a ON a.question_id = q.id
 WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
 """
 # Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
@@ -71,22 +77,23 @@ FROM ratings j
 JOIN heard_answers h ON h.answer_id = j.answer_id
 WHERE j.created_at <= :cutoff
 """  # noqa: S608  (the tags are the code's own)
-_SPEAKERS = f"""
+_SPEAKERS = """
 SELECT rater_id FROM (
     SELECT rater_id FROM heard
     UNION SELECT j.rater_id FROM corrections j
     JOIN answers a ON a.id = j.answer_id
     JOIN questions q ON q.id = a.question_id
+    JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE (j.created_at > :since OR j.rater_id = ANY(CAST(:trusted AS uuid[])))
-    AND j.created_at <= :cutoff
-    UNION SELECT k.rater_id FROM comparisons k {TOUCHED_PAIRS}
+    WHERE j.created_at <= :cutoff
+    UNION SELECT k.rater_id FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
+    JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
     WHERE k.created_at <= :cutoff
 ) everyone ORDER BY rater_id
-"""  # noqa: S608  (the fragment is the code's own)
+"""
 _NUMBER_RATERS = f"""
 CREATE TEMPORARY TABLE heard_raters ON COMMIT DROP AS
 SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM ({_SPEAKERS}) speakers
@@ -107,8 +114,8 @@ class Heard:
     """Ratings that count, in order of time: parallel arrays (ratings,); `raters` are ids by index.
 
     `answer` < answers numbers answers in the order in which `texts` streams those that were rated; `tags`
-    are the reasons given with a rating, see `reasons_in`. `new` are those given after the instant that was
-    asked for, None where none was: all are.
+    are the reasons given with a rating, see `reasons_in`. `new` are those given after the
+    instant that was asked for, None where none was: all are.
     """
 
     rating: Integers
@@ -132,20 +139,22 @@ def hear(
 ) -> Heard:
     """Gather what was said into temporary tables of this transaction, and its numbers into arrays.
 
-    With `since`, of answers that were rated after it, or by those whose ids are among the `trusted`:
-    everything said of those, and nothing of any other.
+    With `since`, of those prompts alone that something was said of after it, or ever by those whose ids are
+    among the `trusted`: everything that was said of them.
     """
     connection = session.connection()
     known = {
         "persona": persona.id,
         "cutoff": cutoff,
-        "since": since or BEGINNING,
+        "since": since,
         "faults": sorted(FAULTS),
         "trusted": sorted(trusted),
     }
     connection.execute(text(_SORT_IN_MEMORY))
-    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters"))
-    for statement in (_NUMBER_ANSWERS_SINCE if since else _NUMBER_ANSWERS, _HEAR, _NUMBER_RATERS):
+    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters, heard_prompts"))
+    connection.execute(text(_PROMPTS_SINCE if since else _PROMPTS), known)
+    connection.execute(text("ANALYZE heard_prompts"))
+    for statement in (_NUMBER_ANSWERS, _HEAR, _NUMBER_RATERS):
         connection.execute(text(statement), known)
     connection.execute(text("ANALYZE heard_answers, heard, heard_raters"))
     raters = tuple(connection.scalars(_RATERS))

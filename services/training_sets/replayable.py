@@ -1,6 +1,6 @@
 """What of earlier sets must not come back: prompts that are held back by now, and rows that are overtaken."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import text
@@ -25,37 +25,25 @@ UNION ALL
 SELECT split_key, 'quarantine' FROM prompt_retirements WHERE persona_id = :persona AND at <= :cutoff
 ORDER BY split
 """)
-# Answers that read alike are one answer; who corrects one again takes back their first words alone.
-_LAST_SAID = {
-    "rating": text("""
-SELECT k.id, max(said.created_at) AS at
-FROM ratings k
-JOIN answers a ON a.id = k.answer_id
-JOIN questions q ON q.id = a.question_id
-JOIN questions again ON again.prompt_key = q.prompt_key
-JOIN conversations c ON c.id = again.conversation_id AND c.persona_id = :persona
-JOIN answers b ON b.question_id = again.id AND md5(b.text) = md5(a.text)
-JOIN ratings said ON said.answer_id = b.id
-WHERE k.id = ANY(:ids) AND said.created_at <= :cutoff AND said.rater_id <> ALL(CAST(:excluded AS uuid[]))
-GROUP BY k.id
-"""),
-    "correction": text("""
-SELECT k.id, max(said.created_at) AS at
-FROM corrections k
-JOIN corrections said ON said.answer_id = k.answer_id AND said.rater_id = k.rater_id
-WHERE k.id = ANY(:ids) AND said.created_at <= :cutoff AND said.rater_id <> ALL(CAST(:excluded AS uuid[]))
-GROUP BY k.id
-"""),
-    "comparison": text("""
-SELECT k.id, max(said.created_at) AS at
-FROM comparisons k
-JOIN comparisons said ON (said.left_answer_id, said.right_answer_id) IN (
-    (k.left_answer_id, k.right_answer_id), (k.right_answer_id, k.left_answer_id)
-)
-WHERE k.id = ANY(:ids) AND said.created_at <= :cutoff AND said.rater_id <> ALL(CAST(:excluded AS uuid[]))
-GROUP BY k.id
-"""),
-}
+_LAST_SAID = text("""
+SELECT q.prompt_key, max(said.at) AS at
+FROM questions q
+JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+JOIN answers a ON a.question_id = q.id
+CROSS JOIN LATERAL (
+    SELECT max(created_at) AS at FROM ratings WHERE answer_id = a.id AND created_at <= :cutoff
+    UNION ALL
+    SELECT max(created_at) FROM corrections WHERE answer_id = a.id AND created_at <= :cutoff
+    UNION ALL
+    SELECT max(created_at) FROM comparisons WHERE left_answer_id = a.id AND created_at <= :cutoff
+) said
+WHERE q.prompt_key = ANY(:keys) AND said.at IS NOT NULL
+GROUP BY q.prompt_key
+UNION ALL
+SELECT prompt_key, max(imported_at) FROM seed_examples
+WHERE persona_id = :persona AND prompt_key = ANY(:keys) AND imported_at <= :cutoff
+GROUP BY prompt_key
+""")
 _REASONS = {"holdout": DropReason.HELD_OUT, "quarantine": DropReason.QUARANTINED}
 _SAID_BY = {
     "rating": text("SELECT id, rater_id::text AS rater FROM ratings WHERE id = ANY(:ids)"),
@@ -72,23 +60,13 @@ def held_back(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dic
 
 
 def last_said(
-    session: Session,
-    persona: PersonaRow,
-    sources: Collection[str],
-    *,
-    excluded: Collection[str],
-    cutoff: datetime,
+    session: Session, persona: PersonaRow, keys: Iterable[str], *, cutoff: datetime
 ) -> dict[str, datetime]:
-    """When something was last said up to the cutoff of what each source such as "rating:12" spoke of.
-
-    `excluded` are ids of raters whose word does not count.
-    """
-    known = {"persona": persona.id, "cutoff": cutoff, "excluded": sorted(excluded)}
+    """When something was last said of each prompt, by prompt key, up to the cutoff."""
+    known = {"persona": persona.id, "cutoff": cutoff, "keys": sorted(set(keys))}
     found: dict[str, datetime] = {}
-    for kind, statement in _LAST_SAID.items():
-        if ids := _ids(sources, kind):
-            rows = session.execute(statement, known | {"ids": ids})
-            found |= {f"{kind}:{row.id}": row.at for row in rows}
+    for row in session.execute(_LAST_SAID, known):
+        found[row.prompt_key] = max(row.at, found.get(row.prompt_key, row.at))
     return found
 
 

@@ -3,9 +3,8 @@
 Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of the
 row and the night's cutoff. Each kind by itself, as each stage forgets by itself; within a kind by domain, in
 proportion to its rows and to how often earlier reports found it weak (`services.domain.replay`). A row comes
-back as it was frozen, with its sources, and only if neither a later set nor tonight has another one of its
-prompt and kind, nothing newer was said of what it came from, and nobody whose word does not count had a part
-in it.
+back as it was frozen, with its sources, and only if nothing was said of its prompt since, no later set has
+another one of its prompt and kind, and nobody whose word does not count had a part in it.
 """
 
 import hashlib
@@ -47,7 +46,7 @@ class Replayer:
     """Draws from what the sets behind `learnt`, itself included, hold of the wanted kinds.
 
     Looked at are the rows with the smallest hashes, `_LOOKED_AT` times as many as are wanted: each domain has
-    its part in them. `made` are the prompt keys and kinds of tonight's examples, `excluded` ids of raters
+    its part in them. `heard` are the keys of prompts that tonight decides anew, `excluded` ids of raters
     whose word does not count.
     """
 
@@ -59,11 +58,11 @@ class Replayer:
         *,
         cutoff: datetime,
         wanted: Mapping[Kind, int],
-        made: Collection[tuple[str, Kind]],
+        heard: Collection[str],
         excluded: Collection[str],
     ) -> None:
         self._session, self._persona, self._learnt = session, persona, learnt
-        self._cutoff, self._wanted, self._made, self._excluded = cutoff, wanted, made, excluded
+        self._cutoff, self._wanted, self._heard, self._excluded = cutoff, wanted, heard, excluded
         self._held_back = held_back(session, persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
@@ -144,15 +143,16 @@ class Replayer:
         lines = [self._line(*place) for place in places]
         records = [json.loads(line) for line in lines]
         sources = {source for record in records for source in record["sources"]}
-        said = last_said(self._session, self._persona, sources, excluded=self._excluded, cutoff=self._cutoff)
+        keys = {record["prompt_key"] for record in records}
+        said = last_said(self._session, self._persona, keys, cutoff=self._cutoff)
         who = raters_of(self._session, sources)
         usable = []
         for (file, _), line, record in zip(places, lines, records, strict=True):
             key, until = record["prompt_key"], self._files[file][1]
             raters = {who[source] for source in record["sources"] if source in who}
-            made_since = (key, kind) in self._made or self._newest.get((key, kind), file) > file
-            if made_since or any(said.get(source, until) > until for source in record["sources"]):
-                self._passed_over[DropReason.SUPERSEDED] += 1
+            made_since = self._newest.get((key, kind), file) > file
+            if key in self._heard or made_since or said.get(key, until) > until:
+                self._passed_over[DropReason.DECIDED_ANEW] += 1
             elif not raters.isdisjoint(self._excluded):
                 self._passed_over[DropReason.RATER_FLAGGED] += 1
             else:

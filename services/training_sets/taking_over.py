@@ -1,7 +1,8 @@
 """What a set that goes on from the champion's takes over from earlier ones: replay, and references.
 
 A suite must not shrink to the held-out prompts that somebody happened to speak of since: references of the
-champion's set stay until tonight has others of their prompts. Which rows are replayed is `replaying`'s.
+champion's set stay where nothing was said of their prompts, and of the others everything said is heard anew.
+Which rows are replayed is `replaying`'s.
 """
 
 import heapq
@@ -24,7 +25,7 @@ from services.domain.consensus import Mask
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import rows_to_replay
 from services.training_sets.choosing import WAITING_AT_MOST
-from services.training_sets.drafting import Draft, Pile, kind_of
+from services.training_sets.drafting import Draft, Pile
 from services.training_sets.freezing import thaw
 from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer
@@ -67,7 +68,7 @@ class Replay:
 class Earlier:
     """The champion's set, for one assembly that goes on from it; `folder` is for files of its own.
 
-    `made` are the prompt keys and kinds of the draft's examples, `excluded` ids of raters whose word does not
+    `heard` are the keys of prompts that the draft decides anew, `excluded` ids of raters whose word does not
     count; `raters` numbers ids as the draft does and grows by those who spoke in earlier sets alone.
     """
 
@@ -78,12 +79,12 @@ class Earlier:
     cutoff: datetime
     store_url: str
     folder: Path
-    made: Collection[tuple[str, Kind]]
+    heard: Collection[str]
     excluded: Collection[str]
     raters: dict[str, int] = field(default_factory=dict)
 
     def add_references(self, draft: Draft) -> None:
-        """The champion's set's references, but those the draft has anew, and what judges no more."""
+        """The champion's set's references, but those of prompts heard anew, and what judges no more."""
         frozen = self.learnt.report["held_out"]
         file = thaw(self.store_url, frozen["path"], digest=frozen["digest"], into=self.folder)
         held = held_back(self.session, self.persona, cutoff=self.cutoff)
@@ -94,8 +95,7 @@ class Earlier:
         for line, record in zip(lines, records, strict=True):
             raters = {who[source] for source in record["sources"] if source in who}
             judges = held.get(record["split_key"]) is DropReason.HELD_OUT
-            anew = (record["prompt_key"], kind_of(record)) in self.made
-            if judges and not anew and raters.isdisjoint(self.excluded):
+            if judges and record["prompt_key"] not in self.heard and raters.isdisjoint(self.excluded):
                 draft.references.add_again(line, self._numbers(raters))
 
     def add_waiting(self, draft: Draft) -> None:
@@ -134,7 +134,7 @@ class Earlier:
             self.learnt,
             cutoff=self.cutoff,
             wanted=wanted,
-            made=self.made,
+            heard=self.heard,
             excluded=self.excluded,
         )
 

@@ -6,9 +6,9 @@ held here.
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -21,18 +21,6 @@ from services.domain.conversation import Question
 from services.domain.splits import Split
 
 _CHUNK = 500  # rows fetched at once, each with its texts
-BEGINNING = datetime.min.replace(tzinfo=UTC)  # before anything was said
-# Of comparisons k: those of two answers that were compared since, whenever it was said. What somebody said
-# whom a person trusts since then is new as well: it waited for that.
-TOUCHED_PAIRS = """
-    JOIN (SELECT DISTINCT least(left_answer_id, right_answer_id) AS one,
-                          greatest(left_answer_id, right_answer_id) AS other
-          FROM comparisons
-          WHERE (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
-          AND created_at <= :cutoff) touched
-    ON touched.one = least(k.left_answer_id, k.right_answer_id)
-    AND touched.other = greatest(k.left_answer_id, k.right_answer_id)
-"""
 # Which of a rater's newest words of one day (in UTC) a row is, from 1: only so many count.
 OF_DAY = """
     row_number() OVER (
@@ -65,7 +53,6 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "fields": _FIELDS.format(asked=asked),
         "split": _SPLIT.format(asked=asked),
         "splits": _SPLITS.format(asked=asked),
-        "touched": TOUCHED_PAIRS,
         "of_day": OF_DAY,
     }
     return text(template.format(**parts))
@@ -81,48 +68,62 @@ ORDER BY h.answer
 """,
     asked="q",
 )
-# The day on which a set was made is read whole: what it learnt of that day counts towards the day's limit.
+# What a rater said on a day is counted before the prompts that are heard are picked out of it.
 _CORRECTED = _statement(
     """
-SELECT * FROM (SELECT *, {of_day} FROM (
-    SELECT DISTINCT ON (k.answer_id, k.rater_id) 'corrected' AS what, {fields} {split},
-           a.text AS answer, k.id, k.text AS better, k.rater_id::text AS rater, k.created_at
-    FROM corrections k
-    JOIN answers a ON a.id = k.answer_id
-    JOIN questions q ON q.id = a.question_id
-    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
-    WHERE (k.created_at >= date_trunc('day', CAST(:since AS timestamptz), 'UTC')
-           OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
-    AND k.created_at <= :cutoff
-    ORDER BY k.answer_id, k.rater_id, k.id DESC
-) newest) counted WHERE created_at > :since OR rater = ANY(CAST(:trusted AS text[])) ORDER BY prompt_key, id
+SELECT 'corrected' AS what, {fields} {split}, a.text AS answer, k.id, k.text AS better, n.rater, n.created_at,
+       n.of_day
+FROM (
+    SELECT *, {of_day} FROM (
+        SELECT DISTINCT ON (k.answer_id, k.rater_id) k.id, k.rater_id::text AS rater, k.created_at
+        FROM corrections k
+        JOIN answers a ON a.id = k.answer_id
+        JOIN questions q ON q.id = a.question_id
+        JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+        WHERE k.created_at <= :cutoff
+        ORDER BY k.answer_id, k.rater_id, k.id DESC
+    ) newest
+) n
+JOIN corrections k ON k.id = n.id
+JOIN answers a ON a.id = k.answer_id
+JOIN questions q ON q.id = a.question_id
+JOIN heard_prompts p ON p.prompt_key = q.prompt_key {splits}
+ORDER BY q.prompt_key, k.id
 """,
     asked="q",
 )
 _COMPARED = _statement(
     """
-SELECT *, {of_day} FROM (
-    SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
-                        greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
-           'compared' AS what, {fields} {split}, a.text AS left_text, b.text AS right_text,
-           k.id, k.choice, k.rater_id::text AS rater, k.created_at
-    FROM comparisons k {touched}
-    JOIN answers a ON a.id = k.left_answer_id
-    JOIN answers b ON b.id = k.right_answer_id
-    JOIN questions q ON q.id = a.question_id
-    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona {splits}
-    WHERE k.created_at <= :cutoff
-    ORDER BY least(k.left_answer_id, k.right_answer_id), greatest(k.left_answer_id, k.right_answer_id),
-             k.rater_id, k.id DESC
-) newest ORDER BY prompt_key, id
+SELECT 'compared' AS what, {fields} {split}, a.text AS left_text, b.text AS right_text, k.id, k.choice,
+       n.rater, n.created_at, n.of_day
+FROM (
+    SELECT *, {of_day} FROM (
+        SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
+                            greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
+               k.id, k.rater_id::text AS rater, k.created_at
+        FROM comparisons k
+        JOIN answers a ON a.id = k.left_answer_id
+        JOIN questions q ON q.id = a.question_id
+        JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+        WHERE k.created_at <= :cutoff
+        ORDER BY least(k.left_answer_id, k.right_answer_id),
+                 greatest(k.left_answer_id, k.right_answer_id), k.rater_id, k.id DESC
+    ) newest
+) n
+JOIN comparisons k ON k.id = n.id
+JOIN answers a ON a.id = k.left_answer_id
+JOIN answers b ON b.id = k.right_answer_id
+JOIN questions q ON q.id = a.question_id
+JOIN heard_prompts p ON p.prompt_key = q.prompt_key {splits}
+ORDER BY q.prompt_key, k.id
 """,
     asked="q",
 )
 _SEEDED = _statement(
     """
 SELECT 'seeded' AS what, {fields} {split}, x.id, x.completion, x.imported_at
-FROM seed_examples x {splits}
-WHERE x.persona_id = :persona AND x.imported_at > :since AND x.imported_at <= :cutoff
+FROM seed_examples x JOIN heard_prompts p ON p.prompt_key = x.prompt_key {splits}
+WHERE x.persona_id = :persona AND x.imported_at <= :cutoff
 ORDER BY x.prompt_key, x.id
 """,
     asked="x",
@@ -141,7 +142,7 @@ ORDER BY x.prompt_key, x.id
     asked="x",
 )
 
-_OVERRIDDEN = text(f"""
+_OVERRIDDEN = text("""
 SELECT 'rating' AS kind, id FROM heard WHERE overridden
 UNION ALL
 SELECT 'correction', id FROM (
@@ -149,9 +150,9 @@ SELECT 'correction', id FROM (
     FROM corrections k
     JOIN answers a ON a.id = k.answer_id
     JOIN questions q ON q.id = a.question_id
+    JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE (k.created_at > :since OR k.rater_id = ANY(CAST(:trusted AS uuid[])))
-    AND k.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
@@ -159,14 +160,15 @@ SELECT 'comparison', id FROM (
         PARTITION BY least(k.left_answer_id, k.right_answer_id),
                      greatest(k.left_answer_id, k.right_answer_id), k.rater_id ORDER BY k.id
     ) AS newer
-    FROM comparisons k {TOUCHED_PAIRS}
+    FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
+    JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
     WHERE k.created_at <= :cutoff
 ) compared WHERE newer IS NOT NULL
 ORDER BY kind, id
-""")  # noqa: S608  (the fragment is the code's own)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +183,9 @@ class PromptTexts:
     rows: Sequence[Row[Any]]
 
 
-def stream_prompts(
-    session: Session,
-    persona: PersonaRow,
-    *,
-    cutoff: datetime,
-    since: datetime | None = None,
-    trusted: Collection[str] = (),
-) -> Iterator[PromptTexts]:
-    """Every prompt that anything was said of up to the cutoff; the same inputs give the same order.
-
-    With `since`, what was corrected, compared or imported after it, and the answers that `hear` then heard;
-    and what raters said whose ids are among the `trusted`.
-    """
-    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING, "trusted": sorted(trusted)}
+def stream_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[PromptTexts]:
+    """Every prompt that `hear` heard, with everything said of it up to the cutoff, always in one order."""
+    known = {"persona": persona.id, "cutoff": cutoff}
     yield from _by_prompt(session, (_RATED, _CORRECTED, _COMPARED, _SEEDED), known)
 
 
@@ -215,16 +206,9 @@ def _by_prompt(
         yield PromptTexts(question, key, first.split_key, Split(first.split), first.cluster, rows)
 
 
-def stream_overridden(
-    session: Session,
-    persona: PersonaRow,
-    *,
-    cutoff: datetime,
-    since: datetime | None = None,
-    trusted: Collection[str] = (),
-) -> Iterator[str]:
+def stream_overridden(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[str]:
     """The sources, as "rating:12", after which their rater said something newer of the same by the cutoff."""
-    known = {"persona": persona.id, "cutoff": cutoff, "since": since or BEGINNING, "trusted": sorted(trusted)}
+    known = {"persona": persona.id, "cutoff": cutoff}
     for row in stream(session, _OVERRIDDEN, known, chunk=_CHUNK):
         yield f"{row.kind}:{row.id}"
 

@@ -289,15 +289,15 @@ class TestWhatDoesNotComeBack:
         assert replay["passed_over"] == {"a rater under review": 2}
 
     @pytest.mark.usefixtures("everything")
-    def test_what_newer_words_overtook(self, session, nights, persona, asked):
+    def test_what_is_heard_anew(self, session, nights, persona, asked):
         answer = add_answer(session, persona, question=next(asked))
         old = add_correction(session, answer, "Old.")
         say(session, persona, asked, 8)
         crown(session, nights.assemble())
         add_correction(session, answer, "New.", at=SECOND)
         learnt, replay = self.second(session, nights, asked)
-        assert old not in learnt
-        assert replay["passed_over"] == {"the same prompt has a better or newer text": 2}
+        assert old in learnt  # as the pair that it still is, beside the newer one
+        assert replay["passed_over"] == {"what was said of the prompt is heard anew": 2}
 
 
 def test_nobody_carries_more_than_their_share_by_way_of_a_replay(
