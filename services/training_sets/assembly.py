@@ -36,7 +36,13 @@ from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.privacy import PrivateKind
-from services.training_sets.reconciling import describe_raters, read_reviews, read_trusted, reconcile
+from services.training_sets.reconciling import (
+    describe_raters,
+    left_out,
+    read_reviews,
+    read_trusted,
+    reconcile,
+)
 from services.training_sets.remembering import Memory, read_memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
@@ -258,23 +264,18 @@ class _Assembling:
         draft.drop(reconciled.dropped())
         for source in stream_overridden(session, persona, cutoff=cutoff):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
-        # Of earlier sets those have rows too who said nothing since.
-        flagged = set(memory.flagged if memory else ())
-        reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
-        reviewed |= {rater for rater in flagged if reviews.get(rater) != "trusted"}
-        excluded = self._without | reviewed | {reconciled.raters[rater] for rater in reconciled.excluded}
+        excluded = self._without | left_out(reconciled, reviews, memory)
         disagreement = disagreement_of(
             session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
-        raters = {rater: number for number, rater in enumerate(reconciled.raters)}
         return Drafted(
-            draft,
-            describe_raters(reconciled),
-            raters,
-            excluded,
-            frozenset(anew),
-            disagreement,
-            reconciled.memory,
+            draft=draft,
+            described=describe_raters(reconciled),
+            raters={rater: number for number, rater in enumerate(reconciled.raters)},
+            excluded=excluded,
+            heard=frozenset(anew),
+            disagreement=disagreement,
+            memory=reconciled.memory,
         )
 
     def _report(

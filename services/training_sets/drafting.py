@@ -52,7 +52,7 @@ class Pile:
         """A row or reference of an earlier set, byte for byte."""
         record = json.loads(line)
         about = record.get("question", record)
-        self._note(kind_of(record), bool(record.get("label")), (about["domain"], about["audience"]), raters)
+        self._note(_kind_of(record), bool(record.get("label")), (about["domain"], about["audience"]), raters)
         self._write(record["sources"], line)
 
     def _write(self, sources: Iterable[str], line: str) -> None:
@@ -148,7 +148,7 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
         )
 
 
-def kind_of(record: Mapping[str, Any]) -> Kind:
+def _kind_of(record: Mapping[str, Any]) -> Kind:
     """Of a row as it says, of a reference, which does not, by what it has."""
     judging = Kind.PAIR if "rejected" in record else Kind.DEMONSTRATION
     return Kind(record.get("kind", judging))

@@ -221,6 +221,13 @@ def read_trusted(session: Session, *, since: datetime | None, cutoff: datetime) 
     return sorted(one for one in map(str, session.scalars(trusted)) if reviews[one] == "trusted")
 
 
+def left_out(reconciled: Reconciled, reviews: Mapping[str, str], memory: Memory | None) -> set[str]:
+    """Ids of all whose word does not count: of earlier sets those have rows too who said nothing since."""
+    reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
+    flagged = {rater for rater in (memory.flagged if memory else ()) if reviews.get(rater) != "trusted"}
+    return reviewed | flagged | {reconciled.raters[rater] for rater in reconciled.excluded}
+
+
 def _decided(heard: Heard, reviews: Mapping[str, str], without: Collection[str]) -> dict[int, DropReason]:
     excluded = {}
     for number, rater in enumerate(heard.raters):

@@ -2,7 +2,6 @@
 
 import math
 
-import pytest
 from sqlalchemy import Engine, update
 
 from services.adapters.promotions import find_persona
@@ -26,17 +25,16 @@ def shown(engine: Engine) -> str:
 
 
 def test_a_run_is_running_while_it_is_trained_and_then_succeeded(
-    installation: Installation, training_set: TrainingSetRow, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, training_set: TrainingSetRow
 ):
     seen: list[str] = []
-    train = FakeTrainer.train
 
-    def look_and_train(trainer, job, *, progress):
-        seen.append(shown(installation.engine))
-        return train(trainer, job, progress=progress)
+    class WatchedTrainer(FakeTrainer):
+        def train(self, job, *, progress):
+            seen.append(shown(installation.engine))
+            return super().train(job, progress=progress)
 
-    monkeypatch.setattr(FakeTrainer, "train", look_and_train)
-    train_with(installation, FakeTrainer(), training_set.id, [])
+    train_with(installation, WatchedTrainer(), training_set.id, [])
     assert [*seen, shown(installation.engine)] == ["running", "succeeded"]
 
 

@@ -26,6 +26,8 @@ POLICY = ExamplePolicy(minimum_rows=1, minimum_pairs=1, minimum_unpaired=2, mini
 MAX_TOKENS = 5_000
 Record = dict[str, Any]
 
+Questions = Callable[[Split], Iterator[str]]
+
 
 def count_words(_: tuple[Message, ...], completion: str) -> int:
     return len(completion.split())
@@ -101,7 +103,7 @@ def nights(session: Session, persona: PersonaRow, tmp_path: Path) -> Nights:
 
 
 @pytest.fixture
-def questions() -> Callable[[Split], Iterator[str]]:
+def questions() -> Questions:
     """Questions that are nothing alike, of the split that is drawn for them."""
 
     def of(split: Split) -> Iterator[str]:
@@ -113,3 +115,9 @@ def questions() -> Callable[[Split], Iterator[str]]:
                 yield asked
 
     return of
+
+
+@pytest.fixture
+def asked(questions: Questions) -> Iterator[str]:
+    """Questions to learn from."""
+    return questions(Split.TRAIN)

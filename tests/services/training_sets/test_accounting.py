@@ -1,7 +1,7 @@
 """What each signal becomes in a frozen set, and that whatever was said is in a row or among the excluded."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -23,14 +23,7 @@ from tests.builders import (
     add_seed,
     asker_of,
 )
-from tests.services.training_sets.conftest import Nights, Record
-
-Questions = Callable[[Split], Iterator[str]]
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
+from tests.services.training_sets.conftest import Nights, Questions, Record
 
 
 def kinds(rows: list[Record], source: str) -> list[str]:

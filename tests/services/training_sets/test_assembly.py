@@ -1,7 +1,6 @@
 """Sets by key: what names one, what counts at a cutoff, when there is none tonight, and its frozen files."""
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -28,9 +27,8 @@ from tests.builders import (
     add_seed,
     asker_of,
 )
-from tests.services.training_sets.conftest import POLICY, Nights
+from tests.services.training_sets.conftest import POLICY, Nights, Questions
 
-Questions = Callable[[Split], Iterator[str]]
 LATE = AT + timedelta(minutes=61)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from uuid import UUID, uuid4
@@ -28,13 +28,6 @@ from tests.builders import (
     asker_of,
 )
 from tests.services.training_sets.conftest import Nights, drawn
-
-Questions = Callable[[Split], Iterator[str]]
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
 
 
 def copy_often(session: Session, answer: AnswerRow, *, times: int, raters: int) -> None:

@@ -1,7 +1,6 @@
 """Near duplicates share a side of the holdout for ever; what bridges both sides is used for neither."""
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -19,9 +18,8 @@ from services.feedback.questions import new_rater, record_ask
 from services.training_sets.clustering import cluster_new
 from services.training_sets.deduplication import SIGNATURE_VERSION
 from tests.builders import AT, add_items, add_persona, add_seed
-from tests.services.training_sets.conftest import Nights, drawn
+from tests.services.training_sets.conftest import Nights, Questions, drawn
 
-Questions = Callable[[Split], Iterator[str]]
 HOUR = timedelta(hours=1)
 
 

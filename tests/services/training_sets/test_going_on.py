@@ -1,7 +1,6 @@
 """Sets that go on from the champion's: what is new, a replay of what was learnt, the references it had."""
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -12,11 +11,9 @@ from sqlalchemy.orm import Session
 from services.adapters.promotions import rollback
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import PromotionRow, TrainingSetRow, TrainingSetSourcesRow
-from services.domain.feedback import RaterId
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import PromotionKind
 from services.domain.splits import Split
-from services.domain.training import RunState
 from services.feedback.questions import new_rater
 from tests.builders import (
     AT,
@@ -26,55 +23,18 @@ from tests.builders import (
     add_items,
     add_rating,
     add_review,
-    add_run,
     add_seed,
     add_version,
 )
-from tests.services.training_sets.conftest import Nights, Record
+from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.conftest import Nights, Questions, Record
 from tests.services.training_sets.test_clustering import item
-
-Questions = Callable[[Split], Iterator[str]]
-SECOND = AT + timedelta(minutes=90)  # of the second night's words
 
 
 @pytest.fixture
 def persona(persona: PersonaRow) -> PersonaRow:
     persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 50}
     return persona
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
-
-
-def crown(session: Session, training_set: TrainingSetRow, *, minutes: float = 61, number: int = 1) -> None:
-    """Let a version that learnt the set serve from so many minutes after AT on."""
-    version = add_version(session, training_set.persona, number=number)
-    version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
-    session.add(
-        PromotionRow(
-            persona_id=training_set.persona_id,
-            version=version,
-            kind=PromotionKind.REINSTATE,
-            actor="test",
-            reason="a test asked for it",
-            at=AT + timedelta(minutes=minutes),
-        )
-    )
-    session.flush()
-
-
-def say(session: Session, persona: PersonaRow, asked: Iterator[str], count: int, **when) -> list[str]:
-    """So many corrections of answers to different questions; their sources."""
-    return [
-        add_correction(session, add_answer(session, persona, question=one, **when), f"On {one}", **when)
-        for one in islice(asked, count)
-    ]
-
-
-def sources(rows: list[Record]) -> set[str]:
-    return {source for row in rows for source in row["sources"]}
 
 
 @pytest.fixture
@@ -314,73 +274,6 @@ def test_nobody_carries_more_than_their_share_by_way_of_a_replay(
     training_set = nights.assemble(minutes=120)
     assert training_set.report["replay"]["rows"] == 2 * 2 * 2  # of each two, demonstrations and pairs
     assert "rows short of" in training_set.report["replay"]["short"]
-
-
-class TestWhatIsRememberedOfRaters:
-    @pytest.fixture
-    def hostile(self, session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> RaterId:
-        """The first night eight raters agree on sixty answers, and one turns every opinion round."""
-        persona.example_policy = persona.example_policy | {"replay_percent": 0}
-        chance = random.Random(5)  # noqa: S311
-        crowd, hostile = [new_rater(session, at=AT) for _ in range(8)], new_rater(session, at=AT)
-        for question in islice(asked, 60):
-            answer, good = add_answer(session, persona, question=question), chance.random() < 0.5
-            for rater in crowd:
-                add_rating(session, answer, stars=5 if good else 1, rater=rater)
-            add_rating(session, answer, stars=1 if good else 5, rater=hostile)
-        crown(session, nights.assemble())
-        return hostile
-
-    def judge_anew(self, session: Session, nights: Nights, asked: Iterator[str], rater: RaterId) -> str:
-        """What the rater says next, of an answer another one finds poor."""
-        answer = add_answer(session, nights.persona, question=next(asked), at=SECOND)
-        add_rating(session, answer, stars=1, at=SECOND)
-        said = add_rating(session, answer, stars=5, rater=rater, at=SECOND)
-        say(session, nights.persona, asked, 4, at=SECOND)
-        return said
-
-    def test_who_was_flagged_stays_so_with_one_more_opinion(self, session, nights, asked, hostile):
-        said = self.judge_anew(session, nights, asked, hostile)
-        second = nights.assemble(minutes=120)
-        assert nights.excluded(second)[said] == {"a rater under review"}
-        assert second.report["raters"]["left_out"] == {str(hostile): "a rater under review"}
-        crown(session, second, minutes=121, number=2)
-        later = add_answer(session, nights.persona, question=next(asked), at=AT + timedelta(minutes=150))
-        again = add_rating(session, later, rater=hostile, at=AT + timedelta(minutes=150))
-        say(session, nights.persona, asked, 2, at=AT + timedelta(minutes=150))
-        assert nights.excluded(nights.assemble(minutes=180))[again] == {"a rater under review"}
-
-    def test_until_a_person_trusts_them(self, session, nights, asked, hostile):
-        add_review(session, hostile, "trusted", at=SECOND)
-        said = self.judge_anew(session, nights, asked, hostile)
-        assert nights.excluded(nights.assemble(minutes=120)).get(said) != {"a rater under review"}
-
-    def test_a_set_of_a_release_that_kept_nothing_is_no_start(self, session, nights, asked, hostile):
-        champion = session.scalars(select(TrainingSetRow)).one()
-        champion.report = {name: value for name, value in champion.report.items() if name != "memory"}
-        self.judge_anew(session, nights, asked, hostile)
-        second = nights.assemble(minutes=120)
-        assert second.plan["start"] is None
-        assert "keeps nothing of its raters" in second.plan["reasons"][0]
-
-
-def test_opinions_a_daily_limit_took_stay_taken(
-    session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]
-):
-    persona.example_policy = persona.example_policy | {"replay_percent": 0, "daily_limit": 2}
-    busy = new_rater(session, at=AT)
-    answers = [add_answer(session, persona, question=one) for one in islice(asked, 4)]
-    first, second, third = (add_rating(session, answer, rater=busy) for answer in answers[:3])
-    say(session, persona, asked, 4)
-    crown(session, nights.assemble())
-    add_rating(session, answers[2], at=SECOND)  # of the one that was not counted somebody else speaks
-    fourth = add_rating(session, answers[3], rater=busy, at=SECOND)  # on the same day
-    say(session, persona, asked, 2, at=SECOND)
-    excluded = nights.excluded(nights.assemble(minutes=120))
-    used_up = {"the rater's opinions of that day are used up"}
-    assert (excluded[third], excluded[fourth]) == (used_up, used_up)
-    assert first not in excluded
-    assert second not in excluded
 
 
 def test_references_stay_until_something_newer_is_said(

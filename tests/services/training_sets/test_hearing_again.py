@@ -1,6 +1,6 @@
 """Going on from a champion, a prompt that is spoken of is decided by everything that was ever said of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -19,10 +19,9 @@ from tests.builders import (
     add_review,
     add_seed,
 )
-from tests.services.training_sets.conftest import Nights
-from tests.services.training_sets.test_going_on import SECOND, crown, say, sources
+from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.conftest import Nights, Questions
 
-Questions = Callable[[Split], Iterator[str]]
 USED_UP = "the rater's opinions of that day are used up"
 
 
@@ -30,11 +29,6 @@ USED_UP = "the rater's opinions of that day are used up"
 def persona(persona: PersonaRow) -> PersonaRow:
     persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 0}
     return persona
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
 
 
 def learnt_of(nights: Nights, question: str, **conditions) -> list[tuple[str, str | None, str | None]]:

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -24,9 +23,8 @@ from tests.builders import (
     add_review,
     add_seed,
 )
-from tests.services.training_sets.conftest import Nights, Record
+from tests.services.training_sets.conftest import Nights, Questions, Record
 
-Questions = Callable[[Split], Iterator[str]]
 FLAGGED = {"a rater under review"}
 USED_UP = "the rater's opinions of that day are used up"
 

@@ -1,6 +1,6 @@
 """The leak report: what was taken out and why, how near training comes to judging, what a gate used."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,17 +16,11 @@ from services.domain.splits import Split, prompt_key, split_key
 from services.evaluation.suites import compose_items, freeze_suite
 from services.jobs.training_sets import describe
 from tests.builders import AT, add_answer, add_items, add_persona, add_rating, add_seed
-from tests.services.training_sets.conftest import Nights, drawn
+from tests.services.training_sets.conftest import Nights, Questions, drawn
 from tests.services.training_sets.test_clustering import item, near
 
-Questions = Callable[[Split], Iterator[str]]
 HOUR = timedelta(hours=1)
 JUDGED = "a gate has asked it to judge"
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
 
 
 @pytest.fixture

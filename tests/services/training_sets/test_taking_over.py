@@ -1,6 +1,6 @@
 """What a set that goes on keeps of earlier ones: references and rows stay until something replaces them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -25,21 +25,14 @@ from tests.builders import (
     add_review,
     add_seed,
 )
-from tests.services.training_sets.conftest import Nights
-from tests.services.training_sets.test_going_on import SECOND, crown, say, sources
-
-Questions = Callable[[Split], Iterator[str]]
+from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.conftest import Nights, Questions
 
 
 @pytest.fixture
 def persona(persona: PersonaRow) -> PersonaRow:
     persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 90}
     return persona
-
-
-@pytest.fixture
-def asked(questions: Questions) -> Iterator[str]:
-    return questions(Split.TRAIN)
 
 
 class TestReferences:

@@ -1,0 +1,45 @@
+"""A first night's set that was learnt by who serves, and what people say before a second night."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import PromotionRow, TrainingSetRow
+from services.domain.promotions import PromotionKind
+from services.domain.training import RunState
+from tests.builders import AT, add_answer, add_correction, add_run, add_version
+from tests.services.training_sets.conftest import Record
+
+SECOND = AT + timedelta(minutes=90)  # of the second night's words
+
+
+def crown(session: Session, training_set: TrainingSetRow, *, minutes: float = 61, number: int = 1) -> None:
+    """Let a version that learnt the set serve from so many minutes after AT on."""
+    version = add_version(session, training_set.persona, number=number)
+    version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
+    session.add(
+        PromotionRow(
+            persona_id=training_set.persona_id,
+            version=version,
+            kind=PromotionKind.REINSTATE,
+            actor="test",
+            reason="a test asked for it",
+            at=AT + timedelta(minutes=minutes),
+        )
+    )
+    session.flush()
+
+
+def say(session: Session, persona: PersonaRow, asked: Iterator[str], count: int, **when) -> list[str]:
+    """So many corrections of answers to different questions; their sources."""
+    return [
+        add_correction(session, add_answer(session, persona, question=one, **when), f"On {one}", **when)
+        for one in islice(asked, count)
+    ]
+
+
+def sources(rows: list[Record]) -> set[str]:
+    return {source for row in rows for source in row["sources"]}
