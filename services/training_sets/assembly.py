@@ -47,7 +47,7 @@ from services.training_sets.remembering import Memory, read_memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
 from services.training_sets.smoothing import disagreement_of
-from services.training_sets.starting import Starting, find_start
+from services.training_sets.starting import Starting, find_start, where_whole
 from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
 from services.training_sets.texts import stream_overridden, stream_prompts
 
@@ -86,16 +86,19 @@ def assemble(
     asked = instead or Instead(ExamplePolicy(**persona.example_policy), frozenset())
     policy = asked.policy
     start = find_start(session, persona, policy, cutoff=cutoff, recipe=limits.recipe)
-    conditions = conditions_of(persona, policy, start, max_tokens=limits.max_tokens, without=asked.without)
-    existing = find_set(session, persona, cutoff=cutoff, policy_digest=digest_of(conditions))
+    name = partial(conditions_of, persona, policy, max_tokens=limits.max_tokens, without=asked.without)
+    find = partial(find_set, session, persona, cutoff=cutoff)
+    # An earlier attempt may have begun anew for a lost file that is there again.
+    existing = find(policy_digest=digest_of(name(start))) or find(policy_digest=digest_of(name(Starting())))
     if existing is not None:
         return existing
     new = count_new(session, persona, after=newest_learnt(session, persona, before=cutoff), until=cutoff)
     if new < policy.minimum_new:
         return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
+    start = where_whole(start, store_url)
     with TemporaryDirectory(prefix="assembling-") as folder:
         assembling = _Assembling(session, persona, asked, limits, start, cutoff=cutoff)
-        return assembling.finish(Path(folder), store_url=store_url, conditions=conditions, at=at)
+        return assembling.finish(Path(folder), store_url=store_url, conditions=name(start), at=at)
 
 
 class _Assembling:

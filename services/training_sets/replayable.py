@@ -1,12 +1,13 @@
 """What of earlier sets must not come back: prompts that are held back by now, and rows that are overtaken."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import TrainingSetRow
 from services.domain.examples import DropReason
 from services.training_sets.judged import judged_prompts
 
@@ -45,6 +46,24 @@ WHERE persona_id = :persona AND prompt_key = ANY(:keys) AND imported_at <= :cuto
 GROUP BY prompt_key
 """)
 _REASONS = {"holdout": DropReason.HELD_OUT, "quarantine": DropReason.QUARANTINED}
+# By what each row came from: the rows themselves may be gone.
+_PROMPTS_OF_SET = text("""
+SELECT q.prompt_key
+FROM training_set_sources s
+CROSS JOIN unnest(s.ids) AS source (id)
+JOIN (
+    SELECT 'rating' AS kind, id, answer_id FROM ratings
+    UNION ALL SELECT 'correction', id, answer_id FROM corrections
+    UNION ALL SELECT 'comparison', id, left_answer_id FROM comparisons
+) said ON said.kind = s.kind AND said.id = source.id
+JOIN answers a ON a.id = said.answer_id
+JOIN questions q ON q.id = a.question_id
+WHERE s.training_set_id = :set
+UNION
+SELECT e.prompt_key
+FROM training_set_sources s CROSS JOIN unnest(s.ids) AS source (id) JOIN seed_examples e ON e.id = source.id
+WHERE s.training_set_id = :set AND s.kind = 'seed'
+""")
 _SAID_BY = {
     "rating": text("SELECT id, rater_id::text AS rater FROM ratings WHERE id = ANY(:ids)"),
     "correction": text("SELECT id, rater_id::text AS rater FROM corrections WHERE id = ANY(:ids)"),
@@ -68,6 +87,11 @@ def last_said(
     for row in session.execute(_LAST_SAID, known):
         found[row.prompt_key] = max(row.at, found.get(row.prompt_key, row.at))
     return found
+
+
+def prompts_of(session: Session, training_set: TrainingSetRow) -> Sequence[str]:
+    """The keys of the prompts that a set has rows of."""
+    return session.scalars(_PROMPTS_OF_SET, {"set": training_set.id}).all()
 
 
 def raters_of(session: Session, sources: Collection[str]) -> dict[str, str]:

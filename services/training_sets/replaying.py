@@ -24,8 +24,9 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import share_out
+from services.errors.artifacts import TrainingSetCorrupt
 from services.training_sets.freezing import thaw
-from services.training_sets.replayable import held_back, last_said, raters_of
+from services.training_sets.replayable import held_back, last_said, prompts_of, raters_of
 
 _LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for those that may not come back
 _PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
@@ -68,6 +69,8 @@ class Replayer:
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
         self._known: set[bytes] = set()
         self._newest: dict[tuple[str, str], int] = {}  # the last file that made one of a prompt and kind
+        self._remade: dict[str, int] = {}  # by prompt, the first file after the last lost set with rows of it
+        self.lost: list[int] = []  # ids of sets whose rows cannot be read
         self._below = 2**64  # hashes from here on are not looked at
         self._kept_away: Counter[DropReason] = Counter()
         self._passed_over: Counter[DropReason] = Counter()
@@ -78,14 +81,22 @@ class Replayer:
         return self._kept_away + self._passed_over
 
     def read_sets(self, store_url: str, folder: Path, *, every: bool = False) -> None:
-        """Look through the frozen rows of the chain, oldest set first; at `every` one, where asked."""
+        """Look through the frozen rows of the chain, oldest set first; at `every` one, where asked.
+
+        A set whose rows are lost or damaged is left out, and nothing older comes back in their place.
+        """
         sets = list(chain(self._session, self._learnt))[::-1]
         rows = sum(training_set.row_count for training_set in sets)
         share = 1.0 if every else _LOOKED_AT * sum(self._wanted.values()) / max(rows, 1)
         self._below = int(min(share, 1.0) * 2**64)
         for training_set in sets:
-            path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
-            self.read(path, said_until=training_set.cutoff, of_chain=True)
+            try:
+                path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
+            except TrainingSetCorrupt:
+                self.lost.append(training_set.id)
+                self._remade |= dict.fromkeys(prompts_of(self._session, training_set), len(self._files))
+            else:
+                self.read(path, said_until=training_set.cutoff, of_chain=True)
         self._below = 2**64
 
     def read(self, path: Path, *, said_until: datetime, of_chain: bool = False) -> None:
@@ -150,7 +161,7 @@ class Replayer:
         for (file, _), line, record in zip(places, lines, records, strict=True):
             key, until = record["prompt_key"], self._files[file][1]
             raters = {who[source] for source in record["sources"] if source in who}
-            made_since = self._newest.get((key, kind), file) > file
+            made_since = max(self._newest.get((key, kind), file), self._remade.get(key, file)) > file
             if key in self._heard or made_since or said.get(key, until) > until:
                 self._passed_over[DropReason.DECIDED_ANEW] += 1
             elif not raters.isdisjoint(self._excluded):

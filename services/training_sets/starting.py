@@ -1,11 +1,15 @@
 """Where a night's learning starts: at a fresh adapter, or at the one that serves, with what is new to it.
 
 The champion is the ledger's at the cutoff, so that a retried night starts where its first attempt did.
-Fetching the adapter's files is the training job's.
+A night goes on only from a set whose files are there and whole: it reads every one of them. Fetching the
+adapter's files is the training job's.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,6 +20,12 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, Traini
 from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.promotions import BASE_VERSION
 from services.domain.training import Recipe
+from services.errors.artifacts import TrainingSetCorrupt
+from services.training_sets.freezing import thaw
+
+logger = logging.getLogger(__name__)
+
+_READ_AGAIN = ("held_out", "memory", "waiting")  # beside the rows; the last is not of every release
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,23 @@ def find_start(
         "with what was said since and a replay"
     )
     return Starting(champion, run.training_set, reason)
+
+
+def where_whole(start: Starting, store_url: str) -> Starting:
+    """The same start where each file of the set gone on from can be read, a fresh adapter otherwise."""
+    learnt = start.learnt
+    if learnt is None:
+        return start
+    files = [(learnt.path, learnt.digest)]
+    files += [(kept["path"], kept["digest"]) for kept in map(learnt.report.get, _READ_AGAIN) if kept]
+    with TemporaryDirectory(prefix="checking-") as folder:
+        try:
+            for path, digest in files:
+                thaw(store_url, path, digest=digest, into=Path(folder)).unlink()
+        except TrainingSetCorrupt as error:
+            logger.warning("set %d cannot be gone on from: %s", learnt.id, error)
+            return _fresh(f"a file of set {learnt.id}, which the champion learnt, is lost or damaged")
+    return start
 
 
 def _fresh(reason: str) -> Starting:

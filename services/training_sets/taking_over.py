@@ -7,6 +7,7 @@ Which rows are replayed is `replaying`'s.
 
 import heapq
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -31,26 +32,34 @@ from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer
 from services.training_sets.weaknesses import domain_failures
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What was wanted by kind, what was drawn, and what a person should know of it."""
+    """What was wanted by kind, what was drawn, and what a person should know of it.
+
+    `lost` are ids of earlier sets that could not be read.
+    """
 
     wanted: Mapping[Kind, int]
     drawn: tuple[Replayed, ...]
     failed: Mapping[str, int]
     passed_over: Mapping[DropReason, int]
+    lost: Sequence[int]
 
     def as_record(self, kept: Mask, *, rows: int) -> dict[str, Any]:
         """`kept` says which of the drawn rows are in the set, `rows` how many rows it has in all."""
         stay = self._staying(kept)
         wanted = sum(self.wanted.values())
         missing = wanted - len(stay)
+        short = [f"{missing} rows short of the {wanted} wanted"] if missing > 0 else []
+        short += [f"set {lost} is lost or damaged" for lost in self.lost]
         return {
             "wanted": wanted,
             "rows": len(stay),
             "percent": round(100 * len(stay) / rows, 1) if rows else 0.0,
-            "short": f"{missing} rows short of the {wanted} wanted" if missing > 0 else "",
+            "short": "; ".join(short),
             "domains": dict(sorted(Counter(row.domain for row in stay).items())),
             "weak_domains": dict(sorted(self.failed.items())),
             "passed_over": {reason.value: count for reason, count in sorted(self.passed_over.items())},
@@ -125,7 +134,9 @@ class Earlier:
             drawn = replayer.draw(failed)
         for row in drawn:
             draft.rows.add_again(row.line, self._numbers(row.raters))
-        return Replay(wanted, tuple(drawn), failed, replayer.passed_over)
+        for lost in replayer.lost:
+            logger.warning("set %d is lost or damaged and is left out of the replay", lost)
+        return Replay(wanted, tuple(drawn), failed, replayer.passed_over, replayer.lost)
 
     def _replayer(self, wanted: Mapping[Kind, int]) -> Replayer:
         return Replayer(
