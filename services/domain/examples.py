@@ -34,6 +34,7 @@ class DropReason(StrEnum):
     TOO_LONG = "longer than the context"
     NOT_IN_FORM = "not in the form that the persona answers in"
     RATER_FLAGGED = "a rater under review"
+    BY_CHANCE = "those who compare agree as coins would"
     RATER_LIMIT = "the rater's share is used up"
     DAILY_LIMIT = "the rater's opinions of that day are used up"
     WITHOUT_RATER = "left out on request"

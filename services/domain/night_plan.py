@@ -52,8 +52,8 @@ class NightPlan:
 def plan_night(volume: Volume, policy: ExamplePolicy, disagreement: Disagreement | None = None) -> NightPlan:
     """SFT on enough demonstrations; then, on the same adapter, DPO on enough pairs or else KTO.
 
-    No DPO where the `disagreement` of those who compared the same answers is that of coins; None where
-    nobody compared.
+    Pairs are without those that were only compared where the `disagreement` of those who compared the same
+    answers is that of coins; None where nobody compared.
     """
     stages, reasons = [], []
     for objective, wanted in ((Objective.SFT, _sft), (Objective.DPO, _dpo), (Objective.KTO, _kto)):
@@ -63,13 +63,12 @@ def plan_night(volume: Volume, policy: ExamplePolicy, disagreement: Disagreement
         if objective is Objective.KTO and Objective.DPO in stages:
             reasons.append("no KTO: pairs say more than single answers, and DPO learns from them")
             continue
-        if objective is Objective.DPO and disagreement is not None and disagreement.is_chance:
-            reasons.append(
-                f"no DPO: on {disagreement.differing:.0%} of {disagreement.pairs} pairs compared by several "
-                "people they differ, as coins would"
-            )
-            continue
         runs, reason = wanted(volume, policy)
+        if objective is Objective.DPO and disagreement is not None and disagreement.is_chance:
+            reason += (
+                f"; comparisons are left out: on {disagreement.differing:.0%} of {disagreement.pairs} pairs "
+                "compared by several people they differ, as coins would"
+            )
         reasons.append(reason)
         if runs:
             stages.append(objective)

@@ -198,7 +198,8 @@ class _Assembling:
             self._session.execute(_LEARNT_FROM, known)
 
     def _choose(self, drafted: Drafted) -> Chosen:
-        return choose(drafted.draft.rows, raters=len(drafted.raters), balance=self._policy.balance)
+        rows, balance = drafted.draft.rows, self._policy.balance
+        return choose(rows, raters=len(drafted.raters), balance=balance, unused=drafted.unused)
 
     def _plan(self, drafted: Drafted) -> tuple[NightPlan, Chosen]:
         """What the night trains, by what is new; and which new lines it learns from."""

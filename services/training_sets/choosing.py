@@ -21,7 +21,9 @@ from services.training_sets.drafting import Draft, Pile
 # A group may have this many times the lines of the smallest: evening out wholly would throw most lines away.
 BALANCED_RATIO = 2.0
 WAITING_AT_MOST = 5_000  # lines of a kind that a set keeps for one that goes on from it
-_WAITING = frozenset({DropReason.NOT_PLANNED, DropReason.RATER_LIMIT, DropReason.BALANCED})
+_WAITING = frozenset(
+    {DropReason.NOT_PLANNED, DropReason.BY_CHANCE, DropReason.RATER_LIMIT, DropReason.BALANCED}
+)
 _CHUNK = 10_000  # ids written at once
 _ROUNDING = 1e-6  # of sums of weights, which are counts of lines where nothing is shared
 
@@ -94,12 +96,19 @@ def as_literal(ids: Integers) -> str:
     return f"{{{','.join(','.join(map(str, part)) for part in parts)}}}"
 
 
-def choose(pile: Pile, *, raters: int, balance: Sequence[Balance] = ()) -> Chosen:
-    """Which lines of a pile stay; `raters` is how many there are.
+def choose(
+    pile: Pile,
+    *,
+    raters: int,
+    balance: Sequence[Balance] = (),
+    unused: Mapping[int, DropReason] | None = None,
+) -> Chosen:
+    """Which lines of a pile stay; `raters` is how many there are, `unused` are lines that cannot.
 
     Each kind by itself: a stage learns from one kind alone, so a rater's share is a share of that.
     """
-    kept, reasons = np.ones(len(pile), dtype=bool), dict[int, DropReason]()
+    kept, reasons = np.ones(len(pile), dtype=bool), dict(unused or {})
+    kept[list(reasons)] = False
     for kind in Kind:
         of_kind = pile.of_kinds([kind])
         for wanted in balance:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from services.domain.disagreement import Disagreement
+from services.domain.examples import DropReason
 from services.training_sets.drafting import Draft
 from services.training_sets.remembering import Memory
 
@@ -26,5 +29,15 @@ class Drafted:
 
     @property
     def label_smoothing(self) -> float:
-        """The probability that a pair's order is wrong; 0 where nobody compared."""
-        return round(self.disagreement.flip, 4) if self.disagreement else 0.0
+        """The probability that a compared pair's order is wrong; 0 where none is learnt from."""
+        return round(self.disagreement.flip, 4) if self.disagreement and not self._by_chance else 0.0
+
+    @property
+    def unused(self) -> dict[int, DropReason]:
+        """The lines that cannot stay, with the reason: what was compared, where coins would agree as much."""
+        lines = np.flatnonzero(self.draft.rows.compared) if self._by_chance else ()
+        return dict.fromkeys(map(int, lines), DropReason.BY_CHANCE)
+
+    @property
+    def _by_chance(self) -> bool:
+        return self.disagreement is not None and self.disagreement.is_chance

@@ -35,7 +35,7 @@ class Pile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("w", encoding="utf-8")
-        self._kinds, self._labels = array("b"), array("b")
+        self._kinds, self._labels, self._compared = array("b"), array("b"), array("b")
         self._domains, self._audiences = array("i"), array("i")
         self._entry_rows, self._entry_raters = array("i"), array("i")
         self._names: dict[str, int] = {}
@@ -46,16 +46,19 @@ class Pile:
     def add(self, example: Example, record: Mapping[str, Any]) -> None:
         question = example.question
         self._note(example.kind, bool(example.label), (question.domain, question.audience), example.raters)
-        self._write(record["sources"], _encode(record) + "\n")
+        self._write(example.kind, record["sources"], _encode(record) + "\n")
 
     def add_again(self, line: str, raters: Iterable[int]) -> None:
         """A row or reference of an earlier set, byte for byte."""
         record = json.loads(line)
         about = record.get("question", record)
-        self._note(_kind_of(record), bool(record.get("label")), (about["domain"], about["audience"]), raters)
-        self._write(record["sources"], line)
+        kind = _kind_of(record)
+        self._note(kind, bool(record.get("label")), (about["domain"], about["audience"]), raters)
+        self._write(kind, record["sources"], line)
 
-    def _write(self, sources: Iterable[str], line: str) -> None:
+    def _write(self, kind: Kind, sources: Collection[str], line: str) -> None:
+        corrected = any(source.startswith("correction:") for source in sources)
+        self._compared.append(kind is Kind.PAIR and not corrected)
         self._file.write(f"{' '.join(sources)}{_BEFORE_LINE}{line}")
 
     def _note(self, kind: Kind, label: int, of: tuple[str, str], raters: Iterable[int]) -> None:
@@ -76,6 +79,11 @@ class Pile:
     @property
     def audiences(self) -> Integers:
         return np.asarray(self._audiences)
+
+    @property
+    def compared(self) -> Mask:
+        """Which lines are pairs that rest on comparisons alone, (lines,)."""
+        return np.asarray(self._compared, dtype=bool)
 
     @property
     def entries(self) -> tuple[Integers, Integers]:

@@ -1,7 +1,7 @@
 """How often a pair's order may be wrong: measured where several raters compared the same two answers.
 
-It becomes the label smoothing of robust DPO, and decides whether there is a DPO at all (`night_plan`); the
-estimate is `domain.disagreement`'s.
+It becomes the label smoothing of robust DPO, and decides whether what was compared is learnt from at all
+(`drafted`); the estimate is `domain.disagreement`'s.
 """
 
 from collections.abc import Collection

@@ -64,22 +64,22 @@ def test_an_objective_that_the_persona_does_not_want_never_runs():
 
 
 @pytest.mark.parametrize(
-    ("pairs", "differing", "stages"),
+    ("pairs", "differing", "left_out"),
     [
-        (100, 0.5, (SFT, KTO)),
-        (100, 0.42, (SFT, KTO)),
-        (100, 0.41, (SFT, DPO)),
-        (10_000, 0.48, (SFT, DPO)),  # a little better than coins, beyond doubt
-        (99, 0.5, (SFT, DPO)),  # too few to tell
+        (100, 0.5, True),
+        (100, 0.42, True),
+        (100, 0.41, False),
+        (10_000, 0.48, False),  # a little better than coins, beyond doubt
+        (99, 0.5, False),  # too few to tell
     ],
 )
-def test_comparisons_as_good_as_coin_flips_train_no_dpo(pairs: int, differing: float, stages):
-    plan = plan_night(Volume(70, 200, 80, 80), POLICY, Disagreement(0.4, pairs, differing))
-    assert plan.stages == stages
-    coins = (
-        f"no DPO: on {differing:.0%} of {pairs} pairs compared by several people they differ, as coins would"
-    )
-    assert (coins in plan.reasons) == (DPO not in stages)
+def test_a_plan_says_that_comparisons_as_good_as_coin_flips_are_left_out(
+    pairs: int, differing: float, *, left_out: bool
+):
+    plan = plan_night(Volume(70, 60, 80, 80), POLICY, Disagreement(0.4, pairs, differing))
+    assert plan.stages == (SFT, DPO)
+    coins = f"on {differing:.0%} of {pairs} pairs compared by several people they differ, as coins would"
+    assert plan.reasons[1] == "DPO: 60 pairs" + f"; comparisons are left out: {coins}" * left_out
 
 
 def test_where_nobody_compared_twice_nothing_is_held_against_it():

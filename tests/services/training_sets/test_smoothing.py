@@ -6,6 +6,7 @@ from services.domain.feedback import Choice
 from services.feedback.questions import new_rater
 from services.training_sets.smoothing import DEFAULT_FLIP, disagreement_of
 from tests.builders import AT, add_answer, add_comparison, add_persona, add_seed
+from tests.services.training_sets.champions import say, sources
 from tests.services.training_sets.conftest import Nights
 
 
@@ -63,14 +64,47 @@ def test_raters_who_do_not_count_are_left_out(session: Session):
     assert smoothing(session, persona, excluded={inverter}) == DEFAULT_FLIP
 
 
+def compare_at_random(session: Session, persona) -> None:
+    compared(session, persona, [[Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]] * 60)
+
+
+def test_pairs_of_raters_who_compare_at_random_fall_away_and_corrections_train_dpo(
+    session: Session, nights: Nights, persona, asked
+):
+    """The sixty that are left of their pairs would be enough by themselves."""
+    compare_at_random(session, persona)
+    corrected = set(say(session, persona, asked, 3))
+    training_set = nights.assemble()
+    assert training_set.plan["stages"] == ["sft", "dpo"]
+    assert training_set.plan["reasons"][1] == (
+        "DPO: 3 pairs; comparisons are left out: on 50% of 120 pairs compared by several people they differ, "
+        "as coins would"
+    )
+    assert training_set.plan["label_smoothing"] == 0.0
+    assert training_set.counts["pairs"] == 3
+    assert sources([row for row in nights.rows(training_set) if row["kind"] == "pair"]) == corrected
+    by_chance = "those who compare agree as coins would"
+    excluded = nights.excluded(training_set).items()
+    said = [source for source, reasons in excluded if by_chance in reasons]
+    assert training_set.dropped[by_chance] == len(said) > 50
+    assert all(source.startswith("comparison:") for source in said)
+
+
+def test_corrections_too_few_for_dpo_train_none(session: Session, nights: Nights, persona, asked):
+    persona.example_policy = persona.example_policy | {"minimum_pairs": 4}
+    compare_at_random(session, persona)
+    say(session, persona, asked, 3)
+    assert nights.assemble().plan["stages"] == ["sft"]
+
+
 def test_raters_who_compare_at_random_train_no_dpo(session: Session, nights: Nights, persona):
-    same, other = [Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]
-    compared(session, persona, [same, other] * 60)
+    compare_at_random(session, persona)
     add_seed(session, persona, "Something else entirely?", "Seed.")
     training_set = nights.assemble()
     assert "dpo" not in training_set.plan["stages"]
     assert (
-        "no DPO: on 50% of 120 pairs compared by several people they differ, as coins would"
+        "no DPO: 0 pairs, and 1 are needed; comparisons are left out: "
+        "on 50% of 120 pairs compared by several people they differ, as coins would"
         in (training_set.plan["reasons"])
     )
     assert training_set.counts["pairs"] == 0
