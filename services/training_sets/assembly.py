@@ -28,10 +28,11 @@ from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
-from services.training_sets.freezing import Frozen, freeze, thaw
+from services.training_sets.freezing import Frozen, freeze
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
 from services.training_sets.judged import judged_prompts
+from services.training_sets.late_words import find_late, seen_before
 from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
@@ -43,11 +44,11 @@ from services.training_sets.reconciling import (
     read_trusted,
     reconcile,
 )
-from services.training_sets.remembering import Memory, read_memory
+from services.training_sets.remembering import Memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
 from services.training_sets.smoothing import disagreement_of
-from services.training_sets.starting import Starting, find_start, where_whole
+from services.training_sets.starting import Starting, find_start, recall, where_whole
 from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
 from services.training_sets.texts import stream_overridden, stream_prompts
 
@@ -127,7 +128,7 @@ class _Assembling:
     def finish(
         self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
     ) -> TrainingSetRow | Skipped:
-        drafted = self._draft(folder, self._recall(folder, store_url))
+        drafted = self._draft(folder, recall(self._start, store_url, folder / "earlier"))
         draft, fresh = drafted.draft, len(drafted.draft.rows)
         earlier = self._earlier(drafted, folder / "earlier", store_url)
         if earlier is not None:
@@ -224,6 +225,7 @@ class _Assembling:
             folder=folder,
             heard=drafted.heard,
             excluded=drafted.excluded,
+            late=drafted.memory.late,
             raters=drafted.raters,
         )
 
@@ -234,18 +236,13 @@ class _Assembling:
         seeds = partial(self._seeding.write, until=earlier.learnt.cutoff)
         return earlier.add_replay(drafted.draft, wanted, seeds)
 
-    def _recall(self, folder: Path, store_url: str) -> Memory | None:
-        """What the champion's set knew of its raters; None where a set begins anew."""
-        if self._start.learnt is None:
-            return None
-        kept = self._start.learnt.report["memory"]
-        return read_memory(thaw(store_url, kept["path"], digest=kept["digest"], into=folder / "earlier"))
-
     def _draft(self, folder: Path, memory: Memory | None) -> Drafted:
         """What was said, as rows and references; the opinions themselves are not needed any more."""
         session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
         trusted = read_trusted(session, since=since, cutoff=cutoff)
-        heard = hear(session, persona, cutoff=cutoff, since=since, trusted=trusted)
+        seen, known = seen_before(session, cutoff=cutoff), memory or Memory()
+        late = find_late(session, persona, since=since, seen=known.seen)
+        heard = hear(session, persona, cutoff=cutoff, since=since, trusted=trusted, late=late)
         reviews = read_reviews(session, cutoff=cutoff)
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
@@ -279,7 +276,9 @@ class _Assembling:
             excluded=excluded,
             heard=frozenset(anew),
             disagreement=disagreement,
-            memory=reconciled.memory,
+            memory=replace(
+                reconciled.memory, seen=seen, late={**known.late, **dict.fromkeys(late.prompts, cutoff)}
+            ),
         )
 
     def _report(

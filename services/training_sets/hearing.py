@@ -19,8 +19,10 @@ from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason
+from services.training_sets.late_words import LateWords
 
 _TAGS = tuple(Reason)
+_NONE_LATE = LateWords()
 # Sorting a million ratings in the server's default of 4 MB goes by way of the disk.
 _SORT_IN_MEMORY = "SET LOCAL work_mem = '128MB'"
 
@@ -31,7 +33,8 @@ SELECT q.prompt_key
 FROM questions q JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 UNION SELECT prompt_key FROM seed_examples WHERE persona_id = :persona AND imported_at <= :cutoff
 """
-# Of those, the ones that something new was said of, or anything by who is trusted since.
+# Of those, the ones that something new was said of, which may have come late, or anything by who is trusted
+# since.
 _PROMPTS_SINCE = """
 CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
 SELECT q.prompt_key
@@ -46,6 +49,7 @@ FROM (
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+UNION SELECT unnest(CAST(:late_prompts AS text[]))
 UNION SELECT prompt_key FROM seed_examples
 WHERE persona_id = :persona AND imported_at > :since AND imported_at <= :cutoff
 """
@@ -101,7 +105,8 @@ SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM 
 _RATERS = text("SELECT rater_id::text FROM heard_raters ORDER BY rater")
 _SIZE = text("SELECT count(*) AS ratings, coalesce(max(id), 0) AS newest FROM heard WHERE NOT overridden")
 _NEW = text(
-    "SELECT h.id FROM heard h JOIN ratings j USING (id) WHERE NOT h.overridden AND j.created_at > :since"
+    "SELECT h.id FROM heard h JOIN ratings j USING (id) WHERE NOT h.overridden "
+    "AND (j.created_at > :since OR h.id = ANY(CAST(:late_ratings AS bigint[])))"
 )
 _OPINIONS = """
 SELECT h.id, h.answer::bigint, r.rater::bigint, h.choice::bigint, h.tags::bigint, h.day::bigint
@@ -115,7 +120,7 @@ class Heard:
 
     `answer` < answers numbers answers in the order in which `texts` streams those that were rated; `tags`
     are the reasons given with a rating, see `reasons_in`. `new` are those given after the
-    instant that was asked for, None where none was: all are.
+    instant that was asked for, or that came late; None where none was: all are.
     """
 
     rating: Integers
@@ -136,11 +141,12 @@ def hear(
     cutoff: datetime,
     since: datetime | None = None,
     trusted: Collection[str] = (),
+    late: LateWords = _NONE_LATE,
 ) -> Heard:
     """Gather what was said into temporary tables of this transaction, and its numbers into arrays.
 
-    With `since`, of those prompts alone that something was said of after it, or ever by those whose ids are
-    among the `trusted`: everything that was said of them.
+    With `since`, of those prompts alone that something was said of after it or that came `late`, or ever by
+    those whose ids are among the `trusted`: everything that was said of them.
     """
     connection = session.connection()
     known = {
@@ -149,6 +155,8 @@ def hear(
         "since": since,
         "faults": sorted(FAULTS),
         "trusted": sorted(trusted),
+        "late_prompts": list(late.prompts),
+        "late_ratings": list(late.ratings),
     }
     connection.execute(text(_SORT_IN_MEMORY))
     connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters, heard_prompts"))

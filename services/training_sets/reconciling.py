@@ -21,6 +21,7 @@ from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import Dropped, DropReason
 from services.domain.raters import RaterFindings, Standing, judge_raters, within_daily_limit
 from services.training_sets.hearing import Heard
+from services.training_sets.late_words import LOOKED_BACK
 from services.training_sets.remembering import Memory, remember
 
 
@@ -211,11 +212,17 @@ def read_reviews(session: Session, *, cutoff: datetime) -> dict[str, str]:
 
 
 def read_trusted(session: Session, *, since: datetime | None, cutoff: datetime) -> list[str]:
-    """Ids of those whom a person came to trust after an instant and up to another; none without `since`."""
+    """Ids of those whom a person came to trust after an instant and up to another; none without `since`.
+
+    Among them those of shortly before it: their reviews may have come late (`late_words`), and what they said
+    can be heard again.
+    """
     if since is None:
         return []
     trusted = select(RaterReviewRow.rater_id).where(
-        RaterReviewRow.at > since, RaterReviewRow.at <= cutoff, RaterReviewRow.verdict == "trusted"
+        RaterReviewRow.at > since - LOOKED_BACK,
+        RaterReviewRow.at <= cutoff,
+        RaterReviewRow.verdict == "trusted",
     )
     reviews = read_reviews(session, cutoff=cutoff)
     return sorted(one for one in map(str, session.scalars(trusted)) if reviews[one] == "trusted")

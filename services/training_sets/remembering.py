@@ -2,12 +2,13 @@
 
 How each has chosen where what was right, where the products of the test for hostile raters stand, and what
 the daily limit took: so the next night need not hear everything anew, whoever was flagged stays so until a
-person decides, and nobody's test begins again every night.
+person decides, and nobody's test begins again every night. And which words it saw, for those that came late.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,17 @@ _FINDINGS = tuple(one.name for one in fields(RaterFindings))
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`raters` by id, as the file has them; `right` as in `Taught`; `beyond_limit` are ids of ratings."""
+    """`raters` by id, as the file has them; `right` as in `Taught`; `beyond_limit` are ids of ratings.
+
+    `seen` is what `late_words` asks for; `late` says up to which cutoff a night decided a prompt anew for a
+    word that came late, this night or one that was gone on from.
+    """
 
     right: tuple[float, ...] = (0.0,) * len(Choice)
     beyond_limit: tuple[int, ...] = ()
     raters: Mapping[str, Record] = field(default_factory=dict)
+    seen: Mapping[str, str] = field(default_factory=dict)
+    late: Mapping[str, datetime] = field(default_factory=dict)
 
     def taught(self, raters: Sequence[str]) -> Taught:
         """For these raters, in their order."""
@@ -58,7 +65,9 @@ class Memory:
 
     def write(self, file: Path) -> None:
         with file.open("w", encoding="utf-8") as lines:
-            head = {"right": list(self.right), "beyond_limit": list(self.beyond_limit)}
+            late = {prompt: until.isoformat() for prompt, until in self.late.items()}
+            head: Record = {"right": list(self.right), "beyond_limit": list(self.beyond_limit)}
+            head |= {"seen": dict(self.seen), "late": late}
             lines.write(json.dumps(head, sort_keys=True) + "\n")
             for rater, record in sorted(self.raters.items()):
                 lines.write(json.dumps({"rater": rater, **record}, sort_keys=True) + "\n")
@@ -67,7 +76,8 @@ class Memory:
 def read_memory(file: Path) -> Memory:
     head, *others = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
     records = {record.pop("rater"): record for record in others}
-    return Memory(tuple(head["right"]), tuple(head["beyond_limit"]), records)
+    late = {prompt: datetime.fromisoformat(until) for prompt, until in head.get("late", {}).items()}
+    return Memory(tuple(head["right"]), tuple(head["beyond_limit"]), records, head.get("seen", {}), late)
 
 
 def remember(

@@ -47,8 +47,8 @@ class Replayer:
     """Draws from what the sets behind `learnt`, itself included, hold of the wanted kinds.
 
     Looked at are the rows with the smallest hashes, `_LOOKED_AT` times as many as are wanted: each domain has
-    its part in them. `heard` are the keys of prompts that tonight decides anew, `excluded` ids of raters
-    whose word does not count.
+    its part in them. `decided` says up to which cutoff prompts were decided anew, tonight or for
+    words that came late; `excluded` are ids of raters whose word does not count.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Replayer:
         *,
         cutoff: datetime,
         wanted: Mapping[Kind, int],
-        heard: Collection[str],
+        decided: Mapping[str, datetime],
         excluded: Collection[str],
     ) -> None:
         self._session, self._persona, self._learnt = session, persona, learnt
-        self._cutoff, self._wanted, self._heard, self._excluded = cutoff, wanted, heard, excluded
+        self._cutoff, self._wanted, self._decided, self._excluded = cutoff, wanted, decided, excluded
         self._held_back = held_back(session, persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
@@ -162,7 +162,7 @@ class Replayer:
             key, until = record["prompt_key"], self._files[file][1]
             raters = {who[source] for source in record["sources"] if source in who}
             made_since = max(self._newest.get((key, kind), file), self._remade.get(key, file)) > file
-            if key in self._heard or made_since or said.get(key, until) > until:
+            if made_since or max(said.get(key, until), self._decided.get(key, until)) > until:
                 self._passed_over[DropReason.DECIDED_ANEW] += 1
             elif not raters.isdisjoint(self._excluded):
                 self._passed_over[DropReason.RATER_FLAGGED] += 1

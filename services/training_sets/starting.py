@@ -22,6 +22,7 @@ from services.domain.promotions import BASE_VERSION
 from services.domain.training import Recipe
 from services.errors.artifacts import TrainingSetCorrupt
 from services.training_sets.freezing import thaw
+from services.training_sets.remembering import Memory, read_memory
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +107,14 @@ def where_whole(start: Starting, store_url: str) -> Starting:
             logger.warning("set %d cannot be gone on from: %s", learnt.id, error)
             return _fresh(f"a file of set {learnt.id}, which the champion learnt, is lost or damaged")
     return start
+
+
+def recall(start: Starting, store_url: str, into: Path) -> Memory | None:
+    """What the champion's set knew of its raters; None where a set begins anew."""
+    if start.learnt is None:
+        return None
+    kept = start.learnt.report["memory"]
+    return read_memory(thaw(store_url, kept["path"], digest=kept["digest"], into=into))
 
 
 def _fresh(reason: str) -> Starting:

@@ -78,7 +78,8 @@ class Earlier:
     """The champion's set, for one assembly that goes on from it; `folder` is for files of its own.
 
     `heard` are the keys of prompts that the draft decides anew, `excluded` ids of raters whose word does not
-    count; `raters` numbers ids as the draft does and grows by those who spoke in earlier sets alone.
+    count; `late` is the memory's; `raters` numbers ids as the draft does and grows by those who spoke in
+    earlier sets alone.
     """
 
     session: Session
@@ -90,6 +91,7 @@ class Earlier:
     folder: Path
     heard: Collection[str]
     excluded: Collection[str]
+    late: Mapping[str, datetime]
     raters: dict[str, int] = field(default_factory=dict)
 
     def add_references(self, draft: Draft) -> None:
@@ -145,7 +147,7 @@ class Earlier:
             self.learnt,
             cutoff=self.cutoff,
             wanted=wanted,
-            heard=self.heard,
+            decided={**self.late, **dict.fromkeys(self.heard, self.cutoff)},
             excluded=self.excluded,
         )
 
