@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
+from services.errors.lookups import UnknownPersona, UnknownRecord
 from services.errors.refusals import NotTheAsker
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
@@ -31,7 +32,6 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
 RETRY_AFTER_S = 5
 
 HTTP_SENTENCES = {
-    HTTPStatus.NOT_FOUND: "There is no such page: start again from the personas.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address only takes the forms of this site: start from the personas.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         f"What you sent is larger than {LARGEST_FORM_BYTES:,} bytes or has too many fields: "
@@ -43,6 +43,7 @@ CSRF_SENTENCE = (
     "allow cookies for this site and send it again."
 )
 UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
+_SHOWN = 60  # characters of what was asked for
 RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -70,7 +71,7 @@ def show_known(error: PersonaLoopError) -> Response:
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return show_unexpected(error)
-    return _error_page(str(error), status, retry=status in RETRYABLE)
+    return _error_page(_sentence(error), status, retry=status in RETRYABLE)
 
 
 def show_csrf(error: CSRFError) -> Response:  # noqa: ARG001 - Flask hands the error over
@@ -79,7 +80,12 @@ def show_csrf(error: CSRFError) -> Response:  # noqa: ARG001 - Flask hands the e
 
 def show_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _error_page(HTTP_SENTENCES.get(status, error.description or status.phrase), status, retry=False)
+    sentence = HTTP_SENTENCES.get(status, error.description or status.phrase)
+    if status == HTTPStatus.NOT_FOUND:
+        sentence = (
+            f"There is no page {_shortened(request.path)}: begin with the personas, or with your history."
+        )
+    return _error_page(sentence, status, retry=False)
 
 
 def show_unexpected(error: Exception) -> Response:
@@ -88,6 +94,23 @@ def show_unexpected(error: Exception) -> Response:
     note(error=error_id)
     logger.error("error %s while answering %s %s", error_id, request.method, wire_path(), exc_info=error)
     return _error_page(f"{UNEXPECTED}: {error_id}.", HTTPStatus.INTERNAL_SERVER_ERROR, retry=True)
+
+
+def _sentence(error: PersonaLoopError) -> str:
+    """The error's own, but for what the shell's commands are no way to find here."""
+    match error:
+        case UnknownPersona():
+            return f"There is no persona {_shortened(error.slug)!r}: the page of the personas shows them all."
+        case UnknownRecord():
+            return (
+                f"There is no {error.kind} {error.record_id}: choose a persona, and its “How it learns” "
+                "leads to all of its runs."
+            )
+    return str(error)
+
+
+def _shortened(given: str) -> str:
+    return given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
 
 
 def _error_page(sentence: str, status: HTTPStatus, *, retry: bool) -> Response:

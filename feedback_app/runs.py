@@ -1,15 +1,17 @@
-"""Watching a persona learn: its training runs, and one with its curve, scores, previews, plan and memory."""
+"""Watching a persona learn: its training runs, and one with its curve, verdict, scores, plan and memory."""
 
 import base64
 import hashlib
 
 from flask import Blueprint, Response, render_template, request
+from sqlalchemy.orm import Session
 
 from feedback_app.backend import backend, now
 from feedback_app.request_log import note
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, version_by_number
 from services.db.session import session_scope
 from services.domain.training import RunState
+from services.jobs.verdicts import Judged, judged
 from services.training.drawing import STYLE
 from services.training.loss_curve import loss_curve
 from services.training.memory_chart import memory_chart
@@ -49,11 +51,21 @@ def page(run_id: int) -> str:
         return render_template(
             "run.html",
             run=run,
+            judged=_judged(session, run),
             runs=runs,
             renewed_every=RENEWED_EVERY_S if runs and "still" not in request.args else None,
             narrow=NARROW,
             at=now(),
         )
+
+
+def _judged(session: Session, run: RunView) -> Judged | None:
+    """What the gate said of the version that came of a run; None as long as none did."""
+    if run.summary.version is None:
+        return None
+    return judged(
+        session, version_by_number(session, find_persona(session, run.persona), run.summary.version)
+    )
 
 
 @blueprint.get("/runs/<int:run_id>/loss.svg")

@@ -12,7 +12,7 @@ from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
-from services.training.memory_parts import sentence, size_words
+from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
     AnswerFormat.FREE_TEXT: "a text",
@@ -28,16 +28,22 @@ def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
-    app.add_template_filter(form_in_words)
+    app.add_template_filter(format_in_words)
+    app.add_template_filter(format_checked)
     app.add_template_filter(FORMAT_NAMES.__getitem__, "format_name")
     app.add_template_filter(option_named)
     app.add_template_filter(laid_out)
+    app.add_template_filter(schema_laid_out)
     app.add_template_filter(tone)
     app.add_template_filter(duration)
     app.add_template_filter(loss)
     app.add_template_filter(size_words)
     app.add_template_filter(sentence, "memory_sentence")
-    app.jinja_env.globals |= {"STAR_WORDS": STAR_WORDS, "REASONS": [reason.value for reason in Reason]}
+    app.jinja_env.globals |= {
+        "STAR_WORDS": STAR_WORDS,
+        "REASONS": [reason.value for reason in Reason],
+        "MEMORY_COUNTED": COUNTED,
+    }
     app.add_template_global(new_submission)
 
 
@@ -50,23 +56,44 @@ def version_in_words(version: int) -> str:
     return f"v{version}" if version else "v0 (plain base)"
 
 
-def form_in_words(rules: AnswerRules) -> str:
+def format_in_words(rules: AnswerRules, who: str = "") -> str:
     """What answers look like, as a sentence for who asks; empty where any text may come."""
+    answers = f"{who} answers" if who else "Answers"
     limit = f" of at most {rules.word_limit} words" if rules.word_limit else ""
     match rules.format:
         case AnswerFormat.MCQ:
-            return "Answers with a letter: put each option on a line of its own, A. B. and so on."
+            return f"{answers} with a letter: put each option on a line of its own, A. B. and so on."
         case AnswerFormat.SAQ:
-            return f"Answers with a short text{limit}."
+            return f"{answers} with a short text{limit}."
         case AnswerFormat.JSON:
-            return "Answers with JSON" + (" of a set shape." if rules.schema else ".")
+            return f"{answers} with JSON" + (" of a set shape." if rules.schema else ".")
         case AnswerFormat.FREE_TEXT:
-            return f"Answers with a text{limit}." if limit else ""
+            return f"{answers} with a text{limit}." if limit else ""
+
+
+def format_checked(rules: AnswerRules, question: str) -> str:
+    """What a better answer to this question is checked for, as a sentence; empty where any text is taken."""
+    if not rules.validation:
+        return ""
+    limit = f" of at most {rules.word_limit} words" if rules.word_limit else ""
+    match rules.format:
+        case AnswerFormat.MCQ:
+            return f"It is checked: it must name one of the letters {', '.join(rules.letters(question))}."
+        case AnswerFormat.SAQ:
+            return f"It is checked: it must be a short text{limit}."
+        case AnswerFormat.JSON:
+            return "It is checked: it must be JSON" + (" that fits this schema:" if rules.schema else ".")
+        case AnswerFormat.FREE_TEXT:
+            return f"It is checked: it must be a text{limit}." if limit else ""
 
 
 def option_named(letter: str, question: str) -> str:
     """The option that the question lists under this letter; empty where there is none."""
     return listed_options(question).get(letter, "")
+
+
+def schema_laid_out(schema: str) -> str:
+    return laid_out(json.loads(schema))
 
 
 def laid_out(value: object) -> str:

@@ -66,6 +66,17 @@ def history(session: Session, persona: PersonaRow) -> list[Promotion]:
     return [Promotion(row.number, PromotionKind(row.kind), row.at) for row in rows]
 
 
+def moves_of(session: Session, version_id: int) -> list[PromotionRow]:
+    """The rows of the ledger that put a version in its place, oldest first."""
+    return list(
+        session.scalars(
+            select(PromotionRow)
+            .where(PromotionRow.adapter_version_id == version_id)
+            .order_by(PromotionRow.id)
+        )
+    )
+
+
 def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import EXIT_NO, Json, show, speaking
+from services.cli.output import EXIT_NO, Json, show, speaking, tell
+from services.cli.telling import check_rows, tell_decision
 from services.errors.tree import InvalidInput
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
@@ -71,12 +72,11 @@ def gate(
             raise InvalidInput("Name two report ids, or a decision with --show.")
         decision = gating.gate(candidate, champion)["decision_id"]
     found = status.decision(decision)
-    checks = found.pop("checks")
     if as_json:
-        show(found | {"checks": checks}, as_json=True)
+        show(found, as_json=True)
     else:
-        show(found, as_json=False)
-        show(checks, as_json=False)
+        tell(tell_decision(found))
+        show(check_rows(found), as_json=False)
     if found["verdict"] != "PASS":
         raise typer.Exit(EXIT_NO)
 

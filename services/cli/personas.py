@@ -23,6 +23,7 @@ from services.training_sets.importers.rows import Reading
 from services.training_sets.importing import Imported, ImportFile
 
 _SHOWN = 20  # of the reports
+_CHOSEN_BY = ("persona", "name", "answers", "serves", "served_name", "routes")
 _FORMS = {FormatName.MCQ: AnswerFormat.MCQ, FormatName.SAQ: AnswerFormat.SAQ}
 
 commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items, route.")
@@ -55,8 +56,11 @@ PolicyFile = Annotated[
 @commands.command("list")
 @speaking
 def list_personas(as_json: Json = False) -> None:
-    """Every persona and who serves it."""
-    show(status.personas(), as_json=as_json)
+    """Every persona: how it answers, which version serves it, who answers for it in other formats."""
+    records = status.personas()
+    if not as_json:  # how its learning goes is `status`'s to tell
+        records = [{name: record[name] for name in _CHOSEN_BY} for record in records]
+    show(records, as_json=as_json)
 
 
 @commands.command("create")

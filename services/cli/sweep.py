@@ -6,7 +6,7 @@ import typer
 
 from services.cli.output import EXIT_ERROR, Json, Record, show, speaking
 from services.jobs import sweep as sweeping
-from services.training.memory_parts import size_words
+from services.training.memory_parts import MEASURED, size_words
 
 commands = typer.Typer()
 
@@ -14,19 +14,30 @@ commands = typer.Typer()
 @commands.command()
 @speaking
 def sweep(
-    grid: Annotated[list[str], typer.Argument(help="A key and its values, such as lora.r=8,32,64; several.")],
+    grid: Annotated[
+        list[str],
+        typer.Argument(
+            help="A setting and its values, such as lora.r=8,32,64; name several to try every combination."
+        ),
+    ],
     persona: Annotated[
-        str, typer.Option(help="On whose newest training set; not needed where one has any.")
+        str,
+        typer.Option(
+            help="Whose newest training set to train on; may be left out while only one persona has any."
+        ),
     ] = "",
     training_set: Annotated[
-        int | None, typer.Option(help="The set's id; the persona's newest when left out.")
+        int | None, typer.Option(help="Train on this set, by its id, instead of the newest.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train each combination, score all on the same answers kept out, and draw it; nothing is served."""
+    """Compare settings before a night uses them: train each combination on one set, score all on the same
+    answers kept out, draw the losses. Nothing that is trained here is served.
+    """
     found = sweeping.sweep(grid, persona=persona, training_set_id=training_set)
     show(_records(found), as_json=as_json)
     typer.echo(f"{found.folder / 'sweep.svg'} is drawn, sweep.json beside it has every figure.", err=True)
+    typer.echo(MEASURED, err=True)
     if found.best is None:
         typer.echo("No combination has a loss on the answers kept out.", err=True)
         raise typer.Exit(EXIT_ERROR)

@@ -1,62 +1,115 @@
-"""A training set for people: what went in, what did not and why, in 80 columns."""
+"""Training sets and gate decisions for people, in 80 columns: what went in, what did not and why."""
 
-import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from services.cli.lines import GAP, fields, moment, section, sentences, tally, wrapped
+from services.domain.evaluation import OVERALL
+
 Record = dict[str, Any]
-_WIDTH = 80  # characters
-_GAP = "  "
+_COLUMNS = "{:>5} {:<16} {:>6} {:>6} {:>6} {:>6} {:>8} {:>5} {:<8} {}"
+_KINDS = ("demonstrations", "pairs", "desirable", "undesirable")
+
+
+def tell_sets(records: list[Record]) -> Iterator[str]:
+    """A table of the sets of each persona, as the job lists them."""
+    for persona in dict.fromkeys(record["persona"] for record in records):
+        yield persona
+        yield _COLUMNS.format(
+            "set", "cutoff (UTC)", "demos", "pairs", "good", "poor", "left out", "start", "digest", "made"
+        )
+        yield from (_row(record) for record in records if record["persona"] == persona)
+        yield ""
+    if records:
+        yield "demos: demonstrations; good, poor: single answers; start: who was gone on from"
+    else:
+        yield "no training set yet: `persona-loop assemble PERSONA` makes one of what people said"
+
+
+def _row(record: Record) -> str:
+    start = "base" if record["start"] is None else f"v{record['start']}"
+    return _COLUMNS.format(
+        record["training_set"],
+        moment(record["cutoff"]).removesuffix(" UTC"),
+        *(record["counts"].get(kind, 0) for kind in _KINDS),
+        record["left_out"],
+        start,
+        record["digest"][:8],
+        " ".join(f"v{version}" for version in record["versions"]) or "-",
+    ).rstrip()
 
 
 def tell_set(record: Record) -> Iterator[str]:
     """The lines about one set, as the job describes it; its JSON has whole digests and files."""
     report, plan = record["report"], record["plan"]
-    yield f"Training set {record['training_set']} of {record['persona']}, up to {record['cutoff']}"
-    yield from _fields({"digest": record["digest"][:12], "rows": record["rows"], **record["counts"]})
-    yield from _section("The night")
-    yield from _fields({"stages": ", ".join(plan["stages"]), "label smoothing": plan["label_smoothing"]})
-    yield from _sentences(plan["reasons"])
-    yield from _tally("Left out, by reason", record["dropped"])
-    yield from _tally("Masked, by kind", report.get("masked", {}))
+    yield f"Training set {record['training_set']} of {record['persona']}, up to {moment(record['cutoff'])}"
+    yield from fields({"digest": record["digest"][:12], "rows": record["rows"], **record["counts"]})
+    yield from section("The night")
+    yield from fields({"stages": ", ".join(plan["stages"]), "label smoothing": plan["label_smoothing"]})
+    yield from sentences(plan["reasons"])
+    yield from tally("Left out, by reason", record["dropped"])
+    yield from tally("Masked, by kind", report.get("masked", {}))
     yield from _raters(report.get("raters", {}))
     yield from _replay(report.get("replay"))
     yield from _leaks(report.get("leaks"), report.get("prompts", {}))
 
 
+def tell_decision(record: Record) -> Iterator[str]:
+    """What the gate said of whom; its checks are a table of their own."""
+    against = "the plain base" if record["champion"] == 0 else f"version {record['champion']}"
+    judged = f"version {record['version']} against {against}"
+    yield f"{record['verdict']}: {judged}, decision {record['decision_id']}"
+    yield ""
+
+
+def check_rows(record: Record) -> list[Record]:
+    """The checks of a decision, what matters first; the reasons say what was measured and required."""
+    return [
+        {
+            "verdict": check["verdict"],
+            "metric": check["metric"],
+            "of": "" if check["slice"] == OVERALL else check["slice"],
+            "champion": check["champion"],
+            "items": check["items"],
+            "reason": check["reason"],
+        }
+        for check in record["checks"]
+    ]
+
+
 def _raters(raters: Record) -> Iterator[str]:
     if not raters:
         return
-    yield from _tally("Raters", {"spoke": raters["spoke"], **raters["standings"]})
+    yield from tally("Raters", {"spoke": raters["spoke"], **raters["standings"]})
     for one in raters["pointed_at"]:
-        yield from _sentences(
+        yield from sentences(
             [
                 f"{one['rater']}: agrees on {one['agreement']:.0%} of {one['opinions']} opinions; "
                 f"{one['standing']}"
             ]
         )
-    yield from _sentences(f"{rater} is left out: {why}" for rater, why in raters["left_out"].items())
+    yield from sentences(f"{rater} is left out: {why}" for rater, why in raters["left_out"].items())
 
 
 def _replay(replay: Record | None) -> Iterator[str]:
     if replay is None:
         return
-    yield from _section("Replay")
+    yield from section("Replay")
     told = {"rows": replay["rows"], "percent of the set": replay["percent"], "short": replay["short"]}
-    yield from _fields({name: value for name, value in told.items() if value != ""})
-    yield from _tally("", replay["domains"])
+    yield from fields({name: value for name, value in told.items() if value != ""})
+    yield from tally("", replay["domains"])
     weak = (f"{domain} was weak in {times} reports" for domain, times in replay["weak_domains"].items())
-    yield from _sentences(weak)
-    yield from _sentences(f"{count} passed over: {why}" for why, count in replay["passed_over"].items())
+    yield from sentences(weak)
+    yield from sentences(f"{count} passed over: {why}" for why, count in replay["passed_over"].items())
 
 
 def _leaks(leaks: Record | None, prompts: Record) -> Iterator[str]:
-    yield from _tally("Prompts tonight", prompts)
+    yield from tally("Prompts tonight", prompts)
     if leaks is None:
         return
-    yield from _section("Leaks")
+    yield from section("Leaks")
     nearest = leaks["nearest"]
-    yield from _sentences(
+    yield from sentences(
         [
             f"{nearest['near_duplicates']} of {nearest['training_prompts']} training prompts are near "
             f"duplicates of one of {nearest['held_out_prompts']} held-out prompts (it must be 0); the "
@@ -66,33 +119,6 @@ def _leaks(leaks: Record | None, prompts: Record) -> Iterator[str]:
     )
     for name in ("quarantined", "retired"):
         taken = leaks[name]
-        yield from _sentences([f"{taken['prompts']} prompts {name}"])
+        yield from sentences([f"{taken['prompts']} prompts {name}"])
         for one in taken["newest"]:
-            yield from _wrapped(f"{one['prompt']!r}: {one['why']}", indent=_GAP * 2)
-
-
-def _section(title: str) -> Iterator[str]:
-    if title:
-        yield ""
-        yield title
-
-
-def _tally(title: str, counts: Record) -> Iterator[str]:
-    if counts:
-        yield from _section(title)
-        yield from _fields(counts)
-
-
-def _fields(values: Record) -> Iterator[str]:
-    width = max(map(len, values))
-    for name, value in values.items():
-        yield f"{_GAP}{name.replace('_', ' '):<{min(width, 44)}}{_GAP}{value}"
-
-
-def _sentences(sentences: Iterable[str]) -> Iterator[str]:
-    for sentence in sentences:
-        yield from _wrapped(sentence, indent=_GAP)
-
-
-def _wrapped(sentence: str, *, indent: str) -> list[str]:
-    return textwrap.wrap(sentence, _WIDTH, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ")
+            yield from wrapped(f"{one['prompt']!r}: {one['why']}", indent=GAP * 2)

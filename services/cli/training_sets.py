@@ -8,9 +8,10 @@ from uuid import UUID
 import typer
 
 from services.cli.output import Json, show, speaking, tell
-from services.cli.telling import tell_set
+from services.cli.telling import tell_set, tell_sets
+from services.cli.tracing import tell_answer, tell_source
 from services.errors.lookups import UnknownAnswer
-from services.jobs import lineage, raters, training_sets
+from services.jobs import lineage, raters, sources, training_sets
 
 sets = typer.Typer(no_args_is_help=True, help="Look at training sets.")
 commands = typer.Typer()
@@ -19,6 +20,20 @@ commands = typer.Typer()
 class Verdict(StrEnum):
     TRUSTED = "trusted"
     EXCLUDED = "excluded"
+
+
+@sets.command("list")
+@speaking
+def list_sets(
+    persona: Annotated[str, typer.Argument(help="Only this persona's; all when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Every set, newest first: its rows by kind, what was left out, where it started, what it made."""
+    records = training_sets.listed(persona)
+    if as_json:
+        show(records, as_json=True)
+    else:
+        tell(tell_sets(records))
 
 
 @sets.command("show")
@@ -51,19 +66,13 @@ def why(
 ) -> None:
     """From an answer back to what it learnt from; from a rating or correction to what it shaped."""
     if ":" in what:
-        show(lineage.shaped_by(what), as_json=as_json)
-        return
-    try:
-        answer = UUID(what)
-    except ValueError as error:
-        raise UnknownAnswer(what) from error
-    found = lineage.why(answer)
-    rows = found.pop("nearest_rows", [])
-    if as_json:
-        show(found | {"nearest_rows": rows}, as_json=True)
+        found, telling = sources.shaped_by(what), tell_source
     else:
-        show(found, as_json=False)
-        show(rows, as_json=False)
+        found, telling = lineage.why(_answer(what)), tell_answer
+    if as_json:
+        show(found, as_json=True)
+    else:
+        tell(telling(found))
 
 
 @commands.command("rater")
@@ -76,3 +85,10 @@ def review_rater(
 ) -> None:
     """Decide about a rater whom the statistics point at: trusted or excluded."""
     show(raters.review(rater, verdict, reason, f"cli:{getpass.getuser()}"), as_json=as_json)
+
+
+def _answer(given: str) -> UUID:
+    try:
+        return UUID(given)
+    except ValueError as error:
+        raise UnknownAnswer(given) from error

@@ -31,3 +31,13 @@ class UnknownRecord(NotFound):
     def __init__(self, kind: str, record_id: object) -> None:
         self.kind, self.record_id = kind, record_id
         super().__init__(f"There is no {kind} {record_id}: `persona-loop status` shows the newest ones.")
+
+
+class UnknownSource(NotFound):
+    """Something said that a person asked after, such as rating 12, and nobody said."""
+
+    def __init__(self, kind: str, source_id: int) -> None:
+        self.kind, self.source_id = kind, source_id
+        super().__init__(
+            f"There is no {kind} {source_id}: `persona-loop why ANSWER_ID` names those behind an answer."
+        )

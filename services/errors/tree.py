@@ -14,7 +14,7 @@ PersonaLoopError
 │   ├── InvalidPolicy
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
-│   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord
+│   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo

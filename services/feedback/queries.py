@@ -16,12 +16,13 @@ from services.db.feedback_tables import (
     ConversationRow,
     CorrectionRow,
     CurrentRatingRow,
+    PersonaRouteRow,
     PersonaRow,
     QuestionRow,
     RatingRow,
 )
 from services.db.lineage_tables import AdapterVersionRow
-from services.domain.answer_formats import AnswerRules, rules_of
+from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
@@ -55,13 +56,35 @@ class AnswerView:
 
 @dataclass(frozen=True, slots=True)
 class PersonaChoice:
+    """`answers` is how it answers itself, `routes` who answers for it, by name, in which other formats."""
+
     slug: PersonaSlug
     display_name: str
+    answers: AnswerFormat
+    routes: tuple[tuple[AnswerFormat, str], ...]
 
 
 def list_personas(session: Session) -> list[PersonaChoice]:
-    rows = session.execute(select(PersonaRow.slug, PersonaRow.display_name).order_by(PersonaRow.display_name))
-    return [PersonaChoice(PersonaSlug(row.slug), row.display_name) for row in rows]
+    """All there are, by name."""
+    target = aliased(PersonaRow)
+    rows = session.execute(
+        select(PersonaRow, target)
+        .outerjoin(PersonaRouteRow, PersonaRouteRow.persona_id == PersonaRow.id)
+        .outerjoin(target, target.id == PersonaRouteRow.target_id)
+        .order_by(PersonaRow.display_name, PersonaRow.id, target.answer_format)
+    )
+    found: dict[PersonaRow, list[PersonaRow]] = {}
+    for persona, answering in rows:
+        found.setdefault(persona, []).extend([answering] if answering else [])
+    return [
+        PersonaChoice(
+            slug=PersonaSlug(row.slug),
+            display_name=row.display_name,
+            answers=AnswerFormat(row.answer_format),
+            routes=tuple((AnswerFormat(one.answer_format), one.display_name) for one in answering),
+        )
+        for row, answering in found.items()
+    ]
 
 
 def history(session: Session, *, rater: RaterId, limit: int = 50) -> list[AnswerView]:

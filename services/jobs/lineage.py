@@ -1,4 +1,4 @@
-"""Walking the chain: from an answer back to what people said, and from a rating forward to what it shaped."""
+"""Walking the chain back: from an answer to its version, decision, set and rows. Forward is `sources`."""
 
 import json
 from pathlib import Path
@@ -6,27 +6,25 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.adapters.promotions import moves_of
 from services.db.feedback_tables import AnswerRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
+    GateDecisionRow,
     PromotionRow,
     TrainingRunRow,
     TrainingSetRow,
-    TrainingSetSourcesRow,
 )
 from services.db.session import session_scope
 from services.errors.lookups import UnknownAnswer
-from services.errors.tree import InvalidInput
 from services.jobs.installation import Installation, open_installation
 from services.training_sets.freezing import thaw
 from services.training_sets.nearness import nearest
 from services.training_sets.replaying import chain
 
 Record = dict[str, Any]
-KINDS = ("rating", "correction", "comparison", "seed")
 SHOWN = 5  # of the training rows, those nearest to the answer's question
 
 
@@ -36,44 +34,53 @@ def why(answer_id: UUID) -> Record:
     Raises UnknownAnswer, TrainingSetCorrupt.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
-        answer = session.get(AnswerRow, answer_id)
-        if answer is None:
-            raise UnknownAnswer(answer_id)
-        record: Record = {
-            "answer": str(answer.id),
-            "served_name": answer.served_name,
-            "prompt_version": answer.prompt_version,
-            "generation": answer.generation,
-            "seed": answer.seed,
-        }
-        version = session.get(AdapterVersionRow, answer.adapter_version_id or 0)
-        run = session.get(TrainingRunRow, version.training_run_id or 0) if version else None
-        if version is None or run is None:
-            return record | {
-                "version": version.number if version else None,
-                "learnt_from": "nothing: the plain base",
-            }
-        return record | _chain(session, installation, version, run, answer.question.text)
+        return trace(session, installation, answer_id)
 
 
-def _chain(
-    session: Session,
-    installation: Installation,
-    version: AdapterVersionRow,
-    run: TrainingRunRow,
-    question: str,
-) -> Record:
-    training_set = run.training_set
-    promotion = session.scalar(
-        select(PromotionRow)
-        .where(PromotionRow.adapter_version_id == version.id)
-        .order_by(PromotionRow.id.desc())
-        .limit(1)
-    )
+def trace(session: Session, installation: Installation, answer_id: UUID) -> Record:
+    """As `why`, in a given session."""
+    answer = session.get(AnswerRow, answer_id)
+    if answer is None:
+        raise UnknownAnswer(answer_id)
+    record: Record = {
+        "answer": str(answer.id),
+        "question": answer.question.text,
+        "served_name": answer.served_name,
+        "prompt_version": answer.prompt_version,
+        "generation": answer.generation,
+        "seed": answer.seed,
+    }
+    version = session.get(AdapterVersionRow, answer.adapter_version_id or 0)
+    run = session.get(TrainingRunRow, version.training_run_id or 0) if version else None
+    if version is None:
+        return record | {"version": None, "learnt_from": "nothing here: it was imported"}
+    if run is None:
+        return record | {"version": version.number, "learnt_from": "nothing: the plain base"}
+    record |= _how_it_came_to_serve(session, version)
+    return record | _learnt(session, installation, run, answer.question.text)
+
+
+def _how_it_came_to_serve(session: Session, version: AdapterVersionRow) -> Record:
+    """The decision that put the version in its place first, and the newest move where there was another."""
+    moves = moves_of(session, version.id)
+    first, newest = (moves[0], moves[-1]) if moves else (None, None)
+    decision = session.get(GateDecisionRow, first.decision_id or 0) if first else None
     return {
         "version": version.number,
-        "promotion": promotion.reason if promotion else None,
-        "decision": promotion.decision_id if promotion else None,
+        "decision": decision.id if decision else None,
+        "verdict": decision.verdict if decision else None,
+        "promoted": _move(first) if first else None,
+        "moved_again": _move(newest) if newest and newest is not first else None,
+    }
+
+
+def _move(row: PromotionRow) -> Record:
+    return {"kind": row.kind, "at": row.at.isoformat(), "reason": row.reason, "actor": row.actor}
+
+
+def _learnt(session: Session, installation: Installation, run: TrainingRunRow, question: str) -> Record:
+    training_set = run.training_set
+    return {
         "training_run": run.id,
         "training_set": training_set.id,
         "cutoff": training_set.cutoff.isoformat(),
@@ -110,46 +117,3 @@ def nearest_rows(
         }
         for row in found
     ]
-
-
-def shaped_by(source: str) -> list[Record]:
-    """Sets that learnt from a source such as `rating:12` or went on from those, with their versions."""
-    kind, _, number = source.partition(":")
-    if kind not in KINDS or not number.isdecimal():
-        kinds = ", ".join(KINDS)
-        raise InvalidInput(f"{source[:60]!r} is no source: name one such as rating:12, of {kinds}.")
-    with open_installation() as installation, session_scope(installation.engine) as session:
-        return [_shaped(session, row) for row in sets_with(session, kind, int(number))]
-
-
-def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRow]:
-    """The sets that learnt from one source and those that went on from one of them, oldest first."""
-    itself = select(TrainingSetSourcesRow.training_set_id).where(
-        TrainingSetSourcesRow.kind == kind, TrainingSetSourcesRow.ids.contains([source_id])
-    )
-    learnt = set(session.scalars(itself))
-    newest = learnt
-    while newest:
-        start = TrainingSetRow.plan["start"]["training_set"].as_integer()
-        newest = set(session.scalars(select(TrainingSetRow.id).where(start.in_(newest)))) - learnt
-        learnt |= newest
-    return list(
-        session.scalars(
-            select(TrainingSetRow).where(TrainingSetRow.id.in_(learnt)).order_by(TrainingSetRow.id)
-        )
-    )
-
-
-def _shaped(session: Session, training_set: TrainingSetRow) -> Record:
-    versions = session.scalars(
-        select(AdapterVersionRow.number)
-        .join(TrainingRunRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
-        .where(TrainingRunRow.training_set_id == training_set.id)
-        .order_by(AdapterVersionRow.number)
-    )
-    return {
-        "persona": training_set.persona.slug,
-        "training_set": training_set.id,
-        "cutoff": training_set.cutoff.isoformat(),
-        "versions": list(versions),
-    }

@@ -18,6 +18,7 @@ from services.db.lineage_tables import (
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
+from services.feedback.routes import routes_of
 from services.jobs.installation import open_installation
 from services.training.watching import held_runs, state_of
 
@@ -147,6 +148,7 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "persona": row.slug,
         "name": row.display_name,
         "answers": row.answer_format,
+        "routes": {wanted.value: target.slug for wanted, target in routes_of(session, row).items()},
         "serves": live.number,
         "served_name": live.name,
         "training_set": newest_set.id if newest_set else None,

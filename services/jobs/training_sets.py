@@ -1,9 +1,14 @@
 """Looking at training sets, and assembling one as it would have been without a rater."""
 
+from collections import defaultdict
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from services.adapters.promotions import find_persona
 from services.db.feedback_tables import RaterRow
-from services.db.lineage_tables import TrainingSetRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import SetsNotComparable
@@ -14,6 +19,40 @@ from services.training_sets.assembly import Instead, Skipped, assemble
 from services.training_sets.conditions import alike_but_for_raters, policy_in
 
 Record = dict[str, Any]
+
+
+def listed(slug: str = "") -> list[Record]:
+    """Every set of a persona, or of all of them, the newest first; raises UnknownPersona."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        return listed_in(session, slug)
+
+
+def listed_in(session: Session, slug: str = "") -> list[Record]:
+    """As `listed`, in a given session."""
+    wanted = select(TrainingSetRow).options(joinedload(TrainingSetRow.persona))
+    if slug:
+        wanted = wanted.where(TrainingSetRow.persona_id == find_persona(session, slug).id)
+    made = defaultdict[int, list[int]](list)
+    for training_set, number in session.execute(
+        select(TrainingRunRow.training_set_id, AdapterVersionRow.number)
+        .join(AdapterVersionRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
+        .order_by(AdapterVersionRow.number)
+    ):
+        made[training_set].append(number)
+    return [
+        {
+            "training_set": row.id,
+            "persona": row.persona.slug,
+            "cutoff": row.cutoff.isoformat(),
+            "rows": row.row_count,
+            "counts": row.counts,
+            "left_out": sum(row.dropped.values()),
+            "start": (row.plan.get("start") or {}).get("version"),
+            "digest": row.digest,
+            "versions": made[row.id],
+        }
+        for row in session.scalars(wanted.order_by(TrainingSetRow.id.desc()))
+    ]
 
 
 def show(training_set_id: int) -> Record:

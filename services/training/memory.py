@@ -19,7 +19,7 @@ from services.errors.training import MemoryTooSmall
 from services.language_model.loading import load_config
 from services.language_model.machine import device
 from services.training.adapter_weights import linear_layers
-from services.training.memory_parts import Part, size_words, table
+from services.training.memory_parts import COUNTED, Part, size_words, table
 from services.training.stages import Stage
 
 logger = logging.getLogger(__name__)
@@ -95,9 +95,10 @@ def available_memory() -> int:
 def refuse_what_cannot_fit(estimate: MemoryEstimate, *, available: int) -> None:
     """MemoryTooSmall when what cannot be made smaller does not fit; a warning when the rest may not."""
     logger.info(
-        "memory by part, of %s there are, beside a published Phi-3-mini training:\n%s",
+        "memory by part, of %s there are, beside a published Phi-3-mini training:\n%s\n%s",
         size_words(available),
         table(estimate.parts),
+        COUNTED,
     )
     if estimate.least > available:
         parts = list(estimate.parts.items())[: estimate.fixed]

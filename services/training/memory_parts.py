@@ -52,6 +52,14 @@ def beside_published(parts: Mapping[str, int]) -> list[Beside]:
     return [*rows, Beside("together", sum(parts.values()), sum(row.published for row in rows))]
 
 
+# What the figures are of: of a small base, libraries and leftovers are the most of what is measured on a CPU.
+MEASURED = (
+    "A peak measured on a CPU is the whole process, with its libraries (half a gigabyte before anything is "
+    "loaded), temporary results and memory that was freed; on a GPU it is tensors alone."
+)
+COUNTED = f"The parts are the tensors that training holds. {MEASURED}"
+
+
 def size_words(size: int) -> str:
     """`3.65 GB`, `12.3 MB`: decimal units, as the published figures are."""
     if size >= _GIGABYTE:

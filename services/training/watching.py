@@ -15,6 +15,8 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
     CheckpointScoreRow,
+    EvaluationReportRow,
+    GateDecisionRow,
     TrainingPointRow,
     TrainingRunRow,
     TrainingSetRow,
@@ -36,7 +38,7 @@ _HELD = text(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`version` is the number of what came of it, None as long as nothing did."""
+    """`version` is the number of what came of it and `verdict` what a gate said of that last; None before."""
 
     id: int
     state: str
@@ -49,6 +51,7 @@ class RunSummary:
     started_at: datetime
     finished_at: datetime | None
     version: int | None
+    verdict: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def runs_of(session: Session, persona: PersonaRow, *, limit: int) -> list[RunSum
     rows = session.execute(
         _runs().where(TrainingSetRow.persona_id == persona.id).order_by(TrainingRunRow.id.desc()).limit(limit)
     )
-    return [_summary(run, version, held) for run, version in rows]
+    return [_summary(*row, held) for row in rows]
 
 
 def run_page(session: Session, run_id: int) -> RunView:
@@ -126,11 +129,11 @@ def run_page(session: Session, run_id: int) -> RunView:
     ).one_or_none()
     if found is None:
         raise UnknownRecord("training run", run_id)
-    run, version = found
+    run, version, verdict = found
     stages = _stages(session, run)
     ended = [one for stage in stages for one in stage.result.get("concessions", ())]
     return RunView(
-        summary=_summary(run, version, held_runs(session)),
+        summary=_summary(run, version, verdict, held_runs(session)),
         persona=run.training_set.persona.slug,
         persona_name=run.training_set.persona.display_name,
         goes_on_from=_goes_on_from(session, run),
@@ -153,17 +156,27 @@ def state_of(run: TrainingRunRow, held: frozenset[int]) -> str:
     return INTERRUPTED if run.state == RunState.RUNNING and run.id not in held else run.state
 
 
-def _runs() -> Select[TrainingRunRow, int]:
-    """Runs with their sets, and the number of the version that came of each."""
+def _runs() -> Select[TrainingRunRow, int, str | None]:
+    """Runs with their sets, the number of the version that came of each, and what a gate said of it last."""
+    verdict = (
+        select(GateDecisionRow.verdict)
+        .join(GateDecisionRow.candidate_report)
+        .where(EvaluationReportRow.adapter_version_id == AdapterVersionRow.id)
+        .order_by(GateDecisionRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     return (
-        select(TrainingRunRow, AdapterVersionRow.number)
+        select(TrainingRunRow, AdapterVersionRow.number, verdict)
         .join(TrainingRunRow.training_set)
         .outerjoin(AdapterVersionRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
         .options(contains_eager(TrainingRunRow.training_set))
     )
 
 
-def _summary(run: TrainingRunRow, version: int | None, held: frozenset[int]) -> RunSummary:
+def _summary(
+    run: TrainingRunRow, version: int | None, verdict: str | None, held: frozenset[int]
+) -> RunSummary:
     return RunSummary(
         id=run.id,
         state=state_of(run, held),
@@ -176,6 +189,7 @@ def _summary(run: TrainingRunRow, version: int | None, held: frozenset[int]) -> 
         started_at=run.started_at,
         finished_at=run.finished_at,
         version=version,
+        verdict=verdict,
     )
 
 

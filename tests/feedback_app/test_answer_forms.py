@@ -73,6 +73,9 @@ def test_another_form_is_answered_by_the_persona_that_was_named_for_it(
     generator.text = "B"
     page = visitor.get("/p/pirate").text
     assert '<option value="mcq">the letter of an option, by Quiz</option>' in page
+    assert "Quiz answers with a letter: put each option on a line of its own" in page
+    chosen_from = " ".join(visitor.get("/").text.split())
+    assert "answers with a text; the letter of an option, by Quiz" in chosen_from
     assert 'name="format"' not in visitor.get("/p/quiz").text
     asked = visitor.ask("pirate", WHICH, format="mcq")
     assert "answered by Quiz" in visitor.get(visitor.answer_of(asked)).text
@@ -90,6 +93,35 @@ def test_a_form_that_nobody_answers_in_is_refused_and_the_question_kept(
     assert refused.status_code == 400
     assert sentence in refused.text
     assert "Where is it?</textarea>" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("slug", "text", "sentence"),
+    [
+        ("quiz", "B", "It is checked: it must name one of the letters A, B."),
+        ("form", "[1]", "It is checked: it must be JSON."),
+        ("brief", "Paris.", "It is checked: it must be a text of at most 9 words."),
+        ("pirate", "Paris.", "learns most from this. <"),
+    ],
+)
+def test_who_writes_a_better_answer_reads_what_it_is_checked_for(
+    visitor: Visitor, generator: FakeGenerator, slug: str, text: str, sentence: str
+):
+    generator.text = text
+    page = visitor.get(visitor.answer_of(visitor.ask(slug, WHICH))).text
+    assert sentence in " ".join(page.split())
+
+
+def test_who_corrects_json_of_a_set_shape_reads_the_shape(
+    visitor: Visitor, generator: FakeGenerator, clean: Engine
+):
+    rules = AnswerRules(AnswerFormat.JSON, schema='{"type":"array"}')
+    with session_scope(clean) as session:
+        add_persona(session, slug="list", display_name="List", answers=rules)
+    generator.text = "[1]"
+    page = visitor.get(visitor.answer_of(visitor.ask("list", "Which?"))).text
+    assert "it must be JSON that fits this schema:" in page
+    assert "{\n  &#34;type&#34;: &#34;array&#34;\n}</pre>" in page
 
 
 def test_a_better_answer_has_the_form_too(visitor: Visitor, generator: FakeGenerator, clean: Engine):

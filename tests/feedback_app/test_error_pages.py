@@ -48,6 +48,22 @@ def test_every_class_of_the_tree_has_a_status():
         assert status_of(kind.__new__(kind)).value >= 400
 
 
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/p/nobody", "There is no persona &#39;nobody&#39;: the page of the personas shows"),
+        ("/runs/404", "There is no training run 404: choose a persona"),
+        (f"/{'x' * 100}", f"There is no page /{'x' * 59}…: begin with the personas"),
+    ],
+)
+def test_what_is_missing_is_named_with_where_to_go_and_no_command_of_a_shell(
+    visitor: Visitor, path: str, sentence: str
+):
+    missing = visitor.get(path)
+    assert (missing.status_code, sentence in missing.text) == (404, True)
+    assert "persona-loop " not in missing.text.split("<main")[1].split("</main>")[0]
+
+
 @pytest.mark.parametrize("problem", [RuntimeError("secret detail"), NothingToLearn("secret detail")])
 def test_the_unexpected_is_a_plain_page_with_a_number_that_the_log_knows(
     visitor: Visitor, generator: FakeGenerator, caplog: pytest.LogCaptureFixture, problem: Exception
@@ -70,7 +86,7 @@ def test_the_unexpected_is_a_plain_page_with_a_number_that_the_log_knows(
 def test_an_address_that_does_not_exist_says_where_to_go(visitor: Visitor, path: str):
     page = visitor.get(path)
     assert page.status_code == 404
-    assert "There is no such page: start again from the personas." in page.text
+    assert "begin with the personas, or with your history." in page.text
 
 
 def test_a_wrong_method_is_a_page_too(visitor: Visitor, app: Flask):

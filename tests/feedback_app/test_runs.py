@@ -7,11 +7,12 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import Engine
 
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, promote
+from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.training import RunState
 from services.training.holding import RunLock
-from tests.builders import add_run, add_training_set
+from tests.builders import add_decision, add_run, add_training_set, add_version
 from tests.feedback_app.conftest import Visitor
 from tests.told_runs import add_told_run
 
@@ -69,6 +70,44 @@ def test_a_run_says_what_it_gave_up_why_it_ended_what_it_answers_and_why_it_was_
         assert shown in page
     assert "http-equiv" not in page
     assert page.index("Step 120") < page.index("Step 20")  # the newest first
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
+def test_a_run_says_what_the_gate_said_of_its_version(
+    visitor: Visitor, run_id: int, clean: Engine, verdict: str
+):
+    assert "What the gate said" not in visitor.get(f"/runs/{run_id}").text
+    with session_scope(clean) as session:
+        version = add_version(session, find_persona(session, "pirate"), number=7)
+        version.training_run_id = run_id
+        session.flush()
+        version_id = version.id
+    assert "No gate has judged v7 yet." in shown(visitor, run_id)
+    with session_scope(clean) as session:
+        decision = add_decision(session, session.get_one(AdapterVersionRow, version_id), verdict=verdict)
+        check = {
+            "metric": "fact_hit",
+            "slice": "language:german",
+            "verdict": verdict,
+            "reason": "0.4 is <low>",
+        }
+        decision.checks = [check]
+        if verdict == "PASS":
+            promote(session, decision_id=decision.id, actor="night", at=datetime.now(UTC))
+    page = shown(visitor, run_id)
+    assert f"Decision {decision.id}: v7 against v0 (plain base)." in page
+    assert "fact hit (language:german): 0.4 is &lt;low&gt;" in page
+    serves = "It answers people now" if verdict == "PASS" else "It has answered nobody."
+    assert serves in page
+    assert f">{verdict}<" in visitor.get("/p/pirate/runs").text
+
+
+def shown(visitor: Visitor, run_id: int) -> str:
+    return " ".join(visitor.get(f"/runs/{run_id}").text.split())
+
+
+def test_what_was_expected_and_what_a_process_holds_are_told_apart(visitor: Visitor, run_id: int):
+    assert "The parts are the tensors that training holds." in visitor.get(f"/runs/{run_id}").text
 
 
 def test_the_recipe_names_its_base_without_the_folders_of_this_machine(visitor: Visitor, run_id: int):

@@ -13,10 +13,19 @@ from services.cli.main import app
 from services.db import migrate
 from services.db.session import make_engine, session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.training import RunState
 from services.evaluation.suites import compose_items
 from services.jobs.installation import now
 from services.settings import Settings
-from tests.builders import add_answer, add_serving_version, asker_of
+from tests.builders import (
+    add_answer,
+    add_rating,
+    add_run,
+    add_serving_version,
+    add_training_set,
+    add_version,
+    asker_of,
+)
 
 SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
 
@@ -83,6 +92,10 @@ def pirate(command_engine: Engine) -> str:
         (["rollback", "pirate", "--to", "9", "--reason", "x"], 1, "no version 9"),
         (["rollback", "pirate", "--to", "1", "--reason", "x"], 3, "serves already"),
         (["versions", "nobody"], 1, "no persona"),
+        (["why", "rating:404"], 1, "no rating 404"),
+        (["why", "opinion:1"], 2, "rating:12"),
+        (["why", "404"], 1, "no such answer"),
+        (["training-set", "list", "nobody"], 1, "no persona"),
         (["persona", "items", "pirate", "/nowhere.jsonl"], 2, "cannot be read"),
         (["persona", "import", "pirate", "/nowhere.jsonl"], 2, "cannot be read"),
         (["persona", "import", "pirate", "x.jsonl", "--field", "question"], 2, "renames no field"),
@@ -95,6 +108,40 @@ def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(
     assert result.exit_code == code, result.output
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_rating_of_today_says_that_no_set_was_made_since(run, pirate: str, command_engine: Engine):
+    with session_scope(command_engine) as session:
+        source = add_rating(session, add_answer(session, find_persona(session, pirate)))
+    told = run("why", source)
+    assert (
+        told.exit_code,
+        "no training set was made since it was said" in " ".join(told.output.split()),
+    ) == (
+        0,
+        True,
+    )
+
+
+def test_training_sets_are_listed_in_80_columns(run, command_engine: Engine):
+    assert run("persona", "create", "learned", "--name", "Learned").exit_code == 0
+    assert "no training set yet" in run("training-set", "list", "learned").output
+    counts = {"demonstrations": 123_456, "pairs": 1234, "desirable": 12, "undesirable": 345_678}
+    with session_scope(command_engine) as session:
+        persona = find_persona(session, "learned")
+        first = add_training_set(session, persona, counts=counts, dropped={"too long": 1000, "faulty": 234})
+        version = add_version(session, persona, number=12)
+        version.training_run_id = add_run(session, first, state=RunState.SUCCEEDED).id
+        start = {"version": 12, "training_set": first.id}
+        second = add_training_set(session, persona, plan={"stages": ["sft"], "reasons": [], "start": start})
+    lines = run("training-set", "list", "learned").output.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert [line.split()[0] for line in lines[2:4]] == [str(second.id), str(first.id)]
+    assert lines[3].split()[3:8] == ["123456", "1234", "12", "345678", "1234"]
+    assert (lines[2].split()[8], lines[2].split()[-1]) == ("v12", "-")
+    assert (lines[3].split()[8], lines[3].split()[-1]) == ("base", "v12")
+    records = json.loads(run("training-set", "list", "--json").output)
+    assert [record["versions"] for record in records if record["persona"] == "learned"] == [[], [12]]
 
 
 @pytest.mark.parametrize("stars", ["0", "7"])
@@ -249,6 +296,7 @@ def test_a_persona_of_a_form_is_made_judged_and_asked_in_anothers_name(
         "free_text": "pirate",
         "mcq": "quiz",
     }
+    assert "mcq: quiz" in run("persona", "list").output
     asked = run("ask", "pirate", "Which?", "--format", "json")
     assert (asked.exit_code, "persona route pirate" in asked.output) == (2, True)
     removed = run("persona", "route", "pirate", "quiz", "--remove", "--json")

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from services.cli import output
 from services.cli.output import PLAIN_WIDTH, Record, show
+from services.cli.telling import check_rows
 
 STATUS = {
     "persona": "pirate",
@@ -63,6 +64,23 @@ def test_a_long_reason_folds_beside_the_figures(printed):
     lines = printed(80, CHECK)
     assert "held_out_loss" in lines[2]
     assert len(lines) > 5
+
+
+def test_the_checks_of_a_decision_are_a_table_with_the_verdict_and_the_metric_first(printed):
+    check = {"metric": "format_validity", "slice": "overall", "verdict": "INSUFFICIENT", "champion": 0.75}
+    check |= {"items": 1234, "required": None, "measured": 0.5, "reason": "12 items, and 100 are needed"}
+    heading, _, first, *_ = printed(80, *check_rows({"checks": [check, check]}))
+    assert heading.split() == ["verdict", "metric", "champion", "items", "reason"]
+    assert first.split()[:4] == ["INSUFFICIENT", "format_validity", "0.750", "1234"]
+
+
+def test_values_of_several_parts_are_told_without_brackets(printed):
+    assert printed(80, {"routes": {"mcq": "quiz"}, "versions": [1, 2]})[2].split() == [
+        "mcq:",
+        "quiz",
+        "1,",
+        "2",
+    ]
 
 
 def test_machines_get_every_field(capsys: pytest.CaptureFixture[str]):

@@ -1,59 +1,25 @@
-"""Walking the chain on a real database: from a rating forward to what it shaped, and back to the rows."""
+"""Walking the chain back on a real database: from an answer to its version, decision and rows."""
 
 import json
 from pathlib import Path
 
-import pytest
-from sqlalchemy.orm import Session
-
-from services.db.lineage_tables import TrainingSetRow, TrainingSetSourcesRow
+from services.adapters.promotions import promote, rollback
+from services.cli.tracing import tell_answer
 from services.db.session import session_scope
-from services.errors.tree import InvalidInput
+from services.domain.personas import PersonaSlug
+from services.domain.training import RunState
 from services.jobs.installation import Installation
-from services.jobs.lineage import nearest_rows, sets_with, shaped_by
+from services.jobs.lineage import nearest_rows, trace
 from services.training_sets.freezing import freeze
-from tests.builders import AT, add_persona, add_training_set
-
-
-def test_the_sets_that_learnt_from_a_rating_are_found(session: Session):
-    persona = add_persona(session)
-    learnt, other = (
-        TrainingSetRow(
-            persona_id=persona.id,
-            cutoff=AT,
-            policy={},
-            policy_digest=digest,
-            digest=digest,
-            path="path",
-            row_count=1,
-            counts={},
-            dropped={},
-            created_at=AT,
-        )
-        for digest in ("learnt", "other")
-    )
-    session.add_all([learnt, other])
-    session.flush()
-    session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind="rating", ids=[3, 12]))
-    session.add(TrainingSetSourcesRow(training_set_id=other.id, kind="correction", ids=[12]))
-    session.flush()
-    assert sets_with(session, "rating", 12) == [learnt]
-    assert sets_with(session, "rating", 4) == []
-
-
-def test_the_sets_that_went_on_from_what_learnt_a_rating_are_found_too(session: Session):
-    persona = add_persona(session)
-    learnt = add_training_set(session, persona)
-    second, third = (
-        add_training_set(session, persona, plan={"start": {"training_set": before}})
-        for before in (learnt.id, learnt.id + 1)
-    )
-    fresh = add_training_set(session, persona, plan={"start": None})
-    session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind="rating", ids=[3, 12]))
-    session.flush()
-    assert second.id == learnt.id + 1
-    assert sets_with(session, "rating", 12) == [learnt, second, third]
-    assert fresh not in sets_with(session, "rating", 3)
+from tests.builders import (
+    AT,
+    add_answer,
+    add_decision,
+    add_persona,
+    add_run,
+    add_training_set,
+    add_version,
+)
 
 
 def test_an_answer_leads_to_the_rows_of_every_set_that_its_version_learnt(
@@ -79,7 +45,34 @@ def test_an_answer_leads_to_the_rows_of_every_set_that_its_version_learnt(
     assert [(row["question"], row["training_set"]) for row in found] == [("who sails?", first.id)]
 
 
-@pytest.mark.parametrize("source", ["rating:abc", "rating:", "opinion:1", ":"])
-def test_what_is_no_source_gets_a_sentence(source: str):
-    with pytest.raises(InvalidInput, match="rating:12"):
-        shaped_by(source)
+def test_an_answer_names_the_decision_that_first_made_its_version_serve_whatever_moved_it_since(
+    installation: Installation, tmp_path: Path
+):
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session)
+        training_set = add_training_set(session, persona)
+        (tmp_path / "rows.jsonl").write_text("")
+        frozen = freeze(installation.settings.store_url, tmp_path / "rows.jsonl")
+        training_set.path, training_set.digest = frozen.path, frozen.digest
+        version = add_version(session, persona)
+        version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
+        decision = add_decision(session, version, verdict="PASS").id
+        promote(session, decision_id=decision, actor="night", at=AT)
+        answer = add_answer(session, persona)
+        for number in (0, 1):
+            rollback(
+                session,
+                persona=PersonaSlug(persona.slug),
+                to_version=number,
+                reason="tried",
+                actor="ann",
+                at=AT,
+            )
+    with session_scope(installation.engine) as session:
+        record = trace(session, installation, answer.id)
+    assert (record["decision"], record["verdict"]) == (decision, "PASS")
+    assert (record["promoted"]["kind"], record["promoted"]["actor"]) == ("full", "night")
+    assert (record["moved_again"]["kind"], record["moved_again"]["reason"]) == ("reinstate", "tried")
+    told = list(tell_answer(record))
+    assert f"  decision    {decision}, PASS" in told
+    assert all(len(line) <= 80 and "{" not in line for line in told)

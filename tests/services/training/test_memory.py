@@ -85,6 +85,7 @@ def test_what_cannot_fit_is_refused_with_the_numbers(phi3_mini, caplog):
     with caplog.at_level("INFO"):
         refuse_what_cannot_fit(estimate, available=estimate.total)
     assert re.search(r"optimiser +50\.3 MB +500\.0 MB", caplog.text)
+    assert "on a CPU is the whole process" in caplog.text
     assert "may not fit" not in caplog.text
 
     refuse_what_cannot_fit(estimate, available=estimate.total - 1)

@@ -1,0 +1,41 @@
+"""What became of a version after its training: what the gate said of it, and whether it serves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.adapters.promotions import moves_of, who_serves
+from services.db.lineage_tables import AdapterVersionRow
+from services.evaluation.decisions import newest_decision
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The newest decision on a version, if any, with its checks as stored, and whom it was set against.
+
+    `served_from` is when it first served people, None if it never did.
+    """
+
+    version: int
+    decision: int | None
+    verdict: str
+    champion: int | None
+    checks: Sequence[Mapping[str, Any]]
+    served_from: datetime | None
+    serves: bool
+
+
+def judged(session: Session, version: AdapterVersionRow) -> Judged:
+    decision, moves = newest_decision(session, version.id), moves_of(session, version.id)
+    return Judged(
+        version=version.number,
+        decision=decision.id if decision else None,
+        verdict=decision.verdict if decision else "",
+        champion=decision.champion_report.version.number if decision else None,
+        checks=decision.checks if decision else (),
+        served_from=moves[0].at if moves else None,
+        serves=who_serves(session, version.persona).version_id == version.id,
+    )
