@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.db.feedback_tables import (
     AnswerRow,
@@ -38,7 +39,8 @@ from services.training.watching import held_runs, state_of
 from services.training_sets.freezing import thaw
 
 Record = dict[str, Any]
-_JOURNALS = {
+Journal = type[RatingRow] | type[CorrectionRow] | type[ComparisonRow]
+_JOURNALS: dict[str, tuple[Journal, InstrumentedAttribute[UUID]]] = {
     "rating": (RatingRow, RatingRow.answer_id),
     "correction": (CorrectionRow, CorrectionRow.answer_id),
     "comparison": (ComparisonRow, ComparisonRow.left_answer_id),
@@ -188,7 +190,9 @@ def _why_not(session: Session, store_url: str, source: Source) -> str:
         reasons = _left_out(store_url, row, source.name)
         if reasons:
             return f"left out of training set {row.id}: {'; '.join(reasons)}"
-    return f"training set {later[0].id} and those before do not know it: it was imported after they were made"
+    return (
+        f"training set {later[0].id} and those before were made before it was written down: the next hears it"
+    )
 
 
 def _left_out(store_url: str, training_set: TrainingSetRow, name: str) -> list[str]:
