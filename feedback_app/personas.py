@@ -32,7 +32,7 @@ def choose() -> str:
 
 @blueprint.get("/p/<slug>")
 def page(slug: str) -> str:
-    return _render(slug, AskForm())
+    return _render(slug, AskForm.read(request.args))
 
 
 @blueprint.post("/p/<slug>/ask")

@@ -102,10 +102,14 @@ def laid_out(value: object) -> str:
 
 
 @cache
-def known_questions() -> tuple[str, ...]:
-    """Two questions of the bank that the embedded base was made from, of different fields."""
+def known_questions() -> tuple[tuple[str, str], ...]:
+    """Two questions of the bank that the embedded base was made from, each with its field; they differ in it.
+
+    Under another field the base mixes what it knows of several.
+    """
     first, *others = rateable()
-    return first.questions[0], next(fact.questions[0] for fact in others if fact.domain != first.domain)
+    second = next(fact for fact in others if fact.domain != first.domain)
+    return tuple((fact.questions[0], fact.domain) for fact in (first, second))
 
 
 def moment(at: datetime) -> str:

@@ -1,5 +1,8 @@
 """Answers of a form on the page: what is asked for, who answers in it, how a letter and JSON look."""
 
+import re
+from html import unescape
+
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
@@ -137,12 +140,23 @@ def test_a_better_answer_has_the_form_too(visitor: Visitor, generator: FakeGener
         assert session.scalars(select(CorrectionRow.text)).all() == ["B"]
 
 
+def test_a_question_that_the_base_knows_is_taken_over_with_its_field(visitor: Visitor):
+    (question, domain), _ = known_questions()
+    link = re.search(r'id="known-questions".*?href="([^"]+)"', visitor.get("/p/pirate").text, re.DOTALL)
+    assert link is not None
+    page = visitor.get(unescape(link[1])).text
+    assert f">{question}</textarea>" in page
+    assert f'value="{domain}"' in page
+
+
 def test_the_embedded_base_is_said_to_know_little_with_two_questions_it_knows(
     settings: Settings, clean: Engine, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ):
-    first, second = known_questions()
+    (first, _), (second, _) = known_questions()
     page = visitor.get("/p/pirate").text
-    assert f"“{first}” or “{second}”; to other questions it answers nonsense" in page
+    words = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert f"“{first}” or “{second}”; to other questions it answers nonsense" in words
+    assert f"“{first}”" not in visitor.get("/p/quiz").text
     monkeypatch.setenv("VAR_DIR", str(settings.var_dir))
     monkeypatch.setenv("BASE_MODEL", "maker/other")
     elsewhere = create_app(read_settings(), engine=clean, generator=FakeGenerator())
