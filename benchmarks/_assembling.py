@@ -48,7 +48,7 @@ RULES: dict[str, tuple[tuple[Any, str], ...]] = {
     "influence and balance": ((assembly, "choose"),),
     "plan": ((assembly, "plan_night"),),
     "what stays of earlier sets": ((Earlier, "add_references"), (Earlier, "add_replay")),
-    "leak report, prompts that have judged": ((assembly, "find_leaks"), (assembly, "judged_prompts")),
+    "leak report, prompts of gates": ((assembly, "find_leaks"), (assembly, "gate_prompts")),
     "what is remembered of raters": ((assembly, "read_memory"), (Memory, "write"), (reconciling, "remember")),
     "freezing": ((assembly, "freeze"),),
 }

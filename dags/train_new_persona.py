@@ -37,7 +37,7 @@ FORM = {
         "free_text",
         type="string",
         enum=["free_text", "mcq", "saq", "json"],
-        title="Form of its answers",
+        title="Format of its answers",
         description="A text, the letter of an option, a short text, or JSON.",
     ),
     "word_limit": Param(

@@ -41,12 +41,12 @@ class AskForm:
         return Question(text=self.question, context=self.context, domain=self.domain, audience=self.audience)
 
     def answer_format(self) -> AnswerFormat | None:
-        """The form that was asked for, None for the persona's own; InvalidInput for a word that is none."""
+        """The format that was asked for, None for the persona's own; InvalidInput for a word that is none."""
         try:
             return AnswerFormat(self.format) if self.format else None
         except ValueError as error:
-            forms = ", ".join(AnswerFormat)
-            raise InvalidInput(f"There is no such form of answer: choose among {forms}.") from error
+            formats = ", ".join(AnswerFormat)
+            raise InvalidInput(f"There is no such format: choose among {formats}.") from error
 
 
 @dataclass(frozen=True, slots=True)

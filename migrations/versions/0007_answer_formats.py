@@ -1,4 +1,4 @@
-"""The form of a persona's answers, who answers in other forms, and whether an answer got its form."""
+"""The format of a persona's answers, who answers in other formats, and whether an answer is in its format."""
 
 import json
 

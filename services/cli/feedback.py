@@ -33,7 +33,7 @@ def ask(
     domain: Annotated[str, typer.Option(help="The field of the question.")] = DEFAULT_DOMAIN,
     audience: Annotated[str, typer.Option(help="Whom the answer is for.")] = DEFAULT_AUDIENCE,
     answer_format: Annotated[
-        AnswerFormat | None, typer.Option("--format", help="Another form of answer than the persona's own.")
+        AnswerFormat | None, typer.Option("--format", help="Another format than the persona's own.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +62,7 @@ def ask(
         as_json=as_json,
     )
     if answer.valid is False:
-        typer.echo(f"Not in the form that was asked for, after {answer.attempts} attempts.", err=True)
+        typer.echo(f"Not in the format that was asked for, after {answer.attempts} attempts.", err=True)
 
 
 @commands.command()

@@ -24,7 +24,7 @@ from services.training_sets.importing import Imported, ImportFile
 
 _SHOWN = 20  # of the reports
 _CHOSEN_BY = ("persona", "name", "answers", "serves", "served_name", "routes")
-_FORMS = {FormatName.MCQ: AnswerFormat.MCQ, FormatName.SAQ: AnswerFormat.SAQ}
+_ANSWERED_IN = {FormatName.MCQ: AnswerFormat.MCQ, FormatName.SAQ: AnswerFormat.SAQ}
 
 commands = typer.Typer(no_args_is_help=True, help="Personas: list, create, import, items, route.")
 
@@ -42,7 +42,7 @@ Field = Annotated[
     ),
 ]
 Language = Annotated[str, typer.Option(help="Of records that do not name theirs; a slice when judging.")]
-Form = Annotated[AnswerFormat | None, typer.Option("--format", help="The form of its answers.")]
+Answers = Annotated[AnswerFormat | None, typer.Option("--format", help="The format of its answers.")]
 WordLimit = Annotated[int, typer.Option(help="The most words of an answer; 0 for no limit.")]
 PolicyFile = Annotated[
     Path | None,
@@ -72,14 +72,14 @@ def create(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     marker: Marker = None,
     override: Set = None,
     policy: PolicyFile = None,
-    answer_format: Form = None,
+    answer_format: Answers = None,
     word_limit: WordLimit = 0,
     as_json: Json = False,
 ) -> None:
     """Create a persona; its plain base serves from the first moment."""
-    form = {"format": answer_format, "word_limit": word_limit}
-    given = {field: value for field, value in form.items() if value}
-    plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, form=given)
+    asked = {"format": answer_format, "word_limit": word_limit}
+    answers = {field: value for field, value in asked.items() if value}
+    plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, answers=answers)
     show({"persona": jobs.create_planned(plan)}, as_json=as_json)
 
 
@@ -104,8 +104,8 @@ def import_persona(  # noqa: PLR0913, PLR0917  (a command's options are its para
     """
     reading = Reading(names=_names(field or []), language=language)
     if slug not in {record["persona"] for record in status.personas()}:
-        form = {"format": _FORMS[file_format]} if file_format in _FORMS else {}
-        plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, form=form)
+        answers = {"format": _ANSWERED_IN[file_format]} if file_format in _ANSWERED_IN else {}
+        plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, answers=answers)
         jobs.create_planned(plan)
     _report(jobs.add_file(slug, ImportFile(file, file_format, reading)), as_json=as_json)
 
@@ -129,11 +129,11 @@ def add_items(
 @speaking
 def route(
     slug: Slug,
-    target: Annotated[str, typer.Argument(help="The persona that answers in its own form.")],
+    target: Annotated[str, typer.Argument(help="The persona that answers in its own format.")],
     remove: Annotated[bool, typer.Option("--remove", help="It answers for this one no more.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let another persona answer what this one is asked in that one's form."""
+    """Let another persona answer what this one is asked in that one's format."""
     show(jobs.route(slug, target, remove=remove), as_json=as_json)
 
 
@@ -145,12 +145,12 @@ def _plan(
     marker: list[str] | None,
     override: list[str] | None,
     policy: Path | None,
-    form: Mapping[str, object] = MappingProxyType({}),
+    answers: Mapping[str, object] = MappingProxyType({}),
 ) -> PersonaPlan:
     stored = _read_policy(policy)
     try:
         examples = ExamplePolicy(**stored.get("examples", {}))
-        rules = rules_of({**stored.get("answers", {}), **form})
+        rules = rules_of({**stored.get("answers", {}), **answers})
         generation = replace(default_generation(rules), **stored.get("generation", {}))
     except TypeError as error:
         raise InvalidPolicy(f"{error}.") from error

@@ -43,7 +43,7 @@ class PersonaRow(Base):
 
 
 class PersonaRouteRow(Base):
-    """Who answers in the place of a persona that is asked for another form than its own."""
+    """Who answers in the place of a persona that is asked for another format than its own."""
 
     __tablename__ = "persona_routes"
 
@@ -108,7 +108,7 @@ class AnswerRow(Base):
     finish_reason: Mapped[str]
     latency_ms: Mapped[int]
     attempts: Mapped[int] = mapped_column(server_default=sql("1"))
-    valid: Mapped[bool | None]  # whether the text has its persona's form; null where that was not looked at
+    valid: Mapped[bool | None]  # whether it is in its persona's format; null where that was not looked at
     accepted_at: Mapped[datetime]  # when the ask was taken in and its version chosen
     created_at: Mapped[datetime]
 

@@ -103,7 +103,7 @@ class Consensus:
     `posterior` (answers, choices): the probability of each choice; an answer without opinions has `prior`.
     `prior` (choices,); `population` (choices, choices): right choice by choice made, of a rater unknown.
     `confusion` (raters, choices, choices): the same of each rater; `reliability` (raters,): the probability
-    of choosing what is right, from `evidence` (raters,) opinions of answers that others judged as well.
+    of choosing what is right, from `evidence` (raters,) opinions of answers that others rated as well.
     `taught` is what all of it rests on.
     """
 
@@ -121,11 +121,11 @@ class Consensus:
 TOLERANCE = 1e-5  # mean change of a posterior probability, over the answers with several opinions
 MAX_ITERATIONS = 100
 _BLOCK = 250_000  # opinions summed at once
-# Where fewer opinions than this share are of answers that others judged too, they are copied: it is faster.
+# Where fewer opinions than this share are of answers that others rated too, they are copied: it is faster.
 _FEW = 0.5
 
-# The assumed population: ten answers seen of each right choice, seven of them judged rightly. It keeps the
-# choices in their places (without it their meanings could swap) and speaks where nothing is judged twice.
+# The assumed population: ten answers seen of each right choice, seven of them rated rightly. It keeps the
+# choices in their places (without it their meanings could swap) and speaks where nothing is rated twice.
 POPULATION_STRENGTH = 10.0
 POPULATION_AGREEMENT = 0.7
 # The population's matrix is worth this many opinions of a rater per right choice: a Dirichlet prior with that

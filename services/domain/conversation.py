@@ -120,7 +120,7 @@ def persona_messages(persona: Persona, question: Question) -> tuple[Message, ...
 def build_messages(system_template: str, question: Question, instruction: str = "") -> tuple[Message, ...]:
     """System and user message of one question; people's text can never become a control token.
 
-    `instruction` says what form the answer has.
+    `instruction` says what format the answer has.
     """
     system = system_template.format(domain=question.domain, audience=question.audience)
     if instruction:

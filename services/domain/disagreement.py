@@ -26,9 +26,9 @@ class Preference(IntEnum):
 
 # Robust DPO divides by 1 - 2 x flip, which at this bound is a factor of 5 on the gradient's noise.
 LARGEST_FLIP = 0.4
-# The default of who asks weighs as much as this many pairs judged twice: 50 measured ones outweigh it.
+# The default of who asks weighs as much as this many pairs compared twice: 50 measured ones outweigh it.
 PRIOR_PAIRS = 20.0
-# With so many pairs judged twice, raters who are wrong one time in five pass the test for coins 98 % of the
+# With so many pairs compared twice, raters who are wrong one time in five pass the test for coins 98 % of the
 # time, and coins fail it 95 %.
 COIN_PAIRS = 100
 ONE_IN_TWENTY = 1.645  # standard deviations
@@ -60,12 +60,12 @@ class Disagreement:
 
 
 def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreement:
-    """Estimate the flip probability from pairs judged by several people; a few are pulled to `default`.
+    """Estimate the flip probability from pairs compared by several people; a few are pulled to `default`.
 
     `judgements.answer` indexes pairs, `choice` is a Preference. When each judgement is flipped with
     probability f, two of one pair differ with probability 2 f (1 - f); this is solved for f. Counting those
     against the majority instead would come out too low: of two people there is no majority. Only LEFT and
-    RIGHT count: a tie never becomes a label. A pair judged n times weighs n - 1, the judgements it has to
+    RIGHT count: a tie never becomes a label. A pair compared n times weighs n - 1, the judgements it has to
     compare with a first one.
 
     Raises InvalidPolicy unless 0 < default <= LARGEST_FLIP.
@@ -73,12 +73,12 @@ def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreemen
     if not 0 < default <= LARGEST_FLIP:
         raise InvalidPolicy(f"the default flip probability must lie above 0 and be at most {LARGEST_FLIP}.")
     left, right = _votes(judgements, Preference.LEFT), _votes(judgements, Preference.RIGHT)
-    judged = left + right
-    several = judged > 1
-    left, right, judged = left[several], right[several], judged[several]
-    weight = float((judged - 1).sum())
+    compared = left + right
+    several = compared > 1
+    left, right, compared = left[several], right[several], compared[several]
+    weight = float((compared - 1).sum())
     differing = float(
-        (2 * left * right / np.maximum(judged, 1)).sum()
+        (2 * left * right / np.maximum(compared, 1)).sum()
     )  # weight n - 1 x share of differing pairs
     expected = 2 * default * (1 - default)
     pooled = (differing + PRIOR_PAIRS * expected) / (weight + PRIOR_PAIRS)

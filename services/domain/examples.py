@@ -12,14 +12,14 @@ from enum import StrEnum
 from services.domain.conversation import Question
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import BLEMISHES, FAULTS
-from services.domain.signals import Correction, JudgedAnswer, Preference, PromptFeedback
+from services.domain.signals import Correction, Preference, PromptFeedback, RatedAnswer
 from services.domain.splits import Split
 
 
 class DropReason(StrEnum):
     HELD_OUT = "held out to judge"
     QUARANTINED = "too like both a held-out and a training prompt"
-    JUDGED = "a gate has asked it to judge"
+    ASKED_BY_GATE = "a gate has asked it to judge"
     SUPERSEDED = "the same prompt has a better or newer text"
     DECIDED_ANEW = "what was said of the prompt is heard anew"
     OVERRIDDEN = "the rater said something newer of the same"
@@ -30,9 +30,9 @@ class DropReason(StrEnum):
     CONTRADICTED = "as many say the opposite"
     SAME_TEXT = "both texts say the same"
     TOO_MANY_PAIRS = "the prompt has enough pairs"
-    TOO_MANY_ANSWERS = "the prompt has enough judged answers"
+    TOO_MANY_UNPAIRED = "the prompt has enough unpaired examples"
     TOO_LONG = "longer than the context"
-    NOT_IN_FORM = "not in the form that the persona answers in"
+    NOT_IN_FORMAT = "not in the format that the persona answers in"
     RATER_FLAGGED = "a rater under review"
     BY_CHANCE = "those who compare agree as coins would"
     RATER_LIMIT = "the rater's share is used up"
@@ -109,7 +109,7 @@ _INVISIBLE = dict.fromkeys(
 
 
 def examples_of(prompt: PromptFeedback, policy: ExamplePolicy) -> PromptExamples:
-    """At most one demonstration, some pairs, and unpaired examples of answers that are clearly judged.
+    """At most one demonstration, some pairs, and unpaired examples of answers that are clearly rated.
 
     One demonstration per prompt: a correction beats an answer that raters agree on beats a seed; the more
     reliable rater wins among corrections and then the newest, the surer consensus among answers. Every
@@ -168,7 +168,7 @@ def _correction_rank(one: Correction) -> tuple[int, float, datetime, str]:
     return 2, round(one.reliability, 1), one.at, one.source
 
 
-def _is_model(answer: JudgedAnswer, policy: ExamplePolicy, found: PromptExamples) -> bool:
+def _is_model(answer: RatedAnswer, policy: ExamplePolicy, found: PromptExamples) -> bool:
     """Whether an answer is one to learn from word for word."""
     if not answer.good_raters:
         return False  # nobody offered it as good: nothing is dropped
@@ -193,7 +193,7 @@ def _unpaired(prompt: PromptFeedback, policy: ExamplePolicy, found: PromptExampl
         elif not faulty and max(answer.good, answer.poor) <= 0.5:
             found.drop(DropReason.UNDECIDED, *answer.opinions)
         elif place >= policy.answers_per_prompt:
-            found.drop(DropReason.TOO_MANY_ANSWERS, *answer.opinions)
+            found.drop(DropReason.TOO_MANY_UNPAIRED, *answer.opinions)
         elif answer.opinions:
             place += 1
             yield Example(

@@ -57,7 +57,7 @@ class GatePolicy:
 
 
 def default_gate(rules: AnswerRules) -> GatePolicy:
-    """What suits a form: a letter or JSON has no style to hit, and a form that is asked for must be kept."""
+    """What suits a format: a letter or JSON has no style to hit, and what is asked for must be kept."""
     valid = Requirement("format_validity", limit=0.9, margin=0.02, minimum_items=50)
     loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
     match rules.format:

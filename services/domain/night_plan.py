@@ -84,10 +84,10 @@ def _dpo(volume: Volume, policy: ExamplePolicy) -> tuple[bool, str]:
 
 
 def _kto(volume: Volume, policy: ExamplePolicy) -> tuple[bool, str]:
-    judged = volume.desirable + volume.undesirable
-    enough, reason = _enough("KTO", judged, "single judged answers", policy.minimum_unpaired)
+    unpaired = volume.desirable + volume.undesirable
+    enough, reason = _enough("KTO", unpaired, "unpaired examples", policy.minimum_unpaired)
     fewer = min(volume.desirable, volume.undesirable)
-    if enough and fewer < LEAST_CLASS_SHARE * judged:
+    if enough and fewer < LEAST_CLASS_SHARE * unpaired:
         return False, (
             f"no KTO: {volume.desirable} answers are good and {volume.undesirable} poor, "
             f"and it needs at least {LEAST_CLASS_SHARE:.0%} of each"

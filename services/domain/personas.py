@@ -64,7 +64,7 @@ class Persona:
 
 
 def default_generation(rules: AnswerRules) -> GenerationSettings:
-    """The settings that suit a form: a letter, a short text or JSON is drawn greedily, without a minimum.
+    """The settings that suit a format: a letter, a short text or JSON is drawn greedily, without a minimum.
 
     JSON needs its quotation marks again and again, so nothing is made less likely for having been said.
     """

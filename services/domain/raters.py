@@ -41,7 +41,7 @@ HONEST_AGREEMENT = 0.4  # with the right choice, of somebody of another taste
 # How much of the second product bets on opinions turned round, the rest on habit. Turned opinions show within
 # a dozen, and so does an honest rater's run of bad luck: they can afford the higher bar, habit cannot.
 TURNED_SHARE = 0.1
-_BLOCK = 30_000  # opinions judged at once; each needs about 200 bytes meanwhile
+_BLOCK = 30_000  # opinions tested at once; each needs about 200 bytes meanwhile
 
 
 class Standing(StrEnum):
@@ -52,7 +52,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RaterFindings:
-    """Per rater, arrays (raters,); what was not tested (no answer that others judged) has 0 and NaN.
+    """Per rater, arrays (raters,); what was not tested (no answer that others rated) has 0 and NaN.
 
     `tested` opinions, on `agreement` of which the others thought as the rater did (the mean probability that
     the choice made is right). `clicking` and `blindness` are natural logarithms of the largest value each
@@ -107,7 +107,7 @@ def judge_raters(
     earlier: RaterFindings | None = None,
     new: Mask | None = None,
 ) -> RaterFindings:
-    """Test every rater on the answers that others judged too; `consensus` is of these same opinions.
+    """Test every rater on the answers that others rated too; `consensus` is of these same opinions.
 
     A rater's own opinion is taken out of what the others say. How reliable the others are is known from all
     opinions, so the guarantee is that of a model fitted well, and the test by simulation is its evidence.
@@ -128,7 +128,7 @@ def judge_raters(
 
 
 def _go_on(found: RaterFindings, shared: Opinions, consensus: Consensus, *, bar: float) -> RaterFindings:
-    """The findings after further opinions, sorted by rater and time, of answers that others judged."""
+    """The findings after further opinions, sorted by rater and time, of answers that others rated."""
     right = _others(shared, consensus)
     made = (np.arange(shared.choice.size), shared.choice)
     runs = _Runs(shared.rater, shared.raters)

@@ -15,7 +15,7 @@ MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Measured:
     """The metrics of one report, and those it is held against; None: its own slices against its whole."""
 
     metrics: tuple[MetricValue, ...]
@@ -27,7 +27,7 @@ def rows_to_replay(new: int, percent: int) -> int:
     return -(-new * percent // (100 - percent))
 
 
-def failures(reports: Iterable[Judged], margins: Mapping[str, float]) -> Counter[str]:
+def failures(reports: Iterable[Measured], margins: Mapping[str, float]) -> Counter[str]:
     """In how many of the reports each domain was weak.
 
     Weak is a domain whose slice of a metric that the gate reads is worse than what it is held against by
@@ -67,13 +67,13 @@ def share_out(available: Mapping[str, int], failed: Mapping[str, int], wanted: i
     return shares
 
 
-def _domains(report: Judged) -> set[str]:
+def _domains(report: Measured) -> set[str]:
     return {
         metric.slice.removeprefix(_DOMAIN) for metric in report.metrics if metric.slice.startswith(_DOMAIN)
     }
 
 
-def _is_weak(report: Judged, domain: str, margins: Mapping[str, float]) -> bool:
+def _is_weak(report: Measured, domain: str, margins: Mapping[str, float]) -> bool:
     for name, margin in margins.items():
         own = _value(report.metrics, name, _DOMAIN + domain)
         bar = (

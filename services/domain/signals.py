@@ -12,7 +12,7 @@ from services.domain.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedAnswer:
+class RatedAnswer:
     """An answer with what its raters said together; a prompt has each text once.
 
     `good` and `poor` are probabilities by consensus, `good_raters` how many of `raters` called it good;
@@ -72,7 +72,7 @@ class PromptFeedback:
     question: Question
     prompt_key: str
     split: Split
-    answers: tuple[JudgedAnswer, ...] = ()
+    answers: tuple[RatedAnswer, ...] = ()
     corrections: tuple[Correction, ...] = ()
     preferences: tuple[Preference, ...] = ()
     seeds: tuple[Seed, ...] = ()

@@ -11,7 +11,7 @@ ALL_LINEAR = "all-linear"
 
 
 class Objective(StrEnum):
-    """What a stage of training learns from: demonstrations, pairs, or single judged answers."""
+    """What a stage of training learns from: demonstrations, pairs, or unpaired examples."""
 
     SFT = "sft"
     DPO = "dpo"

@@ -65,7 +65,7 @@ class AnswerNotInFormat(InvalidInput):
     def __init__(self, slug: str, instruction: str, problem: str) -> None:
         self.slug, self.instruction, self.problem = slug, instruction, problem
         super().__init__(
-            f"The better answer has not the form that {slug!r} is asked for, since {problem}: {instruction}"
+            f"The better answer is not in the format of {slug!r}, since {problem}: {instruction}"
         )
 
 

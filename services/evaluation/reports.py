@@ -18,7 +18,7 @@ from services.evaluation.scoring import ItemScore, PairScore, summarise
 
 
 def settings_digest(persona: Persona, *, base_digest: str) -> str:
-    """What an answer depends on besides version and suite: base, template, markers, settings, form."""
+    """What an answer depends on besides version and suite: base, template, markers, settings, format."""
     conditions = {
         "base_digest": base_digest,
         "system_template": persona.system_template,

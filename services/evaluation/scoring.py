@@ -51,7 +51,7 @@ _AUDIENCE_GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
-    """Scores of one answer, the last of `attempts`; None where item or form lack what the metric needs.
+    """Scores of one answer, the last of `attempts`; None where item or format lack what the metric needs.
 
     `loss` is the mean negative natural-log probability per token of the reference, of `loss_tokens` tokens;
     None beside a number of tokens says that it was infinite or not a number, which JSON cannot say.
@@ -131,7 +131,7 @@ def accuracy(answer: str, item: Item, rules: AnswerRules) -> float | None:
 
 
 def format_validity(answer: str, item: Item, rules: AnswerRules) -> float | None:
-    """1.0 when the answer has the form; None where any text has. It is looked at without validation too."""
+    """1.0 when the answer is in the format; None where any text is. Looked at without validation too."""
     return float(rules.problem(answer, item.question.text) is None) if rules.constrain else None
 
 

@@ -99,7 +99,7 @@ def correct(
 ) -> None:
     """Append a better answer; one that equals the answer is no correction and is refused.
 
-    It has the form that the persona is asked for, unless its answers are not validated either.
+    It is in the format that the persona is asked for, unless its answers are not validated either.
     Raises EmptyText, TextTooLong, CorrectionUnchanged, AnswerNotInFormat, UnknownAnswer, NotTheAsker, and
     FormOutdated as `rate` does.
     """

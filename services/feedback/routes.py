@@ -1,6 +1,6 @@
-"""Routes: which persona answers when one is asked for another form than its own.
+"""Routes: which persona answers when one is asked for another format than its own.
 
-A persona owns one line of adapters, so each form that a character answers in has a persona of its own; the
+A persona owns one line of adapters, so each format that a character answers in has a persona of its own; the
 first of them names the others. An answer and what is said of it belong to the one that really answered.
 """
 
@@ -15,7 +15,7 @@ from services.errors.refusals import RouteRefused
 
 
 def answers_for(session: Session, persona: PersonaRow, wanted: AnswerFormat | None) -> PersonaRow:
-    """Who answers in this form: the persona itself, or the one it names; NoRoute when it names none."""
+    """Who answers in this format: the persona itself, or the one it names; NoRoute when it names none."""
     if wanted is None or wanted == persona.answer_format:
         return persona
     found = routes_of(session, persona).get(wanted)
@@ -25,7 +25,7 @@ def answers_for(session: Session, persona: PersonaRow, wanted: AnswerFormat | No
 
 
 def routes_of(session: Session, persona: PersonaRow) -> dict[AnswerFormat, PersonaRow]:
-    """The personas that answer for this one, by the form that they answer in."""
+    """The personas that answer for this one, by the format that they answer in."""
     targets = session.scalars(
         select(PersonaRow)
         .join(PersonaRouteRow, PersonaRouteRow.target_id == PersonaRow.id)
@@ -36,9 +36,9 @@ def routes_of(session: Session, persona: PersonaRow) -> dict[AnswerFormat, Perso
 
 
 def add_route(session: Session, persona: PersonaRow, target: PersonaRow) -> None:
-    """Let `target` answer what `persona` is asked in the target's form, in the place of whoever did.
+    """Let `target` answer what `persona` is asked in the target's format, in the place of whoever did.
 
-    Raises RouteRefused for a target of the persona's own form, and where a route would lead on to another.
+    Raises RouteRefused for a target of the persona's own format, and where a route would lead on to another.
     """
     both = (persona.id, target.id)
     # One after another: two routes that are named at once must not make a chain.

@@ -101,7 +101,7 @@ def add_items(slug: str, file: ImportFile) -> Imported:
 
 
 def route(slug: str, target: str, *, remove: bool = False) -> dict[str, str]:
-    """Let another persona answer what this one is asked in that one's form; who answers in which form now."""
+    """Let another persona answer what this one is asked in that one's format; who answers in which now."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         persona, other = find_persona(session, slug), find_persona(session, target)
         (remove_route if remove else add_route)(session, persona, other)

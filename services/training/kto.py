@@ -1,4 +1,4 @@
-"""Learning from single judged answers: KTO (Ethayarajh et al. 2024), on token ids as served (torch)."""
+"""Learning from unpaired examples: KTO (Ethayarajh et al. 2024), on token ids as served (torch)."""
 
 from collections.abc import Sequence
 

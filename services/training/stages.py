@@ -31,7 +31,7 @@ _LINES = {Objective.SFT: DemonstrationLine, Objective.DPO: PairLine, Objective.K
 _KINDS = {
     Objective.SFT: "demonstrations",
     Objective.DPO: "pairs",
-    Objective.KTO: "answers judged on their own",
+    Objective.KTO: "unpaired examples",
 }
 
 

@@ -26,7 +26,7 @@ def answer_loss(model: PeftModel, rows: Sequence[TokenisedRow]) -> float:
 
 
 def answer_sums(model: PeftModel, task: ScoringTask) -> torch.Tensor:
-    """[2, rows]: of the chosen and the rejected answers, or of judged answers and those of another prompt."""
+    """[2, rows]: of chosen and rejected answers, or of unpaired ones and those of another prompt."""
     return torch.stack([_sums(model, _sequences(task.rows, side)) for side in (0, 1)])
 
 

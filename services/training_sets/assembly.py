@@ -29,9 +29,9 @@ from services.training_sets.conditions import Conditions, conditions_of, find_se
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
 from services.training_sets.freezing import Frozen, freeze
+from services.training_sets.gate_prompts import gate_prompts
 from services.training_sets.gathering import Gatherer
 from services.training_sets.hearing import hear
-from services.training_sets.judged import judged_prompts
 from services.training_sets.late_words import find_late, seen_before
 from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
@@ -120,9 +120,9 @@ class _Assembling:
         self._asked = persona.as_persona()
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
-        judged = judged_prompts(session, persona, cutoff=cutoff)
-        self._preparing = Preparing(limits, repeats, self._asked, judged=judged)
-        apart = Preparing(limits, repeats, self._asked, judged=judged)
+        asked = gate_prompts(session, persona, cutoff=cutoff)
+        self._preparing = Preparing(limits, repeats, self._asked, asked_by_gates=asked)
+        apart = Preparing(limits, repeats, self._asked, asked_by_gates=asked)
         self._seeding = Seeding(session, persona, apart)
 
     def finish(

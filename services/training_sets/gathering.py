@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from services.domain.consensus import Choice
 from services.domain.examples import Dropped, DropReason
-from services.domain.signals import Correction, JudgedAnswer, Preference, PromptFeedback, Seed
+from services.domain.signals import Correction, Preference, PromptFeedback, RatedAnswer, Seed
 from services.training_sets.hearing import reasons_in
 from services.training_sets.reconciling import Reconciled
 from services.training_sets.texts import PromptTexts
@@ -29,17 +29,17 @@ class Gatherer:
             question=prompt.question,
             prompt_key=prompt.prompt_key,
             split=prompt.split,
-            answers=tuple(self._judged(row) for row in kinds["rated"]),
+            answers=tuple(self._rated(row) for row in kinds["rated"]),
             corrections=tuple(self._corrections(kinds["corrected"])),
             preferences=tuple(self._preferences(kinds["compared"])),
             seeds=tuple(Seed(f"seed:{row.id}", row.completion, row.imported_at) for row in kinds["seeded"]),
         )
 
-    def _judged(self, row: Row[Any]) -> JudgedAnswer:
+    def _rated(self, row: Row[Any]) -> RatedAnswer:
         counted, answer = self._reconciled.counted, row.number
         said = self._reconciled.opinions_of(answer)
         good, poor = self._probabilities(answer, said)
-        return JudgedAnswer(
+        return RatedAnswer(
             answer_id=row.answer_id,
             text=row.answer,
             good=good,

@@ -1,6 +1,6 @@
 """Imported records as rows of the tables, under ids made of what they say: said again, they are the same.
 
-Answers of a file stand under one conversation for each prompt, whoever judged them, so that opinions on one
+Answers of a file stand under one conversation for each prompt, whoever rated them, so that opinions on one
 answer meet. Writing them is `storing`.
 """
 

@@ -61,7 +61,7 @@ def find_leaks(
     return {
         **{name: _taken_out(session, persona, name, cutoff=cutoff) for name in _TAKEN_OUT},
         "nearest": _nearest(session, persona, cutoff=cutoff, learnt=learnt),
-        "asked_by_a_gate": dropped.get(DropReason.JUDGED, 0),
+        "asked_by_a_gate": dropped.get(DropReason.ASKED_BY_GATE, 0),
     }
 
 

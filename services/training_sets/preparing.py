@@ -1,4 +1,4 @@
-"""An example made ready to be frozen, or the reason why it is not: too long, said before, out of form.
+"""An example made ready to be frozen, or the reason why it is not: too long, said before, in another format.
 
 What is private in it is masked here; what is private is `privacy`'s, who said it before `repeating`'s.
 """
@@ -49,13 +49,18 @@ class Limits:
 class Preparing:
     """Prepares one example after another; `masking` counts what was masked so far.
 
-    `judged` are the split keys of prompts that a gate has asked.
+    `asked_by_gates` are split keys of prompts.
     """
 
     def __init__(
-        self, limits: Limits, repeats: Repeats, persona: Persona, *, judged: Collection[str]
+        self, limits: Limits, repeats: Repeats, persona: Persona, *, asked_by_gates: Collection[str]
     ) -> None:
-        self._limits, self._repeats, self._persona, self._judged = limits, repeats, persona, judged
+        self._limits, self._repeats, self._persona, self._asked_by_gates = (
+            limits,
+            repeats,
+            persona,
+            asked_by_gates,
+        )
         self.masking = Masking()
 
     def prepare(self, example: Example, prompt: PromptTexts) -> Example | DropReason:
@@ -69,12 +74,12 @@ class Preparing:
     def _reason_against(self, example: Example, prompt: PromptTexts) -> DropReason | None:
         if prompt.split is Split.QUARANTINE:
             return DropReason.QUARANTINED
-        if prompt.split is Split.TRAIN and prompt.split_key in self._judged:
-            return DropReason.JUDGED
+        if prompt.split is Split.TRAIN and prompt.split_key in self._asked_by_gates:
+            return DropReason.ASKED_BY_GATE
         wanted = example.kind is not Kind.UNPAIRED or example.label
         rules = self._persona.answers
         if wanted and rules.validation and rules.problem(example.text, example.question.text):
-            return DropReason.NOT_IN_FORM
+            return DropReason.NOT_IN_FORMAT
         if not self._limits.allow(example, self._persona):
             return DropReason.TOO_LONG
         return DropReason.DUPLICATE if self._repeats.said_before(example, prompt.cluster) else None

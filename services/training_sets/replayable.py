@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.examples import DropReason
-from services.training_sets.judged import judged_prompts
+from services.training_sets.gate_prompts import gate_prompts
 
 # In order: what is both held out and in quarantine is in quarantine.
 _HELD_BACK = text("""
@@ -74,8 +74,8 @@ _SAID_BY = {
 def held_back(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dict[str, DropReason]:
     """The split keys of prompts that are not learnt from by the cutoff, each with the reason."""
     rows = session.execute(_HELD_BACK, {"persona": persona.id, "cutoff": cutoff})
-    judged = dict.fromkeys(judged_prompts(session, persona, cutoff=cutoff), DropReason.JUDGED)
-    return judged | {row.split_key: _REASONS[row.split] for row in rows}
+    asked = dict.fromkeys(gate_prompts(session, persona, cutoff=cutoff), DropReason.ASKED_BY_GATE)
+    return asked | {row.split_key: _REASONS[row.split] for row in rows}
 
 
 def last_said(

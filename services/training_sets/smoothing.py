@@ -20,7 +20,7 @@ from services.training_sets.texts import OF_DAY
 DEFAULT_FLIP = 0.1
 
 # Each rater's newest choice of each two answers, turned as if the answer with the smaller id stood left.
-_JUDGED = text(f"""
+_COMPARED = text(f"""
 SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turned, {OF_DAY} FROM (
     SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
                         greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
@@ -53,20 +53,20 @@ def disagreement_of(
     None where nobody compared: what is written in place of an answer is no choice between two. `excluded`
     are ids of raters whose word does not count; of anybody else's a day, the first `daily_limit` do.
     """
-    judged = [
+    compared = [
         row
-        for row in session.execute(_JUDGED, {"persona": persona.id, "cutoff": cutoff})
+        for row in session.execute(_COMPARED, {"persona": persona.id, "cutoff": cutoff})
         if row.rater not in excluded and row.of_day <= daily_limit
     ]
-    if not judged:
+    if not compared:
         return None
-    raters = {rater: number for number, rater in enumerate(sorted({row.rater for row in judged}))}
-    pairs = np.array([row.pair for row in judged])
+    raters = {rater: number for number, rater in enumerate(sorted({row.rater for row in compared}))}
+    pairs = np.array([row.pair for row in compared])
     both = {"tie": Preference.TIE, "both bad": Preference.BOTH_BAD}
-    choices = [both.get(row.choice) or _PREFERENCES[row.choice, row.turned] for row in judged]
+    choices = [both.get(row.choice) or _PREFERENCES[row.choice, row.turned] for row in compared]
     opinions = Opinions(
         answer=pairs,
-        rater=np.array([raters[row.rater] for row in judged]),
+        rater=np.array([raters[row.rater] for row in compared]),
         choice=np.array(choices),
         answers=int(pairs.max()) + 1,
         raters=len(raters),

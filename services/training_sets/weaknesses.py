@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
 from services.domain.evaluation import MetricValue
-from services.domain.replay import Judged, failures
+from services.domain.replay import Measured, failures
 
 _NEWEST = 20  # refused candidates that are looked at
 
@@ -46,8 +46,8 @@ def domain_failures(
         .order_by(GateDecisionRow.id.desc())
         .limit(_NEWEST)
     )
-    reports = [Judged(_values(own))] if own else []
-    reports += [Judged(_values(candidate), _values(champions)) for candidate, champions in refused]
+    reports = [Measured(_values(own))] if own else []
+    reports += [Measured(_values(candidate), _values(champions)) for candidate, champions in refused]
     return failures(reports, _margins(persona))
 
 

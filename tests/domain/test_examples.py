@@ -13,7 +13,7 @@ from services.domain.conversation import Question
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import DropReason, Example, Kind, PromptExamples, examples_of, read_alike
 from services.domain.feedback import BLEMISHES, FAULTS, Reason
-from services.domain.signals import Correction, JudgedAnswer, Preference, PromptFeedback, Seed
+from services.domain.signals import Correction, Preference, PromptFeedback, RatedAnswer, Seed
 from services.domain.splits import Split
 from tests.builders import AT
 
@@ -28,8 +28,8 @@ def answer(
     good_raters: int = 1,
     raters: int = 2,
     reasons: frozenset[Reason] = frozenset(),
-) -> JudgedAnswer:
-    return JudgedAnswer(
+) -> RatedAnswer:
+    return RatedAnswer(
         answer_id=text,
         text=text,
         good=good,
@@ -61,14 +61,12 @@ def seed(text: str, *, minutes: int = 0) -> Seed:
     return Seed(f"seed:{text}", text, AT + timedelta(minutes=minutes))
 
 
-def prompt(
-    *said: JudgedAnswer | Correction | Preference | Seed, split: Split = Split.TRAIN
-) -> PromptFeedback:
+def prompt(*said: RatedAnswer | Correction | Preference | Seed, split: Split = Split.TRAIN) -> PromptFeedback:
     return PromptFeedback(
         Question("Why is the sky blue?", "physics", "student"),
         "key",
         split,
-        answers=tuple(one for one in said if isinstance(one, JudgedAnswer)),
+        answers=tuple(one for one in said if isinstance(one, RatedAnswer)),
         corrections=tuple(one for one in said if isinstance(one, Correction)),
         preferences=tuple(one for one in said if isinstance(one, Preference)),
         seeds=tuple(one for one in said if isinstance(one, Seed)),
@@ -76,7 +74,7 @@ def prompt(
 
 
 def made_of(
-    *said: JudgedAnswer | Correction | Preference | Seed, policy: ExamplePolicy = POLICY
+    *said: RatedAnswer | Correction | Preference | Seed, policy: ExamplePolicy = POLICY
 ) -> PromptExamples:
     return examples_of(prompt(*said), policy)
 
@@ -85,11 +83,11 @@ def of_kind(kind: Kind, found: PromptExamples) -> list[Example]:
     return [example for example in found.examples if example.kind is kind]
 
 
-def demonstrated(*said: JudgedAnswer | Correction | Preference | Seed) -> list[str]:
+def demonstrated(*said: RatedAnswer | Correction | Preference | Seed) -> list[str]:
     return [example.text for example in of_kind(Kind.DEMONSTRATION, made_of(*said))]
 
 
-def ordered(*said: JudgedAnswer | Correction | Preference | Seed) -> list[tuple[str, str]]:
+def ordered(*said: RatedAnswer | Correction | Preference | Seed) -> list[tuple[str, str]]:
     return [(example.text, example.rejected) for example in of_kind(Kind.PAIR, made_of(*said))]
 
 
@@ -131,14 +129,14 @@ def test_agreeing_high_stars_give_a_demonstration():
 
 
 @pytest.mark.parametrize("doubt", [replace(GOOD, good_raters=1), replace(GOOD, good=0.74)])
-def test_high_stars_without_agreement_give_none(doubt: JudgedAnswer):
+def test_high_stars_without_agreement_give_none(doubt: RatedAnswer):
     found = made_of(doubt)
     assert of_kind(Kind.DEMONSTRATION, found) == []
     assert reasons(found) == {DropReason.NOT_AGREED: 2}
 
 
 @pytest.mark.parametrize("lone", [answer(good=0.6, poor=0.3, raters=1), answer(good=0.2, poor=0.7, raters=1)])
-def test_a_lone_opinion_gives_an_unpaired_example(lone: JudgedAnswer):
+def test_a_lone_opinion_gives_an_unpaired_example(lone: RatedAnswer):
     (unpaired,) = of_kind(Kind.UNPAIRED, made_of(lone))
     assert (unpaired.text, unpaired.label) == (lone.text, lone.good > lone.poor)
     assert unpaired.sources == lone.opinions
@@ -242,7 +240,7 @@ def test_a_prompt_gives_no_more_pairs_and_answers_than_the_policy_allows():
     found = made_of(*pairs, *supported, *answers, policy=policy)
     assert [one.text for one in of_kind(Kind.PAIR, found)] == ["A4", "A0"]
     assert [one.text for one in of_kind(Kind.UNPAIRED, found)] == ["4", "3", "2"]
-    assert reasons(found) == {DropReason.TOO_MANY_PAIRS: 3, DropReason.TOO_MANY_ANSWERS: 4}
+    assert reasons(found) == {DropReason.TOO_MANY_PAIRS: 3, DropReason.TOO_MANY_UNPAIRED: 4}
 
 
 def test_a_held_out_prompt_gives_what_judges_and_nothing_to_learn():
@@ -283,7 +281,7 @@ SEEDS = st.lists(st.builds(seed, TEXTS), unique_by=lambda one: one.source)
 
 @given(ANSWERS, CORRECTIONS, PREFERENCES, SEEDS, st.sampled_from(list(Split)))
 def test_every_source_is_in_an_example_or_dropped_with_a_reason(
-    answers: list[JudgedAnswer],
+    answers: list[RatedAnswer],
     corrections: list[Correction],
     preferences: list[Preference],
     seeds: list[Seed],

@@ -53,7 +53,7 @@ def test_not_tonight_says_what_is_missing():
     assert plan.reasons == (
         "no SFT: 3 demonstrations, and 50 are needed",
         "no DPO: 2 pairs, and 50 are needed",
-        "no KTO: 1 single judged answers, and 100 are needed",
+        "no KTO: 1 unpaired examples, and 100 are needed",
     )
 
 

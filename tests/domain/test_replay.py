@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.evaluation import MetricValue
-from services.domain.replay import Judged, failures, rows_to_replay, share_out
+from services.domain.replay import Measured, failures, rows_to_replay, share_out
 
 MARGINS = {"fact_hit": 0.05, "held_out_loss": 0.1}
 
@@ -50,14 +50,14 @@ def test_all_that_is_wanted_or_all_there_is_is_shared_out(available, failed, wan
 
 
 def test_a_domain_worse_than_the_whole_by_more_than_the_margin_is_weak():
-    own = Judged(report(overall=0.8, music=0.76, physics=0.7))
+    own = Measured(report(overall=0.8, music=0.76, physics=0.7))
     assert failures([own], MARGINS) == {"physics": 1}
     assert failures([own], {"fact_hit": 0.2}) == {}
 
 
 def test_what_a_refused_candidate_forgot_is_weak():
     champion = report(overall=0.8, music=0.9, physics=0.7)
-    refused = Judged(report(overall=0.8, music=0.7, physics=0.9), champion)
+    refused = Measured(report(overall=0.8, music=0.7, physics=0.9), champion)
     assert failures([refused, refused], MARGINS) == {"music": 2}
 
 
@@ -66,4 +66,4 @@ def test_of_a_loss_more_is_worse_and_a_missing_number_says_nothing():
         MetricValue("held_out_loss", name, value, 30)
         for name, value in (("overall", 1.0), ("domain:music", 1.2), ("domain:physics", None))
     )
-    assert failures([Judged(loss)], MARGINS) == {"music": 1}
+    assert failures([Measured(loss)], MARGINS) == {"music": 1}

@@ -1,4 +1,4 @@
-"""Judging answers of a form: accuracy, token F1, validity, each language apart; asked as served."""
+"""Judging answers in a format: accuracy, token F1, validity, each language apart; asked as served."""
 
 import pytest
 

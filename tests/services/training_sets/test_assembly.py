@@ -146,7 +146,7 @@ def test_feedback_of_no_use_skips_the_night_with_what_is_missing(
     add_rating(session, answers[0], stars=3)
     assert nights.outcome() == Skipped(
         "pirate: no SFT: 0 demonstrations, and 1 are needed; no DPO: 0 pairs, and 1 are needed; "
-        "no KTO: 0 single judged answers, and 2 are needed"
+        "no KTO: 0 unpaired examples, and 2 are needed"
     )
 
 

@@ -88,7 +88,7 @@ def test_ten_thousand_copies_of_a_prompt_are_one_prompt(
     assert time.monotonic() - began < 30
     kinds = Counter(row["kind"] for row in nights.rows(training_set))
     assert kinds == {"demonstration": 2, "pair": 1}
-    assert training_set.dropped["the prompt has enough judged answers"] == 10_000 - 8
+    assert training_set.dropped["the prompt has enough unpaired examples"] == 10_000 - 8
 
 
 def test_who_gives_everything_five_stars_makes_no_demonstration_and_stays_counted(

@@ -20,7 +20,7 @@ from tests.services.training_sets.conftest import Nights, Questions, drawn
 from tests.services.training_sets.test_clustering import item, near
 
 HOUR = timedelta(hours=1)
-JUDGED = "a gate has asked it to judge"
+ASKED_BY_GATE = "a gate has asked it to judge"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_an_item_that_was_deleted_has_judged_all_the_same(
     said = add_seed(session, persona, question, "The item's own.")
     training_set = nights.assemble()
     assert {row["completion"] for row in nights.rows(training_set)} == {"Learnt."}
-    assert nights.excluded(training_set)[said] == {JUDGED}
+    assert nights.excluded(training_set)[said] == {ASKED_BY_GATE}
     assert training_set.report["leaks"]["asked_by_a_gate"] == 1
     assert learnt
 

@@ -1,7 +1,7 @@
-"""Which prompts a gate was ever asked about: they have judged, and are never learnt from.
+"""Which prompts gates have asked: they took part in a verdict, and are never learnt from.
 
-Held-out prompts and items are kept out of training by where they stand. This holds for what has judged even
-where that is gone: an item that was deleted, a split that was restored from elsewhere.
+Held-out prompts and items are kept out of training by where they stand. This holds for what a gate has asked
+even where that is gone: an item that was deleted, a split that was restored from elsewhere.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ WHERE q.prompt_key = ANY(:keys)
 """)
 
 
-def judged_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -> frozenset[str]:
+def gate_prompts(session: Session, persona: PersonaRow, *, cutoff: datetime) -> frozenset[str]:
     """The split keys of all prompts in suites frozen for the persona up to the cutoff.
 
     By what the suites say, and by prompt key: a suite has no text that is private, the journal has.

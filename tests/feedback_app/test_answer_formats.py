@@ -1,4 +1,4 @@
-"""Answers of a form on the page: what is asked for, who answers in it, how a letter and JSON look."""
+"""Answers in a format on the page: what is asked for, who answers in it, how a letter and JSON look."""
 
 import re
 from html import unescape
@@ -53,14 +53,14 @@ def test_a_letter_stands_beside_the_option_it_names(visitor: Visitor, generator:
     page = visitor.get(visitor.answer_of(visitor.ask("quiz", WHICH))).text
     assert '<span class="letter">B</span>' in page
     assert "&lt;b&gt;Paris&lt;/b&gt;</p>" in page
-    assert 'id="not-in-form"' not in page
+    assert 'id="not-in-format"' not in page
 
 
 def test_what_has_not_the_form_is_shown_as_it_is_and_says_so(visitor: Visitor, generator: FakeGenerator):
     generator.text = "Paris <i>it is</i>"
     page = visitor.get(visitor.answer_of(visitor.ask("quiz", WHICH))).text
     assert "Paris &lt;i&gt;it is&lt;/i&gt;</p>" in page
-    assert "not in the form that Quiz is asked for, after 2 attempts." in page
+    assert "not in the format that Quiz is asked for, after 2 attempts." in page
 
 
 def test_json_is_laid_out(visitor: Visitor, generator: FakeGenerator):
@@ -87,7 +87,7 @@ def test_another_form_is_answered_by_the_persona_that_was_named_for_it(
 
 
 @pytest.mark.parametrize(
-    ("answer_format", "sentence"), [("json", "Nobody answers for"), ("essay", "no such form of answer")]
+    ("answer_format", "sentence"), [("json", "Nobody answers for"), ("essay", "no such format")]
 )
 def test_a_form_that_nobody_answers_in_is_refused_and_the_question_kept(
     visitor: Visitor, answer_format: str, sentence: str

@@ -1,4 +1,4 @@
-"""What a persona learns has the form that it is asked for, and the prompt says which."""
+"""What a persona learns is in the format that it is asked for, and the prompt says which."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -39,8 +39,8 @@ def test_texts_without_the_form_teach_nothing_and_are_accounted_for(
     ]
     assert all(row["messages"][0]["content"].endswith(MCQ.instruction) for row in rows)
     why = nights.excluded(training_set)
-    assert why[wordy] == {"not in the form that the persona answers in"}
-    assert all("not in the form that the persona answers in" in why[rating] for rating in ratings)
+    assert why[wordy] == {"not in the format that the persona answers in"}
+    assert all("not in the format that the persona answers in" in why[rating] for rating in ratings)
 
 
 def test_a_set_of_another_instruction_is_another_set_and_free_text_keeps_its_key(
