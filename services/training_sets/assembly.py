@@ -120,9 +120,9 @@ class _Assembling:
         self._asked = persona.as_persona()
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
-        asked = gate_prompts(session, persona, cutoff=cutoff)
-        self._preparing = Preparing(limits, repeats, self._asked, asked_by_gates=asked)
-        apart = Preparing(limits, repeats, self._asked, asked_by_gates=asked)
+        gated = gate_prompts(session, persona, cutoff=cutoff)
+        self._preparing = Preparing(limits, repeats, self._asked, asked_by_gates=gated)
+        apart = Preparing(limits, repeats, self._asked, asked_by_gates=gated)
         self._seeding = Seeding(session, persona, apart)
 
     def finish(
