@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from services.cli.output import Json, show, speaking, tell
-from services.cli.telling import tell_set, tell_sets
+from services.cli.telling import tell_set, tell_sets, tell_skipped
 from services.cli.tracing import tell_answer, tell_source
 from services.errors.lookups import UnknownAnswer
 from services.jobs import lineage, raters, sources, training_sets
@@ -45,6 +45,17 @@ def show_set(training_set_id: int, as_json: Json = False) -> None:
         show(record, as_json=True)
     else:
         tell(tell_set(record))
+
+
+@sets.command()
+@speaking
+def skipped(persona: str, as_json: Json = False) -> None:
+    """The nights on which a persona got no set, newest first: why, and what became of what was said."""
+    nights = training_sets.skipped(persona)
+    if as_json:
+        show(nights, as_json=True)
+    else:
+        tell(line for night in nights for line in tell_skipped(night))
 
 
 @sets.command()

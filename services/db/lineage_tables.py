@@ -58,6 +58,19 @@ class TrainingSetSourcesRow(Base):
     ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
+class SkippedNightRow(Base):
+    """A night that made no set of a persona's feedback, and why not; said again, it is the last time's."""
+
+    __tablename__ = "skipped_nights"
+
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), primary_key=True)
+    cutoff: Mapped[datetime] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    counts: Mapped[JsonObject]  # rows by kind that a stage would have learnt from
+    dropped: Mapped[JsonObject]  # sources by drop reason
+    created_at: Mapped[datetime]
+
+
 class TrainingRunRow(Base):
     """One attempt to learn one set with one recipe from one starting point; retried in place."""
 

@@ -39,6 +39,7 @@ class DropReason(StrEnum):
     DAILY_LIMIT = "the rater's opinions of that day are used up"
     WITHOUT_RATER = "left out on request"
     BALANCED = "its domain or audience has enough rows"
+    TOO_LITTLE_NEW = "waits until enough is new for a night"
     NOT_PLANNED = "no stage of the night learns from it"
     DUPLICATE = "a near duplicate of the prompt has this text"
 

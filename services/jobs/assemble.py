@@ -17,6 +17,7 @@ from services.training.recipe import compose_recipe
 from services.training_sets import assembly
 from services.training_sets.import_lock import wait_for_imports
 from services.training_sets.preparing import Limits
+from services.training_sets.skipping import Skipped, record_skip
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,10 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 class Assembled(TypedDict, total=False):
-    """Either `training_set_id` or `skipped`, a sentence."""
+    """Either `training_set_id` or `skipped`, a sentence, with what `Skipped` says beside it."""
 
     training_set_id: int
     skipped: str
+    counts: dict[str, int]
+    dropped: dict[str, int]
 
 
 def assemble(persona: str, cutoff_iso: str) -> Assembled:
@@ -56,9 +59,11 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
             limits=limits_of(recipe),
             at=now(),
         )
-        if isinstance(outcome, assembly.Skipped):
-            logger.info("%s", outcome.reason)
-            return {"skipped": outcome.reason}
+        if isinstance(outcome, Skipped):
+            record_skip(session, row, outcome, cutoff=cutoff, at=now())
+            logger.info("%s; rows %s, dropped %s", outcome.reason, outcome.counts, outcome.dropped)
+            counts, dropped = dict(outcome.counts), dict(outcome.dropped)
+            return {"skipped": outcome.reason, "counts": counts, "dropped": dropped}
         logger.info(
             "%s: set %d with %d rows %s, dropped %s; %s",
             persona,

@@ -15,8 +15,9 @@ from services.errors.refusals import SetsNotComparable
 from services.jobs.assemble import limits_of, recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import parse_rater
-from services.training_sets.assembly import Instead, Skipped, assemble
+from services.training_sets.assembly import Instead, assemble
 from services.training_sets.conditions import alike_but_for_raters, policy_in
+from services.training_sets.skipping import Skipped, skips_of
 
 Record = dict[str, Any]
 
@@ -59,6 +60,26 @@ def show(training_set_id: int) -> Record:
     """Everything a set's row says: counts, drops, plan and report."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         return describe(_find(session.get(TrainingSetRow, training_set_id), training_set_id))
+
+
+def skipped(persona: str) -> list[Record]:
+    """The nights on which the persona got no set, newest first: why, and what became of what was said."""
+    with open_installation() as installation:
+        return skipped_in(installation, persona)
+
+
+def skipped_in(installation: Installation, persona: str) -> list[Record]:
+    """As `skipped`, in a given installation."""
+    with session_scope(installation.engine) as session:
+        return [
+            {
+                "cutoff": night.cutoff.isoformat(),
+                "reason": night.reason,
+                "counts": night.counts,
+                "dropped": night.dropped,
+            }
+            for night in skips_of(session, find_persona(session, persona))
+        ]
 
 
 def rebuild(training_set_id: int, without_rater: str) -> Record:

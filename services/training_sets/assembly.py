@@ -47,6 +47,7 @@ from services.training_sets.reconciling import (
 from services.training_sets.remembering import Memory
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
+from services.training_sets.skipping import Skipped
 from services.training_sets.smoothing import disagreement_of
 from services.training_sets.starting import Starting, find_start, recall, where_whole
 from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
@@ -56,13 +57,6 @@ _LEARNT_FROM = text(
     "INSERT INTO training_set_sources (training_set_id, kind, ids) "
     "VALUES (:set, :kind, CAST(:ids AS bigint[]))"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Why there is no set tonight, as one sentence."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +89,8 @@ def assemble(
         return existing
     new = count_new(session, persona, after=newest_learnt(session, persona, before=cutoff), until=cutoff)
     if new < policy.minimum_new:
-        return Skipped(f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed")
+        reason = f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
+        return Skipped(reason, dropped={DropReason.TOO_LITTLE_NEW.value: new})
     start = where_whole(start, store_url)
     with TemporaryDirectory(prefix="assembling-") as folder:
         assembling = _Assembling(session, persona, asked, limits, start, cutoff=cutoff)
@@ -151,7 +146,8 @@ class _Assembling:
         )
         draft.close()
         if not plan.stages:
-            return Skipped(f"{self._persona.slug}: {'; '.join(plan.reasons)}")
+            reason = f"{self._persona.slug}: {'; '.join(plan.reasons)}"
+            return Skipped(reason, _told(draft), asdict(draft.rows.volume(self._choose(drafted).kept)))
         report = {"raters": drafted.described, "leaks": self._leaks(rows, draft)}
         masked = self._preparing.masking.counts
         if replay is not None:
@@ -173,7 +169,7 @@ class _Assembling:
             path=frozen["rows"].path,
             row_count=int(settled.kept.sum()),
             counts=asdict(draft.rows.volume(settled.kept)),
-            dropped={reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)},
+            dropped=_told(draft),
             plan=plan.as_record()
             | {"label_smoothing": drafted.label_smoothing, "start": self._start.as_record()},
             report=self._report(frozen, masked, references=int(held_out.kept.sum())) | report,
@@ -292,3 +288,8 @@ class _Assembling:
             "masked": {kind.value: number for kind, number in sorted(masked.items())},
             "prompts": asdict(self._clustered),
         }
+
+
+def _told(draft: Draft) -> dict[str, int]:
+    """How many sources were dropped, by the reason."""
+    return {reason.value: draft.dropped[reason] for reason in sorted(draft.dropped)}

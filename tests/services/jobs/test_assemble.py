@@ -1,19 +1,22 @@
 """Assembling as a job: which cutoffs it takes, and what it waits for."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona
+from services.cli.telling import tell_skipped
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
 from services.jobs.assemble import assemble, assemble_with
 from services.jobs.installation import Installation
+from services.jobs.training_sets import skipped_in
 from services.training_sets.import_lock import begin_import
-from tests.builders import AT, add_persona, add_seed
+from tests.builders import AT, add_answer, add_persona, add_rating, add_seed
 from tests.services.training_sets.conftest import POLICY, drawn
 
 
@@ -39,3 +42,33 @@ def test_a_night_waits_for_an_import_that_began_before_its_cutoff(installation: 
     with Session(installation.engine) as session:
         training_set = session.get_one(TrainingSetRow, assembled.result()["training_set_id"])
         assert training_set.row_count == len(learnt)
+
+
+def test_a_skipped_night_is_told_and_kept_with_what_became_of_everything(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, example_policy=replace(POLICY, minimum_new=2))
+        add_rating(session, add_answer(session, persona), stars=3)
+    first = assemble_with(installation, "pirate", AT + timedelta(minutes=1))
+    with session_scope(installation.engine) as session:
+        add_rating(session, add_answer(session, find_persona(session, "pirate")), stars=1)
+    again = assemble_with(installation, "pirate", AT + timedelta(minutes=1))
+    later = assemble_with(installation, "pirate", AT + timedelta(minutes=2))
+
+    waiting = {"waits until enough is new for a night": 1}
+    assert first == {
+        "skipped": "pirate: 1 new pieces of feedback, and 2 are needed",
+        "counts": {},
+        "dropped": waiting,
+    }
+    assert f"{first['skipped']}; rows {{}}, dropped {waiting}" in caplog.text
+    assert sum(again["dropped"].values()) == 2
+    kept = skipped_in(installation, "pirate")
+    assert [(night["reason"], night["dropped"]) for night in kept] == [
+        (night["skipped"], night["dropped"]) for night in (later, again)
+    ]
+    told = list(tell_skipped(kept[0]))
+    assert told[0] == "No set, up to 2026-11-20T12:02:00+00:00"
+    assert any("neither good nor poor by consensus" in line and line.endswith(" 2") for line in told)

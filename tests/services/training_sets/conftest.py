@@ -17,9 +17,10 @@ from services.domain.conversation import Message, Question
 from services.domain.example_policy import ExamplePolicy
 from services.domain.personas import PersonaSlug
 from services.domain.splits import Split, assign_split, split_key
-from services.training_sets.assembly import Instead, Skipped, assemble
+from services.training_sets.assembly import Instead, assemble
 from services.training_sets.freezing import thaw
 from services.training_sets.preparing import Limits
+from services.training_sets.skipping import Skipped
 from tests.builders import AT, add_persona
 
 POLICY = ExamplePolicy(minimum_rows=1, minimum_pairs=1, minimum_unpaired=2, minimum_new=1)

@@ -14,8 +14,8 @@ from services.domain.feedback import Thumb
 from services.domain.splits import Split
 from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.assembly import Skipped
 from services.training_sets.freezing import thaw
+from services.training_sets.skipping import Skipped
 from tests.builders import (
     AT,
     add_answer,
@@ -136,18 +136,51 @@ def test_a_mind_changed_by_the_cutoff_counts_and_one_changed_later_does_not(
     assert nights.excluded(late)[first] == {"the rater said something newer of the same"}
 
 
+def told(outcome: TrainingSetRow | Skipped) -> str:
+    assert isinstance(outcome, Skipped)
+    return outcome.reason
+
+
 def test_too_little_feedback_skips_the_night_with_the_reason(nights: Nights):
-    assert nights.outcome() == Skipped("pirate: 0 new pieces of feedback, and 1 are needed")
+    assert told(nights.outcome()) == "pirate: 0 new pieces of feedback, and 1 are needed"
 
 
 def test_feedback_of_no_use_skips_the_night_with_what_is_missing(
     session: Session, nights: Nights, answers: list[AnswerRow]
 ):
     add_rating(session, answers[0], stars=3)
-    assert nights.outcome() == Skipped(
+    assert told(nights.outcome()) == (
         "pirate: no SFT: 0 demonstrations, and 1 are needed; no DPO: 0 pairs, and 1 are needed; "
         "no KTO: 0 unpaired examples, and 2 are needed"
     )
+
+
+def test_a_skipped_night_accounts_for_everything_that_was_said(
+    session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow]
+):
+    persona.example_policy = persona.example_policy | {"minimum_new": 5}
+    add_rating(session, answers[0], stars=3)
+    add_rating(session, answers[1], stars=5)
+    add_correction(session, answers[2], "Better.")
+    add_correction(session, answers[-1], "Judges.")
+    waits = nights.outcome()
+    assert isinstance(waits, Skipped)
+    assert (waits.dropped, waits.counts) == ({"waits until enough is new for a night": 4}, {})
+
+    persona.example_policy = persona.example_policy | {
+        "minimum_new": 1,
+        "minimum_rows": 9,
+        "minimum_pairs": 9,
+    }
+    skipped = nights.outcome()
+    assert isinstance(skipped, Skipped)
+    assert skipped.counts == {"demonstrations": 1, "pairs": 1, "desirable": 1, "undesirable": 0}
+    assert skipped.dropped == {
+        "held out to judge": 1,
+        "neither good nor poor by consensus": 1,
+        "no stage of the night learns from it": 3,  # of one correction two rows
+        "too few raters agree that it is good": 1,
+    }
 
 
 def test_nothing_new_since_the_last_trained_set_skips_the_night(
@@ -156,7 +189,7 @@ def test_nothing_new_since_the_last_trained_set_skips_the_night(
     training_set = nights.assemble()
     nights.assemble(minutes=90)  # after a failed night what was said is still new
     add_run(session, training_set, state=RunState.SUCCEEDED)
-    assert nights.outcome(minutes=120) == Skipped("pirate: 0 new pieces of feedback, and 1 are needed")
+    assert told(nights.outcome(minutes=120)) == "pirate: 0 new pieces of feedback, and 1 are needed"
     add_comparison(session, rated[0], rated[1], at=AT + timedelta(minutes=121))
     nights.assemble(minutes=122)
 
