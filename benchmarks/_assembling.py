@@ -27,6 +27,7 @@ from services.training_sets.masking import Masking
 from services.training_sets.preparing import Limits
 from services.training_sets.remembering import Memory
 from services.training_sets.repeating import Repeats
+from services.training_sets.skipping import Skipped
 from services.training_sets.taking_over import Earlier
 
 # Each rule with the functions that have it, none of which calls another of them.
@@ -117,7 +118,7 @@ def main() -> int:
             limits=Limits(_MAX_TOKENS, lambda _, completion: len(completion)),
             at=datetime.fromisoformat(cutoff),
         )
-        rows = 0 if isinstance(outcome, assembly.Skipped) else outcome.row_count
+        rows = 0 if isinstance(outcome, Skipped) else outcome.row_count
     seconds = time.perf_counter() - began
     figures = {
         "rows": rows,
