@@ -22,6 +22,7 @@ from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
 from services.training.following import Place, TrainingTime
+from services.training.freed_memory import keep_freed_memory
 from services.training.material import usable_optimizer
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
 from services.training.shares import Shares
@@ -52,7 +53,10 @@ class QloraTrainer:
 
     def train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         """See Trainer; every error but MemoryExhausted is raised before step 1."""
-        if self._shares is None or device().type != "cpu":
+        if device().type != "cpu":
+            return self._train(job, progress=progress)
+        keep_freed_memory()
+        if self._shares is None:
             return self._train(job, progress=progress)
         with self._shares.one():
             return self._train(job, progress=progress)
