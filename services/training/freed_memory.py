@@ -8,7 +8,7 @@ at once, and the system clears each page when they are taken again: half of the 
 
 import ctypes
 
-# Of mallopt(3): how much may lie free at the top before it is given back, and from where on a piece is mapped.
+# Of mallopt(3): how much may lie free before it is given back, and from where on a piece is mapped.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1  # bytes; the largest that mallopt takes
 
