@@ -92,6 +92,7 @@ class FakeTrainer:
         return TrainedAdapter(
             folder=folder,
             base_digest=self.base,
+            new_tokens={},
             stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
             optimizer=job.recipe.training.optimizer,
             quantisation=job.recipe.model.quantisation,

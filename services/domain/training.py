@@ -97,7 +97,9 @@ class PreferenceRecipe:
 class ModelRecipe:
     """`chat_template` is a Jinja template in the place of the base's own; empty: the base's own.
 
-    An adapter is served with the template it learnt with, the plain base always with its own.
+    `new_tokens` are spellings that the template uses and the base's tokenizer does not have: the adapter
+    learns their embeddings. It is served with the template and the tokens it learnt with, the plain base
+    always with its own.
     """
 
     name: str
@@ -105,6 +107,7 @@ class ModelRecipe:
     quantisation: Quantisation
     attention: str
     chat_template: str
+    new_tokens: tuple[str, ...]
 
     @property
     def portable_name(self) -> str:
@@ -167,13 +170,14 @@ class TrainedAdapter:
     """A finished PEFT folder (adapter_config.json, adapter_model.safetensors) and how it came about.
 
     `optimizer` and `quantisation` are those that ran, where the recipe's cannot run on this machine;
-    `half_precision` is what the device computed in; `base_digest` names the base as it was held. `memory` is
-    what was expected to be held, in bytes by part. Steps and supervised tokens are those of all stages,
-    `final_loss` is the last one's.
+    `half_precision` is what the device computed in; `base_digest` names the base as it was held. `new_tokens`
+    are the recipe's with the ids they were given. `memory` is what was expected to be held, in bytes by part.
+    Steps and supervised tokens are those of all stages, `final_loss` is the last one's.
     """
 
     folder: Path
     base_digest: str
+    new_tokens: Mapping[str, int]
     stages: tuple[StageResult, ...]
     optimizer: str
     quantisation: Quantisation

@@ -126,4 +126,4 @@ def _count(model: ModelRecipe, messages: tuple[Message, ...], completion: str) -
 def _tokenizer(model: ModelRecipe) -> "PreTrainedTokenizerBase":
     from services.language_model.loading import load_tokenizer  # noqa: PLC0415
 
-    return load_tokenizer(model.name, revision=model.revision)
+    return load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)

@@ -192,6 +192,7 @@ def _provenance(
         "base_revision": recipe.model.revision,
         "base_digest": trained.base_digest,
         "chat_template": recipe.model.chat_template,  # the server renders this adapter's prompts with it
+        "new_tokens": dict(trained.new_tokens),  # and with these tokens beside the base's
         "quantisation": _held_in(trained),
         "training_set_digest": training_set.digest,
         "cutoff": training_set.cutoff.isoformat(),

@@ -7,6 +7,7 @@ generates or trains.
 
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 import torch
@@ -27,6 +28,7 @@ from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.language_model.cached_base import cached_folder, keep
 from services.language_model.machine import device, half_precision, memory_ran_out
+from services.language_model.new_tokens import with_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +47,10 @@ def load_config(name: str, *, revision: str) -> PretrainedConfig:
     return config
 
 
-def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(name: str, *, revision: str, new_tokens: Sequence[str] = ()) -> PreTrainedTokenizerBase:
     """The tokenizer, with a pad token (unk or eos where it has none); BaseModelMissing when there is none.
+
+    `new_tokens` are an adapter's (`ModelRecipe`).
 
     A base that ships no chat template gets the one of `templates/` that bears its name, so that trainer and
     server, plain base and adapters, all render alike.
@@ -62,7 +66,7 @@ def load_tokenizer(name: str, *, revision: str) -> PreTrainedTokenizerBase:
         raise BaseModelMissing(name, "its tokenizer has no token to pad with, nor one that ends a text")
     if not tokenizer.chat_template:
         tokenizer.chat_template = _known_template(name)
-    return tokenizer
+    return with_tokens(tokenizer, new_tokens)
 
 
 def load_base(

@@ -1,13 +1,13 @@
 """Keeps many adapters on one base in memory and makes exactly one active at a time (torch).
 
-PEFT's active adapter is a state of the whole model, so one thread owns this object but for `chat_template`.
+PEFT's active adapter is a state of the whole model, so one thread owns this object but for `provenance`.
 Digests are the adapter store's business; what it hands over is sound.
 """
 
 import logging
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,14 +41,12 @@ class AdaptersInMemory:
         """What is in memory, the least recently used first, the base not counted."""
         return tuple(self._loaded)
 
-    def chat_template(self, name: str) -> str:
-        """The template an adapter learnt with, empty for the base's own; any thread may ask.
+    def provenance(self, name: str) -> Mapping[str, object]:
+        """How an adapter came about, nothing for the base; any thread may ask.
 
         Raises AdapterMissing, AdapterCorrupt.
         """
-        if name == BASE_NAME:
-            return ""
-        return str(self._store.manifest(AdapterName(name)).provenance.get("chat_template", ""))
+        return {} if name == BASE_NAME else self._store.manifest(AdapterName(name)).provenance
 
     @contextmanager
     def active(self, name: str) -> Iterator[PreTrainedModel]:

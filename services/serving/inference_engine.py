@@ -3,11 +3,11 @@
 Calls may come from any thread; they return futures. HTTP is `inference_server`'s.
 """
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -24,10 +24,11 @@ from services.language_model.base_digest import base_digest
 from services.language_model.generating import AnswerRow, PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
 from services.language_model.machine import usable_quantisation
-from services.language_model.rendering import encode_text, end_token_id, render_prompt, render_supervised
-from services.language_model.stopping import find_stop
+from services.language_model.rendering import end_token_id
+from services.language_model.stopping import Decode, find_stop
 from services.serving.adapters_in_memory import AdaptersInMemory
 from services.serving.batching import Batcher
+from services.serving.tokenizing import Tokenizing
 
 ADAPTERS_IN_MEMORY = 64
 
@@ -66,17 +67,14 @@ class InferenceEngine:
     ) -> None:
         self.base = base
         self._adapters = adapters
-        self._templates: dict[str, str] = {}
-        self._tokenizing = threading.Lock()  # fast tokenizers refuse two borrowers at once
+        self._tokenizing = Tokenizing(base.tokenizer, adapters.provenance)
         self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
             self._run, batch_size=batch_size, queue_limit=queue_limit
         )
 
     def generate(self, request: GenerationRequest) -> Future[_Result]:
         """A future Generated; TextTooLong at once when prompt and answer do not fit the context."""
-        template = self._template(request.model)
-        with self._tokenizing:
-            prompt = render_prompt(self.base.tokenizer, request.messages, chat_template=template)
+        prompt = self._tokenizing.prompt(request.model, request.messages)
         self._check_room(len(prompt), request.settings.max_new_tokens)
         row = PromptRow(tuple(prompt), request.settings, request.seed, request.stop)
         return self._batcher.submit((_Kind.GENERATE, request.model), row)
@@ -85,18 +83,13 @@ class InferenceEngine:
         self, model: str, prompt: str, settings: GenerationSettings, *, seed: int, stop: tuple[str, ...] = ()
     ) -> Future[_Result]:
         """As `generate`, going on with a text: no messages and no template."""
-        with self._tokenizing:
-            ids = encode_text(self.base.tokenizer, prompt)
+        ids = self._tokenizing.text(model, prompt)
         self._check_room(len(ids), settings.max_new_tokens)
         return self._batcher.submit((_Kind.GENERATE, model), PromptRow(tuple(ids), settings, seed, stop))
 
     def log_probabilities(self, model: str, messages: Sequence[Message], completion: str) -> Future[_Result]:
         """A future tuple of natural-log probabilities, the end token's last; TextTooLong as above."""
-        template = self._template(model)
-        with self._tokenizing:
-            prompt, answer = render_supervised(
-                self.base.tokenizer, messages, completion, chat_template=template
-            )
+        prompt, answer = self._tokenizing.supervised(model, messages, completion)
         self._check_room(len(prompt), len(answer))
         return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
 
@@ -116,12 +109,6 @@ class InferenceEngine:
 
     def stop(self) -> None:
         self._batcher.stop()
-
-    def _template(self, model: str) -> str:
-        """The chat template of a model by its name, which never changes: looked up once."""
-        if model not in self._templates:
-            self._templates[model] = self._adapters.chat_template(model)
-        return self._templates[model]
 
     def _check_room(self, prompt_tokens: int, answer_tokens: int) -> None:
         room = self.base.context_length - answer_tokens
@@ -147,23 +134,20 @@ class InferenceEngine:
                 scored = [row for row in batch if isinstance(row, ScoredRow)]
                 return score_batch(model, scored, pad_id=self.base.pad_id)
             rows = [row for row in batch if isinstance(row, PromptRow)]
-            return self._generate(model, rows, template=self._template(name))
+            return self._generate(model, rows, name=name)
 
-    def _generate(
-        self, model: PreTrainedModel, rows: Sequence[PromptRow], *, template: str
-    ) -> list[Generated]:
-        with self._tokenizing:
-            end_id = end_token_id(self.base.tokenizer, chat_template=template)
+    def _generate(self, model: PreTrainedModel, rows: Sequence[PromptRow], *, name: str) -> list[Generated]:
+        decode = partial(self._tokenizing.decode, name)
         answers = generate_batch(
             model,
             rows,
-            end_ids=(end_id, *self.base.end_ids),
+            end_ids=(self._tokenizing.end_id(name), *self.base.end_ids),
             pad_id=self.base.pad_id,
-            decode=self._decode,
+            decode=decode,
         )
         return [
             Generated(
-                text=self._text(row, answer),
+                text=_text(row, answer, decode),
                 finish_reason="stop" if answer.ended else "length",
                 prompt_tokens=len(row.prompt),
                 completion_tokens=len(answer.tokens),
@@ -171,13 +155,10 @@ class InferenceEngine:
             for row, answer in zip(rows, answers, strict=True)
         ]
 
-    def _text(self, row: PromptRow, answer: AnswerRow) -> str:
-        place = find_stop(answer.tokens, row.stop, after=row.settings.min_new_tokens, decode=self._decode)
-        return self._decode(answer.tokens)[:place].strip()
 
-    def _decode(self, tokens: Sequence[int]) -> str:
-        with self._tokenizing:
-            return str(self.base.tokenizer.decode(tokens, skip_special_tokens=True))
+def _text(row: PromptRow, answer: AnswerRow, decode: Decode) -> str:
+    place = find_stop(answer.tokens, row.stop, after=row.settings.min_new_tokens, decode=decode)
+    return decode(answer.tokens)[:place].strip()
 
 
 def load_base_model(

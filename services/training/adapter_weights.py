@@ -5,6 +5,7 @@ loads them in fp32: without this, an interrupted training would end in other byt
 """
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from peft import LoraConfig, PeftConfig, PeftModel
@@ -18,13 +19,15 @@ from services.errors.training import ModuleMatchesNothing, StartUnusable
 NAME = "default"  # the only name that the library clones a frozen reference from
 
 
-def lora_config(lora: LoraRecipe) -> LoraConfig:
+def lora_config(lora: LoraRecipe, token_ids: Collection[int]) -> LoraConfig:
+    """`token_ids` are the rows of the input embeddings that are learnt too."""
     modules = ALL_LINEAR if lora.target_modules == (ALL_LINEAR,) else list(lora.target_modules)
     return LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=modules,
+        trainable_token_indices=list(token_ids) or None,
         task_type="CAUSAL_LM",
     )
 
@@ -53,7 +56,9 @@ def linear_layers(model: PreTrainedModel) -> list[tuple[str, nn.Linear]]:
     ]
 
 
-def go_on_from(base: PreTrainedModel, folder: Path, lora: LoraRecipe) -> PeftModel:
+def go_on_from(
+    base: PreTrainedModel, folder: Path, lora: LoraRecipe, token_ids: Collection[int]
+) -> PeftModel:
     """The base with `folder`'s adapter, trainable and in fp32; StartUnusable when it has another shape."""
     try:
         config = PeftConfig.from_pretrained(folder)
@@ -64,10 +69,18 @@ def go_on_from(base: PreTrainedModel, folder: Path, lora: LoraRecipe) -> PeftMod
             str(folder),
             f"it has r {config.r} and alpha {config.lora_alpha}, the recipe {lora.r} and {lora.alpha}",
         )
+    if (config.trainable_token_indices or []) != list(token_ids):
+        raise StartUnusable(str(folder), "it has other new tokens than the recipe")
     config.lora_dropout = lora.dropout
     # A stored adapter names its base without this machine's folders; the library looks there as it saves.
     config.base_model_name_or_path = base.name_or_path
     return PeftModel.from_pretrained(base, folder, adapter_name=NAME, is_trainable=True, config=config)
+
+
+def name_in_files(name: str) -> str | None:
+    """What a weight of the model is called in the adapter's files; None where it is not the adapter's."""
+    parts = name.split(".")
+    return ".".join(part for part in parts if part != NAME) if NAME in parts else None
 
 
 def trainable_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -55,7 +55,9 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage], *, start: Path | No
     BaseModelMissing without a configuration.
     """
     layout = _layout(recipe)
+    embeddings = layout.get_input_embeddings()
     adapter = _adapter_parameters(layout, recipe)
+    adapter += len(recipe.model.new_tokens) * embeddings.embedding_dim
     linear = sum(layer.weight.numel() for _, layer in linear_layers(layout))
     others = sum(weight.numel() for weight in layout.parameters()) - linear
     quantised = recipe.model.quantisation is Quantisation.NF4
@@ -66,6 +68,8 @@ def estimate_memory(recipe: Recipe, stages: Sequence[Stage], *, start: Path | No
     fixed: dict[str, int] = {
         Part.LINEAR if quantised else Part.LINEAR_HALF: linear_bytes,
         Part.REST: others * _HALF,
+        # The library puts the new rows into a copy at each step, whose gradient is as large and comes later.
+        Part.NEW_TOKENS: embeddings.weight.numel() * _HALF * bool(recipe.model.new_tokens),
         Part.ADAPTER: adapter * _FULL,
         Part.GRADIENTS: adapter * _FULL,
         Part.OPTIMISER: adapter * _MOMENTS.get(recipe.training.optimizer, 2 * _FULL),

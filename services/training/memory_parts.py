@@ -16,6 +16,7 @@ class Part(StrEnum):
     LINEAR = "base, linear layers in 4 bits"
     LINEAR_HALF = "base, linear layers in bf16"
     REST = "base, embeddings and norms in bf16"
+    NEW_TOKENS = "embeddings once more, with the new tokens"
     ADAPTER = "adapter in fp32"
     GRADIENTS = "gradients of the adapter in fp32"
     OPTIMISER = "optimiser"
@@ -27,7 +28,7 @@ class Part(StrEnum):
 
 # What the published figures call it, theirs in bytes, and what it is here.
 _GROUPS: tuple[tuple[str, int, tuple[Part, ...]], ...] = (
-    ("base", 2_000_000_000, (Part.LINEAR, Part.LINEAR_HALF, Part.REST)),
+    ("base", 2_000_000_000, (Part.LINEAR, Part.LINEAR_HALF, Part.REST, Part.NEW_TOKENS)),
     ("adapter", 100_000_000, (Part.ADAPTER, Part.REFERENCE)),
     ("gradients", 300_000_000, (Part.GRADIENTS,)),
     ("optimiser", 500_000_000, (Part.OPTIMISER,)),

@@ -13,11 +13,14 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerBase
+
 from services.domain.progress import MemoryExpected, StageEnded, TrainingReport
 from services.domain.training import ModelRecipe, Objective, Recipe, StageResult, TrainedAdapter
 from services.language_model.base_digest import base_digest
-from services.language_model.loading import context_length, load_base, load_tokenizer
+from services.language_model.loading import context_length, load_base, load_config, load_tokenizer
 from services.language_model.machine import device, half_precision, has_bitsandbytes, usable_quantisation
+from services.language_model.new_tokens import check_new_tokens, ids_of, with_tokens
 from services.training.adapter_weights import check_modules
 from services.training.checkpoints import finished
 from services.training.dataset import refuse_long_rows
@@ -64,7 +67,7 @@ class QloraTrainer:
     def _train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
         recipe = replace(job.recipe, model=_usable(job.recipe.model))
         job = replace(job, recipe=recipe)
-        tokenizer = load_tokenizer(recipe.model.name, revision=recipe.model.revision)
+        tokenizer = _tokenizer(recipe.model)
         stages = prepare_stages(job, tokenizer)
         memory = estimate_memory(recipe, stages, start=job.start)
         available = available_memory() // (1 if self._shares is None else self._shares.number)
@@ -113,6 +116,7 @@ class QloraTrainer:
         return TrainedAdapter(
             folder=folder / ADAPTER,
             base_digest=self.base_digest(recipe.model),
+            new_tokens=ids_of(tokenizer, recipe.model.new_tokens),
             stages=tuple(results),
             optimizer=usable_optimizer(recipe.training),
             quantisation=recipe.model.quantisation,
@@ -130,6 +134,13 @@ def package_versions() -> dict[str, str]:
 
 def _usable(model: ModelRecipe) -> ModelRecipe:
     return replace(model, quantisation=usable_quantisation(model.quantisation))
+
+
+def _tokenizer(model: ModelRecipe) -> PreTrainedTokenizerBase:
+    """The base's with the recipe's new tokens; InvalidRecipe where it has no place for them."""
+    tokenizer = load_tokenizer(model.name, revision=model.revision)
+    check_new_tokens(tokenizer, model, load_config(model.name, revision=model.revision))
+    return with_tokens(tokenizer, model.new_tokens)
 
 
 def _place(stage: Stage, stages: Sequence[Stage], results: Sequence[StageResult], recipe: Recipe) -> Place:

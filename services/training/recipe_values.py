@@ -1,12 +1,13 @@
 """The values of a recipe: strict conversion to their declared types, and the limits each must keep."""
 
 import json
+import re
 from collections.abc import Mapping
 from operator import attrgetter
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.training import ALL_LINEAR, Recipe
+from services.domain.training import ALL_LINEAR, ModelRecipe, Recipe
 from services.errors.inputs import InvalidRecipe
 
 # Smallest and largest value allowed.
@@ -40,6 +41,8 @@ _CHOICES = {
     "training.scheduler": ("constant", "constant_with_warmup", "cosine", "linear"),
     "training.optimizer": ("adamw_8bit", "adamw_torch", "paged_adamw_32bit", "paged_adamw_8bit"),
 }
+# What `services.domain.conversation` neutralises in people's text, for every base and adapter.
+_NEW_TOKEN = re.compile(r"<\|[a-z0-9_]{1,40}\|>")
 
 
 def read_recipe(composed: Mapping[str, object]) -> Recipe:
@@ -69,4 +72,18 @@ def read_recipe(composed: Mapping[str, object]) -> Recipe:
         raise InvalidRecipe("lora.target_modules is empty: name modules, or [all-linear].")
     if ALL_LINEAR in recipe.lora.target_modules and len(recipe.lora.target_modules) > 1:
         raise InvalidRecipe("all-linear stands alone in lora.target_modules: it already means every module.")
+    _check_new_tokens(recipe.model)
     return recipe
+
+
+def _check_new_tokens(model: ModelRecipe) -> None:
+    """What can be said of them without the base's tokenizer; the rest is `language_model.new_tokens`'."""
+    for token in model.new_tokens:
+        if not _NEW_TOKEN.fullmatch(token):
+            raise InvalidRecipe(f"model.new_tokens names {token!r}: write <|name|>, in small letters.")
+        if model.new_tokens.count(token) > 1:
+            raise InvalidRecipe(f"model.new_tokens names {token} twice.")
+        if token not in model.chat_template:
+            raise InvalidRecipe(
+                f"model.new_tokens names {token}, which model.chat_template does not use: leave it out."
+            )

@@ -22,7 +22,7 @@ from services.adapters.digests import WEIGHTS_FILE
 from services.domain.training import Objective
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.machine import device, usable_quantisation
-from services.training.adapter_weights import NAME
+from services.training.adapter_weights import name_in_files
 from services.training.dataset import Tokenised, TokenisedRow
 from services.training.scoring_task import ScoringTask, read_task
 from services.training.validation_losses import answer_loss, answer_sums, preference_loss
@@ -35,7 +35,9 @@ class Scorer:
 
     def __init__(self, task: ScoringTask, checkpoint: Path) -> None:
         self._task = task
-        self._tokenizer = load_tokenizer(task.model.name, revision=task.model.revision)
+        self._tokenizer = load_tokenizer(
+            task.model.name, revision=task.model.revision, new_tokens=task.model.new_tokens
+        )
         self._model = PeftModel.from_pretrained(_base(task), checkpoint).eval()
         self._reference = None if task.objective is Objective.SFT else self._sums_at_start()
 
@@ -78,8 +80,8 @@ def load_weights(model: PeftModel, checkpoint: Path) -> None:
     """
     weights = load_file(checkpoint / WEIGHTS_FILE)
     for name, weight in model.named_parameters():
-        if f".{NAME}." in name:
-            weight.data.copy_(weights[name.replace(f".{NAME}.", ".")])
+        if (stored := name_in_files(name)) is not None:
+            weight.data.copy_(weights[stored])
 
 
 def _base(task: ScoringTask) -> PreTrainedModel:

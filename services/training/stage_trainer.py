@@ -17,6 +17,7 @@ from transformers import Trainer as LibraryTrainer
 
 from services.domain.progress import CheckpointScored, TrainingReport
 from services.domain.training import Evaluation, Objective
+from services.language_model.new_tokens import ids_of
 from services.training.adapter_weights import go_on_from, lora_config, set_in_fp32, trainable_weights
 from services.training.checkpoints import CheckpointMarks
 from services.training.dataset import Tokenised, TokenisedJudgement, TokenisedPair, TokenisedRow
@@ -25,7 +26,7 @@ from services.training.following import Clock, Place, ProgressReports, TrainingT
 from services.training.footing import Footing
 from services.training.kto import kto_trainer
 from services.training.material import Material, shared_arguments
-from services.training.reference import check_reference
+from services.training.reference import check_reference, copy_new_rows
 from services.training.sft import sft_trainer
 from services.training.stages import Stage
 from services.training.trainer import TrainingJob
@@ -97,11 +98,12 @@ def build_trainer(
     """The library's trainer with the adapter in fp32 and, for preferences, the reference checked."""
     recipe, objective = run.job.recipe, run.stage.objective
     set_seed(recipe.training.seed)  # before a fresh adapter is made: its first weights are drawn
-    model = run.base if run.start is None else go_on_from(run.base, run.start, recipe.lora)
+    token_ids = ids_of(run.tokenizer, recipe.model.new_tokens).values()
+    model = run.base if run.start is None else go_on_from(run.base, run.start, recipe.lora, token_ids)
     exact = {} if run.start is None else trainable_weights(model)
     material = Material(
         model=model,
-        fresh=lora_config(recipe.lora) if run.start is None else None,
+        fresh=lora_config(recipe.lora, token_ids) if run.start is None else None,
         tokenizer=run.tokenizer,
         arguments=shared_arguments(recipe, objective, footing, folder=run.folder),
         callbacks=watchers.in_order(),
@@ -110,6 +112,8 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     set_in_fp32(trainer.model, exact)
     if objective is not Objective.SFT:
+        if run.start is not None:
+            copy_new_rows(trainer.model)
         check_reference(trainer.model, objective, fresh=run.start is None)
     return trainer
 

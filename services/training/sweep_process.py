@@ -70,7 +70,7 @@ def _try_out(job: TrialJob, folder: Path) -> TrialResult:
 
 def _score(job: TrialJob, trained: TrainedAdapter, folder: Path) -> float:
     model = job.recipe.model
-    tokenizer = load_tokenizer(model.name, revision=model.revision)
+    tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
     rows = tuple(
         tokenise_demonstration(line, tokenizer, chat_template=model.chat_template) for line in job.kept_out
     )

@@ -128,5 +128,7 @@ def _unlike(champion: AdapterVersionRow, recipe: Recipe) -> str:
     shape = (lora.get("r"), lora.get("alpha"), sorted(lora.get("target_modules", ())))
     if shape != (wanted.r, wanted.alpha, sorted(wanted.target_modules)):
         return "another LoRA shape"
+    if set(made.get("new_tokens", ())) != set(recipe.model.new_tokens):
+        return "other new tokens"
     base = (made.get("base_model"), made.get("base_revision"))
     return "" if base == (recipe.model.portable_name, recipe.model.revision) else "another base"

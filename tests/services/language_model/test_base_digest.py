@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow  # imports torch
 def digest(folder, quantisation=Quantisation.NF4):
     from services.training.qlora import QloraTrainer  # noqa: PLC0415 - loads torch
 
-    return QloraTrainer().base_digest(ModelRecipe(str(folder), "main", quantisation, "auto", ""))
+    return QloraTrainer().base_digest(ModelRecipe(str(folder), "main", quantisation, "auto", "", ()))
 
 
 def test_other_weights_under_the_same_name_are_another_base(tmp_path):

@@ -26,7 +26,7 @@ def test_the_default_recipe_is_the_documented_one():
     recipe = compose(base_model="microsoft/Phi-3-mini-4k-instruct")
 
     assert recipe.model == ModelRecipe(
-        "microsoft/Phi-3-mini-4k-instruct", "abc", Quantisation.NF4, "auto", ""
+        "microsoft/Phi-3-mini-4k-instruct", "abc", Quantisation.NF4, "auto", "", ()
     )
     assert recipe.lora == LoraRecipe(r=16, alpha=32, dropout=0.05, target_modules=("all-linear",))
     assert recipe.training == OptimisationRecipe(

@@ -145,7 +145,7 @@ def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
 
 
 def test_a_scoring_process_that_died_is_named_and_not_its_pipe(tmp_path):
-    model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "")
+    model = ModelRecipe(str(tmp_path / "nowhere"), "main", Quantisation.NF4, "eager", "", ())
 
     def score_for_ever():
         task = ScoringTask(Objective.SFT, model, (row(2),), beta=0.1)

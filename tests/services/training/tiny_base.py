@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, Phi3Config, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Phi3Config, PhiConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 TURNS = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+SPARE = 61  # embeddings beyond the tokens
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
@@ -17,11 +18,16 @@ CHAT_TEMPLATE = (
 
 
 def write_base(folder: Path, texts: Iterable[str], architecture: type[PretrainedConfig] = Phi3Config) -> None:
-    """Every layer size is a multiple of 64, as 4-bit inference on a CPU needs."""
-    tokenizer = _tokenizer(texts)
+    """Every layer size is a multiple of 64, as 4-bit inference on a CPU needs.
+
+    One of Phi-2's architecture is like it in what it lacks, tokens for turns and a template, and in the
+    embeddings that it has to spare.
+    """
+    bare = architecture is PhiConfig
+    tokenizer = _tokenizer(texts, turns=[] if bare else TURNS, chat_template=None if bare else CHAT_TEMPLATE)
     torch.manual_seed(0)
     config = architecture(
-        vocab_size=len(tokenizer),
+        vocab_size=len(tokenizer) + (SPARE if bare else 0),
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
@@ -37,13 +43,15 @@ def write_base(folder: Path, texts: Iterable[str], architecture: type[Pretrained
     tokenizer.save_pretrained(folder)
 
 
-def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+def _tokenizer(
+    texts: Iterable[str], *, turns: list[str], chat_template: str | None
+) -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=384,
-        special_tokens=[END_OF_TEXT, *TURNS],
+        special_tokens=[END_OF_TEXT, *turns],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -52,6 +60,6 @@ def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         tokenizer_object=backend,
         eos_token=END_OF_TEXT,
         pad_token=END_OF_TEXT,
-        additional_special_tokens=TURNS,
-        chat_template=CHAT_TEMPLATE,
+        additional_special_tokens=turns,
+        chat_template=chat_template,
     )
