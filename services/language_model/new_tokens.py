@@ -54,7 +54,7 @@ def check_new_tokens(
         )
     if config.tie_word_embeddings:
         raise InvalidRecipe(
-            f"the base writes with the embeddings it reads with, and model.new_tokens change them: {_WITHOUT}."
+            f"the base writes with the embeddings that it reads with, and those would change: {_WITHOUT}."
         )
     extended = with_tokens(tokenizer, model.new_tokens)
     if end_token_id(extended, chat_template=model.chat_template) >= tokens:

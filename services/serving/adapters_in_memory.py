@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft import PeftConfig, PeftModel, PeftType, set_peft_model_state_dict
+from peft import PeftConfig, PeftModel, PeftType
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
@@ -20,6 +20,7 @@ from services.adapters.disk import locked
 from services.adapters.store import AdapterName, AdapterStore
 from services.errors.artifacts import AdapterCorrupt
 from services.errors.outages import AnotherBaseServed
+from services.language_model.adapter_values import copy_weights
 from services.language_model.asking import BASE_NAME
 from services.language_model.loading import quantisation_of
 
@@ -126,13 +127,12 @@ class AdaptersInMemory:
             else:
                 self._peft.add_adapter(name, config)
             weights = load_file(folder / WEIGHTS_FILE, device=str(self._base.device))
-            result = set_peft_model_state_dict(self._peft, weights, adapter_name=name)
-            missing = [key for key in result.missing_keys if name in key]
+            unmatched = copy_weights(self._peft, name, weights)
         except (ValueError, RuntimeError, KeyError) as error:
             self._forget(name)
             # Its files are as they were when it was trained.
             raise self._another_base(name, "a base of other sizes") from error
-        if missing or result.unexpected_keys:
+        if unmatched:
             self._forget(name)
             raise AdapterCorrupt(name, "its weights do not cover the layers it names")
         self._base.eval()

@@ -77,12 +77,6 @@ def go_on_from(
     return PeftModel.from_pretrained(base, folder, adapter_name=NAME, is_trainable=True, config=config)
 
 
-def name_in_files(name: str) -> str | None:
-    """What a weight of the model is called in the adapter's files; None where it is not the adapter's."""
-    parts = name.split(".")
-    return ".".join(part for part in parts if part != NAME) if NAME in parts else None
-
-
 def trainable_weights(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the weights that training changes, by name."""
     return {

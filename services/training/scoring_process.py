@@ -20,9 +20,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.adapters.digests import WEIGHTS_FILE
 from services.domain.training import Objective
+from services.language_model.adapter_values import copy_weights
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.machine import device, usable_quantisation
-from services.training.adapter_weights import name_in_files
+from services.training.adapter_weights import NAME
 from services.training.dataset import Tokenised, TokenisedRow
 from services.training.scoring_task import ScoringTask, read_task
 from services.training.validation_losses import answer_loss, answer_sums, preference_loss
@@ -74,14 +75,8 @@ def main() -> None:
 
 
 def load_weights(model: PeftModel, checkpoint: Path) -> None:
-    """Give the adapter the weights of the checkpoint, value by value.
-
-    The library's own loading repacks a 4-bit base on a CPU, and scores would depend on those made before.
-    """
-    weights = load_file(checkpoint / WEIGHTS_FILE)
-    for name, weight in model.named_parameters():
-        if (stored := name_in_files(name)) is not None:
-            weight.data.copy_(weights[stored])
+    """Give the adapter the weights of the checkpoint."""
+    copy_weights(model, NAME, load_file(checkpoint / WEIGHTS_FILE))
 
 
 def _base(task: ScoringTask) -> PreTrainedModel:

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, Phi3Config, PhiConfig, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    Phi3Config,
+    PhiConfig,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 END_OF_TEXT = "<|endoftext|>"
 TURNS = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
