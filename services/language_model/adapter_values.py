@@ -11,7 +11,10 @@ from torch import Tensor
 
 
 def copy_weights(model: PeftModel, adapter: str, weights: Mapping[str, Tensor]) -> set[str]:
-    """The names that only the adapter has or only `weights`, the content of its file; RuntimeError for sizes."""
+    """The names that only one of the adapter and its file, whose `weights` these are, has.
+
+    RuntimeError for weights of other sizes.
+    """
     unmatched = set(weights)
     for name, weight in model.named_parameters():
         parts = name.split(".")

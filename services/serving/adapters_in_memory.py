@@ -88,8 +88,7 @@ class AdaptersInMemory:
         if name not in self._loaded:
             return False
         del self._loaded[name]
-        if self._peft is not None:
-            self._peft.delete_adapter(name)
+        self._forget(name)
         return True
 
     def _check_base(self, name: str) -> None:
@@ -138,6 +137,15 @@ class AdaptersInMemory:
         self._base.eval()
 
     def _forget(self, name: str) -> None:
-        """Remove what a failed load left on the base."""
-        if self._peft is not None and name in self._peft.peft_config:
+        """Take what there is of an adapter off the base.
+
+        The library adds no adapter while none is active.
+        """
+        if self._peft is None or name not in self._peft.peft_config:
+            return
+        if self._loaded:
+            self._peft.set_adapter(next(iter(self._loaded)), inference_mode=True)
             self._peft.delete_adapter(name)
+        else:
+            self._peft.unload()
+            self._peft = None

@@ -1,14 +1,22 @@
 """Every named recipe trains a few steps on a tiny random base of its architecture, and loads again whole."""
 
 import json
+import math
 
 import pytest
+import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
+from safetensors.torch import load_file
+from transformers import PhiConfig
 
+from services.adapters.file_store import FileAdapterStore
+from services.domain.personas import PersonaSlug
 from services.domain.progress import Progress
 from services.domain.training import Quantisation, Recipe
 from services.language_model.loading import load_base
+from services.serving.adapters_in_memory import AdaptersInMemory
+from services.serving.inference_engine import load_base_model
 from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
 from services.training.trainer import TrainingJob
@@ -52,7 +60,41 @@ def test_a_named_recipe_trains_on_its_architecture_and_its_adapter_loads_whole(n
         trained.folder,
     )
     assert set(get_peft_model_state_dict(loaded)) == stored
-    assert len(stored) == 2 * 2 * _modules_in_a_layer(recipe.lora.target_modules)
+    new_rows = {name for name in stored if name.endswith("trainable_tokens_delta")}
+    assert len(new_rows) == bool(recipe.model.new_tokens)
+    assert len(stored - new_rows) == 2 * 2 * _modules_in_a_layer(recipe.lora.target_modules)
+
+
+def test_phi2_learns_the_embeddings_of_its_new_tokens_and_is_served_with_them(tmp_path):
+    """With all that the recipe asks for: recomputed activations, validation and previews beside it."""
+    base = tmp_path / "phi-2"
+    write_base(base, [json.dumps(make_pair(index)) for index in range(ROWS)], PhiConfig)
+    rows = write_rows(tmp_path / "rows.jsonl", [make_row(index) for index in range(ROWS)])
+    recipe = _recipe("phi2_oasst", str(base))
+
+    trained = QloraTrainer().train(TrainingJob(rows, recipe, tmp_path / "work"), progress=lambda _: None)
+
+    [stage] = trained.stages
+    assert all(one.previews and math.isfinite(one.loss) for one in stage.evaluations)
+    ids = list(trained.new_tokens.values())
+    weights = load_file(trained.folder / "adapter_model.safetensors")
+    [delta] = [weight for name, weight in weights.items() if name.endswith("trainable_tokens_delta")]
+    before = load_file(base / "model.safetensors")["model.embed_tokens.weight"]
+    assert all((delta - before[ids].float()).abs().amax(dim=1) > 0)
+    served = load_base_model(str(base), revision="main").model
+    learnt = PeftModel.from_pretrained(
+        load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4),
+        trained.folder,
+    ).eval()
+    after = learnt.get_input_embeddings()(torch.arange(len(before)))
+    assert (after != before).any(dim=1).nonzero().flatten().tolist() == ids
+    store = FileAdapterStore(f"file://{tmp_path / 'store'}")
+    store.begin()
+    name = store.publish(trained.folder, persona=PersonaSlug("tutor"), number=1, provenance={}).name
+    adapters = AdaptersInMemory(served, store, base_digest="any", cache=tmp_path / "cache", capacity=1)
+    given = torch.tensor([[*ids, 7, 8, 9]] * 2)
+    with adapters.active(name) as model, torch.inference_mode():
+        assert model(given).logits.equal(learnt(given).logits)
 
 
 def _recipe(name: str, base: str) -> Recipe:

@@ -167,10 +167,17 @@ def test_served_beside_others_an_adapter_gives_the_logits_of_its_training(run, s
     assert not ours.equal(logits(BASE_NAME, ids))
     assert logits(BASE_NAME, known).equal(base_alone)
     assert logits(served.plain, known).equal(other_alone)
-    assert served.adapters.unload(served.ours)
-    assert served.adapters.unload(served.plain)
-    assert logits(served.plain, known).equal(other_alone)
-    assert logits(served.ours, ids).equal(ours)
+    for taken_off in (
+        [served.ours],
+        [served.plain],
+        [served.plain, served.ours],
+        [served.ours, served.plain],
+    ):
+        for name in taken_off:
+            assert served.adapters.unload(name)
+        assert logits(served.ours, ids).equal(ours)
+        assert logits(served.plain, known).equal(other_alone)
+        assert logits(BASE_NAME, known).equal(base_alone)
 
 
 def as_trained(run: Run, phi2: Path, ids: torch.Tensor) -> torch.Tensor:
