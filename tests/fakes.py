@@ -92,7 +92,7 @@ class FakeTrainer:
         return TrainedAdapter(
             folder=folder,
             base_digest=self.base,
-            new_tokens={},
+            new_tokens={token: number for number, token in enumerate(job.recipe.model.new_tokens)},
             stages=tuple(self._stage(objective, len(rows.split())) for objective in job.stages),
             optimizer=job.recipe.training.optimizer,
             quantisation=job.recipe.model.quantisation,

@@ -19,7 +19,7 @@ from services.errors.training import ModuleMatchesNothing, StartUnusable
 NAME = "default"  # the only name that the library clones a frozen reference from
 
 
-def lora_config(lora: LoraRecipe, token_ids: Collection[int]) -> LoraConfig:
+def lora_config(lora: LoraRecipe, token_ids: Collection[int] = ()) -> LoraConfig:
     """`token_ids` are the rows of the input embeddings that are learnt too."""
     modules = ALL_LINEAR if lora.target_modules == (ALL_LINEAR,) else list(lora.target_modules)
     return LoraConfig(

@@ -72,6 +72,17 @@ def test_a_set_becomes_one_version_however_often_it_is_trained(
     assert [stage["objective"] for stage in version.provenance["stages"]] == ["sft"]
 
 
+def test_a_version_tells_with_which_tokens_and_template_its_prompts_are_made(
+    installation: Installation, training_set: TrainingSetRow
+):
+    overrides = ["model.new_tokens=['<|b|>','<|a|>']", "model.chat_template='<|b|><|a|>'"]
+    train_with(installation, FakeTrainer(), training_set.id, overrides)
+    (version,) = versions(installation.engine)
+    stored = installation.store.manifest(AdapterName(version.name)).provenance
+    assert stored["new_tokens"] == {"<|b|>": 0, "<|a|>": 1}
+    assert stored["chat_template"] == "<|b|><|a|>"
+
+
 def test_a_diverged_training_becomes_a_version_that_the_gate_can_fail(
     installation: Installation, training_set: TrainingSetRow
 ):
