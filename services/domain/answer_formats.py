@@ -19,6 +19,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from services.domain.patterns import LONGEST, slow_pattern
 from services.errors.tree import InvalidInput
 
 WORD_LIMITS = range(1, 2001)
@@ -151,11 +152,13 @@ class AnswerRules:
             )
         try:
             _validator(self.schema)
-        except (ValueError, TypeError, RecursionError, SchemaError, Unresolvable) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, SchemaError, Unresolvable) as error:
             reason = error.message if isinstance(error, SchemaError) else str(error)
             raise InvalidInput(f"The schema cannot be used: {reason}.") from error
 
     def _json_problem(self, answer: str) -> str | None:
+        if '"pattern' in self.schema and len(answer) > LONGEST:
+            return f"it has {len(answer):,} characters, too many for the patterns of its schema"
         try:
             value = _parse(answer)
             wrong = best_match(_validator(self.schema).iter_errors(value)) if self.schema else None
@@ -219,13 +222,31 @@ def _finite(number: str) -> float:
 
 @lru_cache(maxsize=32)
 def _validator(schema: str) -> Any:  # noqa: ANN401  (an untyped library)
-    """Judges values by this schema; nothing is fetched: every reference must lead into the schema itself."""
+    """Judges values by this schema; nothing is fetched: every reference must lead into the schema itself.
+
+    ValueError for one with a pattern that an answer could hang on.
+    """
     document = json.loads(schema)
     Draft202012Validator.check_schema(document)
+    for pattern in _patterns(document):
+        if reason := slow_pattern(pattern):
+            raise ValueError(f"the pattern {pattern[:60]!r} could take too long ({reason})")
     registry: Registry[Any] = Registry().with_resource("", DRAFT202012.create_resource(document))
     for reference in _references(document):
         registry.resolver().lookup(reference)
     return Draft202012Validator(document, registry=registry)
+
+
+def _patterns(part: object) -> list[str]:
+    """Every regular expression in a schema, however deep."""
+    if isinstance(part, list):
+        return [found for each in part for found in _patterns(each)]
+    if not isinstance(part, dict):
+        return []
+    own, of_names = part.get("pattern"), part.get("patternProperties")
+    here = [own] if isinstance(own, str) else []
+    here += list(of_names) if isinstance(of_names, dict) else []
+    return here + [found for each in part.values() for found in _patterns(each)]
 
 
 def _references(part: object) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from services.domain.conversation import Question, persona_messages
 from services.domain.personas import Persona
+from services.errors.tree import PersonaLoopError
 from services.language_model.asking import Generated, GenerationRequest
 
 # A greedy answer asked for again would be the same one: from the second attempt on it is drawn.
@@ -35,8 +36,12 @@ def ask_in_format(
     *,
     model: str,
     seed: int,
+    content_at: tuple[type[PersonaLoopError], ...] = (),
 ) -> InFormat:
-    """The first answer that has the form, else the last of all attempts; raises what `ask` raises."""
+    """The first answer that has the form, else the last of all attempts; raises what `ask` raises.
+
+    A retry that raises one of `content_at` ends the attempts instead: the answer that is at hand is the last.
+    """
     rules = persona.answers
     request = GenerationRequest(
         model=model,
@@ -50,8 +55,12 @@ def ask_in_format(
         return InFormat(generated, request, attempts=1, valid=None)
     attempts = 1
     while (problem := rules.problem(generated.text, question.text)) and attempts <= rules.max_retries:
-        request = _again(request, seed=_seed_of_retry(seed, attempts))
-        generated = ask(request)
+        again = _again(request, seed=_seed_of_retry(seed, attempts))
+        try:
+            generated = ask(again)
+        except content_at:
+            break
+        request = again
         attempts += 1
     return InFormat(generated, request, attempts=attempts, valid=problem is None)
 

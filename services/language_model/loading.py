@@ -26,7 +26,7 @@ from transformers import (
 from services.cores import usable_cores
 from services.domain.training import HalfPrecision, Quantisation
 from services.errors.artifacts import BaseModelMissing
-from services.language_model.cached_base import cached_folder, keep
+from services.language_model.cached_base import cached_folder, check_kept, keep
 from services.language_model.machine import device, half_precision, memory_ran_out
 from services.language_model.new_tokens import with_tokens
 
@@ -101,6 +101,7 @@ def _load_through(cache: Path, name: str, attention: str, *, revision: str) -> P
     kept = cached_folder(cache, name, revision=revision)
     if kept.is_dir():
         try:
+            check_kept(kept)
             model = _load(str(kept), attention, revision="main", config=None)
         except _UNLOADABLE as error:
             if memory_ran_out(error):

@@ -16,6 +16,7 @@ from services.domain.conversation import Question
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.tree import Unavailable
 from services.language_model.asking import Generator
 from services.language_model.asking_in_format import InFormat, ask_in_format
 
@@ -45,13 +46,21 @@ def answer(
 ) -> Answered:
     """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
 
+    Where only a retry for the form finds the server busy or gone, the answer before it is given, as invalid.
     Raises InferenceBusy, InferenceUnavailable, TextTooLong, and
     AdapterMissing from a server that does not know even the plain base by its name.
     """
     started = time.monotonic()
     while True:
         try:
-            answered = ask_in_format(generator.generate, persona, question, model=serving.name, seed=seed)
+            answered = ask_in_format(
+                generator.generate,
+                persona,
+                question,
+                model=serving.name,
+                seed=seed,
+                content_at=(Unavailable,),  # who waits is better served with what there is
+            )
         except (AdapterCorrupt, AdapterMissing) as problem:
             if serving.number == BASE_VERSION:
                 raise  # the base has no files that could fail: withdrawing it would never end

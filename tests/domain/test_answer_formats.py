@@ -106,12 +106,30 @@ def test_a_number_of_any_size_is_judged_without_a_failure():
         '{"properties": {"x": {"$ref": "https://example.org/schema.json"}}}',
         '{"$ref": "file:///etc/passwd"}',
         '"text"',
+        '{"properties": {"x": {"pattern": "(a+)+$"}}}',
+        '{"items": {"patternProperties": {"(a|a)*$": {}}}}',
+        '{"pattern": "a{99999999999}"}',
         json.dumps({"description": "x" * 5_000}),
     ],
 )
 def test_a_schema_that_cannot_judge_or_leads_elsewhere_is_refused(schema: str):
     with pytest.raises(InvalidInput, match="schema"):
         AnswerRules(AnswerFormat.JSON, schema=schema)
+
+
+def patterned(pattern: str) -> AnswerRules:
+    return AnswerRules(AnswerFormat.JSON, schema=json.dumps({"type": "string", "pattern": pattern}))
+
+
+def test_no_answer_hangs_on_a_pattern():
+    """Where it were taken, this would run for as long as the universe is old."""
+    hanging = "the pattern .* could take too long .it repeats what can match in several ways"
+    with pytest.raises(InvalidInput, match=hanging):
+        patterned("(a+)+$").problem(json.dumps("a" * 40 + "b"), "Why?")
+    plain = patterned("^a+$")
+    assert plain.problem(json.dumps("a" * 40), "Why?") is None
+    assert plain.problem(json.dumps("a" * 40 + "b"), "Why?") == "it does not fit the schema at $"
+    assert "too many for the patterns" in str(plain.problem(json.dumps("a" * 4_000_000), "Why?"))
 
 
 def test_a_word_limit_holds_for_any_text():

@@ -6,11 +6,21 @@ from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.conversation import Question
 from services.domain.personas import GenerationSettings, Persona, PersonaSlug, default_generation
 from services.errors.outages import InferenceBusy
+from services.language_model.asking import Generated, GenerationRequest
 from services.language_model.asking_in_format import RETRY_TEMPERATURE, InFormat, ask_in_format
 from tests.fakes import FakeGenerator
 
 WHICH = Question("Which?\nA. Rome\nB. Paris", "geography", "student")
 MCQ = AnswerRules(AnswerFormat.MCQ, stop=("\n",))
+
+
+class GetsBusy(FakeGenerator):
+    """Refuses once it has said its texts."""
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        if not self.texts:
+            raise InferenceBusy
+        return super().generate(request)
 
 
 def ask(generator: FakeGenerator, rules: AnswerRules, **settings: object) -> InFormat:
@@ -73,3 +83,16 @@ def test_free_text_is_taken_as_it_comes():
 def test_a_failure_of_an_attempt_is_the_askers():
     with pytest.raises(InferenceBusy):
         ask(FakeGenerator(problem=InferenceBusy()), MCQ)
+
+
+def test_a_failure_of_a_retry_is_too_unless_they_are_content_with_the_answer_before_it():
+    """An evaluation is not: its scores would depend on how busy the server was."""
+    with pytest.raises(InferenceBusy):
+        ask(GetsBusy(texts=["one"]), MCQ)
+    generator = GetsBusy(texts=["one", "two"])
+    persona = Persona(PersonaSlug("quiz"), "Quiz", answers=MCQ, generation=default_generation(MCQ))
+    given = ask_in_format(
+        generator.generate, persona, WHICH, model="quiz@1", seed=7, content_at=(InferenceBusy,)
+    )
+    assert (given.generated.text, given.attempts, given.valid) == ("two", 2, False)
+    assert given.request == generator.requests[1]

@@ -8,8 +8,10 @@ from sqlalchemy import Engine, select
 from services.adapters.promotions import find_persona, who_serves
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.conversation import Question
 from services.errors.artifacts import AdapterMissing
+from services.errors.outages import InferenceBusy
 from services.errors.tree import PersonaLoopError
 from services.language_model.asking import Generated, GenerationRequest
 from services.serving.answering import Answered, answer
@@ -43,6 +45,23 @@ def test_the_base_answers_for_versions_that_are_gone(clean: Engine):
         add_serving_version(session, persona, number=2, digest="2" * 64)
     answered = asked(clean, Forgetful(by_model={"base": "Here I am."}), "gone")
     assert (answered.serving.number, answered.answer.generated.text) == (0, "Here I am.")
+
+
+@dataclass
+class BusyOnRetry(FakeGenerator):
+    """Has a full queue for all but the first request."""
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        if self.requests:
+            raise InferenceBusy
+        return super().generate(request)
+
+
+def test_an_answer_that_lacks_its_form_is_given_when_the_server_is_busy_on_the_retry(clean: Engine):
+    with session_scope(clean) as session:
+        add_persona(session, slug="quiz", answers=AnswerRules(AnswerFormat.MCQ))
+    given = asked(clean, BusyOnRetry(text="Paris"), "quiz").answer
+    assert (given.generated.text, given.attempts, given.valid) == ("Paris", 1, False)
 
 
 def test_the_base_is_never_withdrawn(clean: Engine):
