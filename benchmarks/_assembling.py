@@ -50,7 +50,7 @@ RULES: dict[str, tuple[tuple[Any, str], ...]] = {
     "plan": ((assembly, "plan_night"),),
     "what stays of earlier sets": ((Earlier, "add_references"), (Earlier, "add_replay")),
     "leak report, prompts of gates": ((assembly, "find_leaks"), (assembly, "gate_prompts")),
-    "what is remembered of raters": ((assembly, "read_memory"), (Memory, "write"), (reconciling, "remember")),
+    "what is remembered of raters": ((assembly, "recall"), (Memory, "write"), (reconciling, "remember")),
     "freezing": ((assembly, "freeze"),),
 }
 _STREAMS = {

@@ -34,6 +34,7 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a pair: no UTF-8 can say it
 
 
+_ASKED = "Question:\n"
 _CONTEXT = "Context:\n"
 _LANGUAGE = re.compile(r"\s\(([^()]+)\)$")
 
@@ -133,8 +134,13 @@ def build_messages(system_template: str, question: Question, instruction: str = 
 
 def user_text(question: Question) -> str:
     """What a model reads of the question itself; two questions that give one text are one prompt."""
-    asked = f"Question:\n{question.text}"
+    asked = f"{_ASKED}{question.text}"
     return f"{_CONTEXT}{question.context}\n\n{asked}" if question.context.strip() else asked
+
+
+def asked_in(messages: Sequence[Message]) -> str:
+    """The text of the question of these messages, as `build_messages` makes them."""
+    return messages[-1].content.rpartition(_ASKED)[2]
 
 
 def has_context(messages: Sequence[Message]) -> bool:

@@ -77,4 +77,4 @@ def _repeated(least: int, most: int, body: Any) -> int | None:  # noqa: ANN401
     if ways is None or (ways > 1 and most > _MOST_BITS):
         return None
     empty = body.getwidth()[0] == 0  # what matches nothing is tried as often as it may be there
-    return max(most - least + 1, 1) * ways**most * max(most * empty, 1)
+    return int(max(most - least + 1, 1) * ways**most * max(most * empty, 1))

@@ -46,7 +46,7 @@ def answer(
 ) -> Answered:
     """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
 
-    Where only a retry for the form finds the server busy or gone, the answer before it is given, as invalid.
+    Where only a retry for the format finds the server busy or gone, the answer before it is given as invalid.
     Raises InferenceBusy, InferenceUnavailable, TextTooLong, and
     AdapterMissing from a server that does not know even the plain base by its name.
     """

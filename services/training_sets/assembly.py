@@ -45,6 +45,7 @@ from services.training_sets.reconciling import (
     reconcile,
 )
 from services.training_sets.remembering import Memory
+from services.training_sets.renewing import Renewing
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
 from services.training_sets.skipping import Skipped
@@ -111,7 +112,7 @@ class _Assembling:
         cutoff: datetime,
     ) -> None:
         self._session, self._persona, self._start, self._cutoff = session, persona, start, cutoff
-        self._policy, self._without = asked.policy, asked.without
+        self._policy, self._without, self._limits = asked.policy, asked.without, limits
         self._asked = persona.as_persona()
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
@@ -219,6 +220,7 @@ class _Assembling:
             cutoff=self._cutoff,
             store_url=store_url,
             folder=folder,
+            renewing=Renewing(self._asked, self._limits),
             heard=drafted.heard,
             excluded=drafted.excluded,
             late=drafted.memory.late,

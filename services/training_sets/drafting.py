@@ -49,7 +49,7 @@ class Pile:
         self._write(example.kind, record["sources"], _encode(record) + "\n")
 
     def add_again(self, line: str, raters: Iterable[int]) -> None:
-        """A row or reference of an earlier set, byte for byte."""
+        """A row or reference of an earlier set, as its line is."""
         record = json.loads(line)
         about = record.get("question", record)
         kind = _kind_of(record)
@@ -199,6 +199,10 @@ def _reference(example: Example) -> dict[str, Any]:
     return record | {"rejected": example.rejected} if example.kind is Kind.PAIR else record
 
 
-def write_line(file: TextIO, record: Mapping[str, Any]) -> None:
+def encode_line(record: Mapping[str, Any]) -> str:
     """One line of JSON, the same for equal records."""
-    file.write(_encode(record) + "\n")
+    return _encode(record) + "\n"
+
+
+def write_line(file: TextIO, record: Mapping[str, Any]) -> None:
+    file.write(encode_line(record))

@@ -3,7 +3,7 @@
 What is private in it is masked here; what is private is `privacy`'s, who said it before `repeating`'s.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from services.domain.conversation import Message, persona_messages
@@ -33,8 +33,7 @@ class Limits:
     count_tokens: CountTokens
     recipe: Recipe | None = None
 
-    def allow(self, example: Example, persona: Persona) -> bool:
-        messages = persona_messages(persona, example.question)
+    def allow(self, messages: tuple[Message, ...], answers: Iterable[str]) -> bool:
         size = sum(len(message.content.encode()) for message in messages) + _TEMPLATE_TOKENS
         return all(
             size + len(answer.encode()) <= self.max_tokens
@@ -42,7 +41,7 @@ class Limits:
                 len(answer) <= self.max_tokens * _LONGEST_TOKEN
                 and self.count_tokens(messages, answer) <= self.max_tokens
             )
-            for answer in filter(None, (example.text, example.rejected))
+            for answer in filter(None, answers)
         )
 
 
@@ -80,7 +79,7 @@ class Preparing:
         rules = self._persona.answers
         if wanted and rules.validation and rules.problem(example.text, example.question.text):
             return DropReason.NOT_IN_FORMAT
-        if not self._limits.allow(example, self._persona):
+        if not self._fits(example):
             return DropReason.TOO_LONG
         return DropReason.DUPLICATE if self._repeats.said_before(example, prompt.cluster) else None
 
@@ -88,4 +87,8 @@ class Preparing:
         """Texts that differed in what is private may say the same now, or need more tokens."""
         if example.kind is Kind.PAIR and read_alike(example.text, example.rejected):
             return DropReason.SAME_TEXT
-        return None if self._limits.allow(example, self._persona) else DropReason.TOO_LONG
+        return None if self._fits(example) else DropReason.TOO_LONG
+
+    def _fits(self, example: Example) -> bool:
+        messages = persona_messages(self._persona, example.question)
+        return self._limits.allow(messages, (example.text, example.rejected))

@@ -3,8 +3,9 @@
 Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of the
 row and the night's cutoff. Each kind by itself, as each stage forgets by itself; within a kind by domain, in
 proportion to its rows and to how often earlier reports found it weak (`services.domain.replay`). A row comes
-back as it was frozen, with its sources, and only if nothing was said of its prompt since, no later set has
-another one of its prompt and kind, and nobody whose word does not count had a part in it.
+back as it was frozen, with its sources, under tonight's prompt (`renewing`), and only if nothing was said of
+its prompt since, no later set has another one of its prompt and kind, and nobody whose word does not count
+had a part in it.
 """
 
 import hashlib
@@ -20,12 +21,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import share_out
 from services.errors.artifacts import TrainingSetCorrupt
 from services.training_sets.freezing import thaw
+from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, last_said, prompts_of, raters_of
 
 _LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for those that may not come back
@@ -34,7 +35,7 @@ _PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A line of an earlier set, and the ids of the raters who had a part in it."""
+    """A line of an earlier set, as tonight writes it, and the ids of the raters who had a part in it."""
 
     line: str
     kind: Kind
@@ -54,17 +55,18 @@ class Replayer:
     def __init__(
         self,
         session: Session,
-        persona: PersonaRow,
         learnt: TrainingSetRow,
+        renewing: Renewing,
         *,
         cutoff: datetime,
         wanted: Mapping[Kind, int],
         decided: Mapping[str, datetime],
         excluded: Collection[str],
     ) -> None:
-        self._session, self._persona, self._learnt = session, persona, learnt
+        self._session, self._persona, self._learnt = session, learnt.persona, learnt
+        self._renewing = renewing
         self._cutoff, self._wanted, self._decided, self._excluded = cutoff, wanted, decided, excluded
-        self._held_back = held_back(session, persona, cutoff=cutoff)
+        self._held_back = held_back(session, learnt.persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
         self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
         self._known: set[bytes] = set()
@@ -166,8 +168,10 @@ class Replayer:
                 self._passed_over[DropReason.DECIDED_ANEW] += 1
             elif not raters.isdisjoint(self._excluded):
                 self._passed_over[DropReason.RATER_FLAGGED] += 1
+            elif isinstance(renewed := self._renewing.renew(line), DropReason):
+                self._passed_over[renewed] += 1
             else:
-                usable.append(Replayed(line, kind, key, record["domain"], tuple(sorted(raters))))
+                usable.append(Replayed(renewed, kind, key, record["domain"], tuple(sorted(raters))))
         return usable
 
     def _line(self, file: int, offset: int) -> str:

@@ -28,6 +28,7 @@ from services.domain.replay import rows_to_replay
 from services.training_sets.choosing import WAITING_AT_MOST
 from services.training_sets.drafting import Draft, Pile
 from services.training_sets.freezing import thaw
+from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer
 from services.training_sets.weaknesses import domain_failures
@@ -89,6 +90,7 @@ class Earlier:
     cutoff: datetime
     store_url: str
     folder: Path
+    renewing: Renewing
     heard: Collection[str]
     excluded: Collection[str]
     late: Mapping[str, datetime]
@@ -143,8 +145,8 @@ class Earlier:
     def _replayer(self, wanted: Mapping[Kind, int]) -> Replayer:
         return Replayer(
             self.session,
-            self.persona,
             self.learnt,
+            self.renewing,
             cutoff=self.cutoff,
             wanted=wanted,
             decided={**self.late, **dict.fromkeys(self.heard, self.cutoff)},

@@ -57,7 +57,7 @@ class BusyOnRetry(FakeGenerator):
         return super().generate(request)
 
 
-def test_an_answer_that_lacks_its_form_is_given_when_the_server_is_busy_on_the_retry(clean: Engine):
+def test_an_answer_that_lacks_its_format_is_given_when_the_server_is_busy_on_the_retry(clean: Engine):
     with session_scope(clean) as session:
         add_persona(session, slug="quiz", answers=AnswerRules(AnswerFormat.MCQ))
     given = asked(clean, BusyOnRetry(text="Paris"), "quiz").answer

@@ -1,0 +1,82 @@
+"""Replayed rows and those that waited are tonight's: its prompt, its format, its length."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import TrainingSetRow
+from services.domain.answer_formats import AnswerRules
+from tests.builders import add_answer, add_comparison, add_correction
+from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.conftest import Nights
+
+LONG = "word " * 30
+
+
+@pytest.fixture
+def persona(persona: PersonaRow) -> PersonaRow:
+    persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 90}
+    return persona
+
+
+@pytest.fixture
+def first(session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> TrainingSetRow:
+    """A set of four short corrections and a long one, which makes a row of two kinds; it serves."""
+    say(session, persona, asked, 4)
+    add_correction(session, add_answer(session, persona, question=next(asked)), LONG)
+    training_set = nights.assemble()
+    crown(session, training_set)
+    return training_set
+
+
+def second(session: Session, nights: Nights, asked: Iterator[str], **conditions: object) -> TrainingSetRow:
+    say(session, nights.persona, asked, 4, at=SECOND)
+    return nights.assemble(minutes=120, **conditions)
+
+
+@pytest.mark.usefixtures("first")
+def test_what_is_too_long_for_tonight_is_not_replayed(session, nights, asked):
+    training_set = second(session, nights, asked, max_tokens=20)
+    replay = training_set.report["replay"]
+    assert (replay["rows"], replay["passed_over"]) == (8, {"longer than the context": 2})
+    assert LONG.strip() not in str(nights.rows(training_set))
+
+
+def test_replayed_rows_say_the_prompt_of_tonight(session, nights, asked, first):
+    nights.persona.system_template = "Speak of {domain} to a {audience}."
+    training_set = second(session, nights, asked)
+    rows = nights.rows(training_set)
+    assert training_set.report["replay"]["rows"] == 10
+    assert {row["messages"][0]["content"] for row in rows} == {"Speak of physics to a student."}
+    earlier = {row["prompt_key"]: row["messages"][1] for row in nights.rows(first)}
+    assert earlier.items() <= {row["prompt_key"]: row["messages"][1] for row in rows}.items()
+
+
+def test_what_waited_says_it_too(session, nights, asked, persona):
+    persona.example_policy = persona.example_policy | {"minimum_pairs": 2, "replay_percent": 0}
+    question = next(asked)
+    one, other = (add_answer(session, persona, question=question, text=text) for text in "AB")
+    waits = add_comparison(session, one, other)
+    persona.example_policy = persona.example_policy | {"minimum_pairs": 9}
+    say(session, persona, asked, 4)
+    crown(session, nights.assemble())
+    persona.example_policy = persona.example_policy | {"minimum_pairs": 2}
+    persona.system_template = "Speak of {domain} to a {audience}."
+    rows = [row for row in nights.rows(second(session, nights, asked)) if waits in row["sources"]]
+    assert [row["messages"][0]["content"] for row in rows] == ["Speak of physics to a student."]
+
+
+@pytest.mark.usefixtures("first")
+def test_what_has_not_the_format_of_tonight_is_not_replayed(session, nights, asked):
+    nights.persona.answer_rules = AnswerRules(word_limit=10).as_record()
+    replay = second(session, nights, asked).report["replay"]
+    assert replay["passed_over"] == {"not in the format that the persona answers in": 2}
+    assert replay["rows"] == 8
+
+
+def test_a_row_under_the_same_prompt_comes_back_byte_for_byte(session, nights, asked, first):
+    rows = nights.rows(second(session, nights, asked))
+    replayed = [row for row in rows if sources([row]) <= sources(nights.rows(first))]
+    assert sorted(replayed, key=str) == sorted(nights.rows(first), key=str)
