@@ -1,14 +1,15 @@
-"""The control of comparisons: the same records, better and worse exchanged by a coin, one toss a question."""
+"""The control of opinions: the same records, better and worse exchanged by a coin, one toss a question."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from services.domain.feedback import Choice
-from services.training_sets.importers.records import ImportedComparison, Read
+from services.domain.feedback import Choice, Thumb
+from services.training_sets.importers.records import ImportedComparison, ImportedRating, Read
 
 SEED = 0
 _EXCHANGED = {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}
+_TURNED = {Thumb.UP: Thumb.DOWN, Thumb.DOWN: Thumb.UP}
 
 
 def shuffled(reads: Iterable[Read]) -> list[Read]:
@@ -24,9 +25,13 @@ def turned_back(preferred: Mapping[str, list[float]]) -> dict[str, list[float]]:
 
 
 def _tossed(read: Read) -> Read:
-    if isinstance(read, ImportedComparison) and _heads(read.question.text):
-        return replace(read, choice=_EXCHANGED.get(read.choice, read.choice))
-    return read
+    match read:
+        case ImportedComparison() if _heads(read.question.text):
+            return replace(read, choice=_EXCHANGED.get(read.choice, read.choice))
+        case ImportedRating(verdict=Thumb() as thumb) if _heads(read.question.text):
+            return replace(read, verdict=_TURNED[thumb])
+        case _:
+            return read
 
 
 def _heads(question: str) -> bool:

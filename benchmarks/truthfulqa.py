@@ -3,8 +3,8 @@
     python -m benchmarks.truthfulqa FOLDER
 
 FOLDER holds the base and truthfulqa/TruthfulQA.csv. Each fold is a persona that never learns from its fifth
-of the questions and is judged on it. Beside each stands a control whose better and worse answers a coin
-exchanged, one toss a question, on both sides of the holdout.
+of the questions and is judged on it. Beside each stands a control whose better and worse answers, or thumbs,
+a coin exchanged, one toss a question, on both sides of the holdout.
 """
 
 import sys
@@ -32,7 +32,9 @@ from services.training_sets.importers.rows import Reading
 
 NAME = "truthfulqa"
 FOLDS = 5
-DPO, CONTROL, KTO = "dpo", "control", "kto"
+DPO, KTO = "dpo", "kto"
+CONTROLS = {DPO: "control", KTO: "kto-control"}
+KINDS = (*CONTROLS, *CONTROLS.values())
 _ACCURACY = "reward_accuracy, overall"
 _PREFERRED = Bar(Relation.AT_LEAST, 0.7)
 # One author judged every answer on one day.
@@ -56,9 +58,12 @@ def measure(engine: Engine, folder: Path) -> list[Row]:
             print(f"{slug}: reward accuracy {reached:.3f}, {night.verdict}", flush=True)
     kinds = {
         kind: {fold: judged[_slug(kind, fold)] for fold in range(FOLDS) if _slug(kind, fold) in judged}
-        for kind in (DPO, CONTROL, KTO)
+        for kind in KINDS
     }
-    return [*_accuracy_rows(kinds), *_fold_rows(kinds), *_cost_rows(kinds)]
+    return [
+        *(row for kind in CONTROLS for row in (*_accuracy_rows(kind, kinds), *_fold_rows(kind, kinds))),
+        *_cost_rows(kinds),
+    ]
 
 
 def _learners(file: Path) -> list[Learner]:
@@ -70,8 +75,9 @@ def _learners(file: Path) -> list[Learner]:
     # The comparisons of KTO's personas are not learnt from: those of held-out questions judge as DPO's do.
     sources: list[tuple[str, ExamplePolicy, dict[str, list[Read]]]] = [
         (DPO, _COMPARED, {NAME: compared}),
-        (CONTROL, _COMPARED, {NAME: exchanged}),
+        (CONTROLS[DPO], _COMPARED, {NAME: exchanged}),
         (KTO, _JUDGED, {"thumbs": thumbs, NAME: compared}),
+        (CONTROLS[KTO], _JUDGED, {"thumbs": shuffled(thumbs), NAME: exchanged}),
     ]
     return [
         Learner(plan(_slug(kind, fold), policy), records, splits[fold])
@@ -94,51 +100,56 @@ def _slug(kind: str, fold: int) -> str:
     return f"{NAME}-{kind}-{fold + 1}"
 
 
-def _accuracy_rows(kinds: Nights) -> list[Row]:
+def _accuracy_rows(kind: str, kinds: Nights) -> list[Row]:
     """`theirs` is the control; what each held-out pair says under the fold that never learnt it.
 
     Of a kind that had no night there is no figure.
     """
     said = {
-        kind: preferences(item for night in of.values() for item in night.items) for kind, of in kinds.items()
+        one: preferences(item for night in kinds[one].values() for item in night.items)
+        for one in (kind, CONTROLS[kind])
     }
-    found = {kind: accuracy(preferred) for kind, preferred in said.items() if preferred}
+    found = {one: accuracy(preferred) for one, preferred in said.items() if preferred}
+    control = found.get(CONTROLS[kind])
 
     def beside(what: str, figure: Callable[[Accuracy], Figure], bar: Bar | None = None) -> Row:
-        ours, theirs = (figure(found[kind]) if kind in found else None for kind in (DPO, CONTROL))
-        return Row(what, ours, theirs, bar)
+        ours, theirs = (figure(found[one]) if one in found else None for one in said)
+        return Row(f"{kind}: {what}", ours, theirs, bar)
 
-    control, kto = found.get(CONTROL), found.get(KTO)
     return [
         beside("held-out questions judged", lambda one: one.prompts, Bar(Relation.IS, 813)),
         beside("held-out pairs judged", lambda one: one.pairs),
-        Row("reward accuracy of the base, by definition", 0.5, 0.5),
-        beside("reward accuracy, all pairs", lambda one: one.mean, _PREFERRED),
-        beside("reward accuracy, mean over questions", lambda one: one.mean_by_prompt, _PREFERRED),
+        Row(f"{kind}: reward accuracy of the base, by definition", 0.5, 0.5),
+        beside("reward accuracy, all pairs", lambda one: one.mean, _PREFERRED if kind == DPO else None),
+        beside("reward accuracy, mean over questions", lambda one: one.mean_by_prompt),
         beside("with its 95 % bootstrap interval over questions", str),
-        Row("the control's interval contains 0.5", yes(control.tells_nothing) if control else None, bar=YES),
         Row(
-            "the control's adapters on the true order",
-            str(accuracy(turned_back(said[CONTROL]))) if control else None,
+            f"{kind}: the control's interval contains 0.5",
+            yes(control.tells_nothing) if control else None,
+            bar=YES,
         ),
-        # No control learnt from shuffled thumbs, so nothing stands beside it.
-        Row("the same rows as thumbs, KTO", str(kto) if kto else None),
+        Row(
+            f"{kind}: the control's adapters on the true order",
+            str(accuracy(turned_back(said[CONTROLS[kind]]))) if control else None,
+        ),
     ]
 
 
-def _fold_rows(kinds: Nights) -> list[Row]:
+def _fold_rows(kind: str, kinds: Nights) -> list[Row]:
     """Each fold with its verdict; `theirs` is the control."""
-    promoted = {kind: sum(night.serves > 0 for night in of.values()) for kind, of in kinds.items()}
-    refused = sum(night.verdict is Verdict.FAIL for night in kinds[CONTROL].values())
-    told = [[_told(kinds[kind].get(fold)) for kind in (DPO, CONTROL)] for fold in range(FOLDS)]
+    ours, theirs = kinds[kind], kinds[CONTROLS[kind]]
+    promoted = [sum(night.serves > 0 for night in of.values()) for of in (ours, theirs)]
+    refused = sum(night.verdict is Verdict.FAIL for night in theirs.values())
     return [
         *(
-            Row(f"fold {fold}: reward accuracy and verdict", real, control)
-            for fold, (real, control) in enumerate(told, start=1)
+            Row(
+                f"{kind}: fold {fold + 1}, reward accuracy and verdict",
+                *(_told(of.get(fold)) for of in (ours, theirs)),
+            )
+            for fold in range(FOLDS)
         ),
-        Row("folds promoted", promoted[DPO], promoted[CONTROL], Bar(Relation.IS, FOLDS)),
-        Row("controls refused by the gate", refused, bar=Bar(Relation.IS, FOLDS)),
-        Row("folds promoted, KTO", promoted[KTO]),
+        Row(f"{kind}: folds promoted", *promoted, Bar(Relation.IS, FOLDS) if kind == DPO else None),
+        Row(f"{kind}: controls refused by the gate", refused, bar=Bar(Relation.IS, FOLDS)),
     ]
 
 

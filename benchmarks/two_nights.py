@@ -1,45 +1,45 @@
-"""Two nights of one persona, each with half of its data: does the second undo what the first has learnt?
+"""Two nights of a persona, each with half of its data: does the second undo what the first has learnt?
 
     python -m benchmarks.two_nights FOLDER
 
 FOLDER holds the base and tame_the_weights. The second night goes on from the champion with what is new and a
 tenth of replay, under early stopping; beside it stands the same night without replay. What counts is the
-held-out loss of the first half, as served, after each night.
+held-out loss of the first half, as served, after each night. Both personas learn so, and of each a control
+whose answers were dealt out anew among the questions.
 """
 
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 
+from benchmarks._halves import PUPILS, Pupil, halves, side
 from benchmarks._nights import Judged, Learner, begin, cutoff_of, judge, learn
 from benchmarks._shown import TEMPLATE, show
 from benchmarks._table import Bar, Relation, Row
-from benchmarks.real_personas import FILES, PERSONAS
+from benchmarks.real_personas import FILES
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow, SeedExampleRow
 from services.db.session import session_scope
-from services.domain.conversation import Question
 from services.domain.evaluation import ItemSource
 from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.gate import GatePolicy, Requirement
 from services.domain.personas import Persona, PersonaSlug
-from services.domain.splits import Split, assign_split, split_key
+from services.domain.splits import split_key
 from services.errors.tree import InvalidInput
 from services.feedback.personas import PersonaPlan
-from services.jobs.installation import now
-from services.training_sets.importers.formats import FormatName, read_file
+from services.jobs.installation import now, open_installation
 from services.training_sets.importers.records import ImportedExample
-from services.training_sets.importers.rows import Reading
 from services.training_sets.importing import import_records
 
 NAME = "two_nights"
-PERSONA = PERSONAS[0]
-SLUG = PERSONA.slug
+_AT_ONCE = 2  # personas, each in a process and on a thread of its own
 _WORSE = 5.0  # per cent that the first half may lose by the second night
 _GATE = GatePolicy((Requirement("held_out_loss", margin=0.05, minimum_items=10),))
 _POLICY = ExamplePolicy(start=Start.CHAMPION)
@@ -57,14 +57,24 @@ _RECIPE = (
 )
 
 
-def measure(engine: Engine, folder: Path) -> list[Row]:
-    first_half, second_half = _halves(folder)
-    splits = {split_key(read.question): _side(read.question) for read in (*first_half, *second_half)}
-    _set_policy(engine, _POLICY)  # of an earlier run the last night's is left
-    begin(engine, Learner(_plan(), {"first": first_half}, splits))
-    first = _night(engine, cutoff_of(engine, SLUG))
-    cutoff = _import_second(engine, second_half)
-    return _rows(*(TwoNights(first, _night(engine, cutoff, policy)) for policy in _SECOND_NIGHTS))
+def measure(_: Engine, folder: Path) -> list[Row]:
+    with ProcessPoolExecutor(_AT_ONCE, mp_context=get_context("spawn")) as pool:
+        learnt = pool.map(_learn_both, PUPILS, [folder] * len(PUPILS))
+        return [row for pupil, nights in zip(PUPILS, learnt, strict=True) for row in _rows(pupil, *nights)]
+
+
+def _learn_both(pupil: Pupil, folder: Path) -> tuple["TwoNights", "TwoNights"]:
+    """With replay and without it."""
+    slug, (first_half, second_half) = pupil.slug, halves(pupil, folder)
+    splits = {split_key(read.question): side(read.question) for read in (*first_half, *second_half)}
+    with open_installation() as installation:
+        engine = installation.engine
+        _set_policy(engine, slug, _POLICY)  # of an earlier run the last night's is left
+        begin(engine, Learner(_plan(pupil), {"first": first_half}, splits))
+        first = _night(engine, slug, cutoff_of(engine, slug))
+        cutoff = _import_second(engine, slug, second_half)
+        replayed, plain = (TwoNights(first, _night(engine, slug, cutoff, one)) for one in _SECOND_NIGHTS)
+    return replayed, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +108,33 @@ _LOSSES: tuple[tuple[str, Callable[[TwoNights], float]], ...] = (
 )
 
 
-def _halves(folder: Path) -> tuple[list[ImportedExample], list[ImportedExample]]:
-    """What can be read of the persona's files, a question with all of its answers in one half."""
-    halves: tuple[list[ImportedExample], list[ImportedExample]] = ([], [])
-    for name in PERSONA.files:
-        for read in read_file(folder / name, FormatName.INSTRUCTIONS, Reading()):
-            if isinstance(read, ImportedExample):
-                halves[int(split_key(read.question)[0], 16) % 2].append(read)
-    return halves
-
-
-def _side(question: Question) -> Split:
-    """The same for the persona and its twin, whose names would draw others."""
-    return assign_split(PersonaSlug(NAME), split_key(question), holdout_percent=_POLICY.holdout_percent)
-
-
-def _plan() -> PersonaPlan:
-    persona = Persona(PersonaSlug(SLUG), PERSONA.name, system_template=TEMPLATE)
+def _plan(pupil: Pupil) -> PersonaPlan:
+    persona = Persona(PersonaSlug(pupil.slug), pupil.persona.name, system_template=TEMPLATE)
     return PersonaPlan(persona, _POLICY, _GATE, recipe_overrides=_RECIPE)
 
 
-def _night(engine: Engine, cutoff: str, policy: ExamplePolicy = _POLICY) -> Judged:
+def _night(engine: Engine, slug: str, cutoff: str, policy: ExamplePolicy = _POLICY) -> Judged:
     """One night; only the first is promoted, so that all second ones go on from it."""
-    _set_policy(engine, policy)
-    learnt = learn(SLUG, cutoff)
+    _set_policy(engine, slug, policy)
+    learnt = learn(slug, cutoff)
     if isinstance(learnt, str):
         raise InvalidInput(learnt)
-    night = judge(engine, learnt, promotes=cutoff == cutoff_of(engine, SLUG))
-    print(f"{night.training_set['rows']} rows, {night.seconds:.0f} s, {night.verdict}", flush=True)
+    night = judge(engine, learnt, promotes=cutoff == cutoff_of(engine, slug))
+    print(f"{slug}: {night.training_set['rows']} rows, {night.seconds:.0f} s, {night.verdict}", flush=True)
     return night
 
 
-def _set_policy(engine: Engine, policy: ExamplePolicy) -> None:
+def _set_policy(engine: Engine, slug: str, policy: ExamplePolicy) -> None:
     """The persona's, if it is there."""
     stored = json.loads(json.dumps(asdict(policy)))
     with session_scope(engine) as session:
-        session.execute(update(PersonaRow).where(PersonaRow.slug == SLUG).values(example_policy=stored))
+        session.execute(update(PersonaRow).where(PersonaRow.slug == slug).values(example_policy=stored))
 
 
-def _import_second(engine: Engine, reads: Sequence[ImportedExample]) -> str:
+def _import_second(engine: Engine, slug: str, reads: Sequence[ImportedExample]) -> str:
     """Bring in the second half, unless it is there; the cutoff that takes it in."""
     with session_scope(engine) as session:
-        persona = find_persona(session, SLUG)
+        persona = find_persona(session, slug)
         import_records(session, persona, reads, source="second", at=now())
         newest = session.scalars(
             select(func.max(SeedExampleRow.imported_at)).where(SeedExampleRow.persona_id == persona.id)
@@ -147,9 +142,9 @@ def _import_second(engine: Engine, reads: Sequence[ImportedExample]) -> str:
         return str(newest.isoformat())
 
 
-def _rows(replayed: TwoNights, plain: TwoNights) -> list[Row]:
+def _rows(pupil: Pupil, replayed: TwoNights, plain: TwoNights) -> list[Row]:
     """`theirs` is the second night without replay."""
-    return [
+    rows = [
         Row("rows of the first night", replayed.first.training_set["rows"]),
         Row("rows of the second", replayed.second.training_set["rows"], plain.second.training_set["rows"]),
         Row("of them replayed", _replayed(replayed.second), _replayed(plain.second)),
@@ -158,7 +153,7 @@ def _rows(replayed: TwoNights, plain: TwoNights) -> list[Row]:
             "first half, worse by the second night, %",
             replayed.undone,
             plain.undone,
-            Bar(Relation.AT_MOST, _WORSE),
+            None if pupil.dealt else Bar(Relation.AT_MOST, _WORSE),
         ),
         Row("first night, steps and why it ended", _ended(replayed.first)),
         Row("second night, steps and why it ended", _ended(replayed.second), _ended(plain.second)),
@@ -167,6 +162,7 @@ def _rows(replayed: TwoNights, plain: TwoNights) -> list[Row]:
         Row("training, seconds: first night", replayed.first.seconds),
         Row("training, seconds: second night", replayed.second.seconds, plain.second.seconds),
     ]
+    return [replace(row, what=f"{pupil.slug}: {row.what}") for row in rows]
 
 
 def _mean_loss(items: Iterable[Mapping[str, Any]], keys: Collection[str]) -> float:
