@@ -137,20 +137,29 @@ def _accuracy_rows(kind: str, kinds: Nights) -> list[Row]:
 
 def _fold_rows(kind: str, kinds: Nights) -> list[Row]:
     """Each fold with its verdict; `theirs` is the control."""
-    ours, theirs = kinds[kind], kinds[CONTROLS[kind]]
-    promoted = [sum(night.serves > 0 for night in of.values()) for of in (ours, theirs)]
-    refused = sum(night.verdict is Verdict.FAIL for night in theirs.values())
+    real, control = kinds[kind], kinds[CONTROLS[kind]]
+    refused = sum(night.verdict is Verdict.FAIL for night in control.values())
     return [
         *(
             Row(
                 f"{kind}: fold {fold + 1}, reward accuracy and verdict",
-                *(_told(of.get(fold)) for of in (ours, theirs)),
+                _told(real.get(fold)),
+                _told(control.get(fold)),
             )
             for fold in range(FOLDS)
         ),
-        Row(f"{kind}: folds promoted", *promoted, Bar(Relation.IS, FOLDS) if kind == DPO else None),
+        Row(
+            f"{kind}: folds promoted",
+            _promoted(real),
+            _promoted(control),
+            Bar(Relation.IS, FOLDS) if kind == DPO else None,
+        ),
         Row(f"{kind}: controls refused by the gate", refused, bar=Bar(Relation.IS, FOLDS)),
     ]
+
+
+def _promoted(nights_of: Mapping[int, Judged]) -> int:
+    return sum(night.serves > 0 for night in nights_of.values())
 
 
 def _told(night: Judged | None) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.qa_feedback import CONTROL, SHORT, WHOLE, _rows
-from benchmarks.truthfulqa import FOLDS, _accuracy_rows, _cost_rows, _fold_rows
+from benchmarks.truthfulqa import CONTROLS, FOLDS, KINDS, _accuracy_rows, _cost_rows, _fold_rows
 
 FEW = "qa-whole: no DPO: 6 pairs, and 50 are needed"
 
@@ -21,9 +21,10 @@ def test_only_the_file_as_given_may_have_too_few_pairs(what, reason, met):
     assert [row.met for row in _rows(what, reason)] == [met]
 
 
-def test_folds_without_a_night_are_told_of():
-    none = {"dpo": {}, "control": {}, "kto": {}}
-    rows = [*_accuracy_rows(none), *_fold_rows(none), *_cost_rows(none)]
+@pytest.mark.parametrize("kind", CONTROLS)
+def test_folds_without_a_night_are_told_of(kind):
+    none = {kind: {} for kind in KINDS}
+    rows = [*_accuracy_rows(kind, none), *_fold_rows(kind, none), *_cost_rows(none)]
 
     assert not any(row.met for row in rows)
-    assert [row.ours for row in rows if row.what.startswith("fold ")] == ["no night"] * FOLDS
+    assert [row.ours for row in rows if ": fold " in row.what] == ["no night"] * FOLDS
