@@ -4,10 +4,20 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0001_personas_and_questions"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "personas": "personas",
+    "raters": "raters",
+    "questions": "questions",
+    "imported examples": "seed_examples",
+    "imported items": "evaluation_items",
+}
 
 
 def upgrade() -> None:
@@ -112,6 +122,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    warn_of_loss(revision, LOST)
     op.drop_table("evaluation_items")
     op.drop_table("seed_examples")
     op.drop_table("questions")

@@ -4,10 +4,21 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0002_lineage"
 down_revision = "0001_personas_and_questions"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "training sets": "training_sets",
+    "training runs": "training_runs",
+    "adapter versions": "adapter_versions",
+    "evaluation reports": "evaluation_reports",
+    "gate decisions": "gate_decisions",
+    "promotions": "promotions",
+}
 
 APPEND_ONLY = ("promotions",)
 
@@ -203,6 +214,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    warn_of_loss(revision, LOST)
     op.drop_table("promotions")
     op.drop_table("gate_decisions")
     op.drop_table("evaluation_reports")

@@ -4,10 +4,19 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0003_answers_and_feedback"
 down_revision = "0002_lineage"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "answers": "answers",
+    "ratings": "ratings",
+    "corrections": "corrections",
+    "comments": "comments",
+}
 
 APPEND_ONLY = (
     "ratings",
@@ -120,6 +129,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    warn_of_loss(revision, LOST)
     op.drop_table("comments")
     op.drop_table("corrections")
     op.drop_table("current_ratings")

@@ -8,10 +8,19 @@ from alembic import op
 from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0006_signals"
 down_revision = "0005_one_version_of_equal_files"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "offers to rate others' answers": "peer_offers",
+    "clustered prompts": "prompt_signatures",
+    "plans and reports of training sets": "training_sets WHERE report <> '{}'",
+    "raters of imported files by name": "raters WHERE label IS NOT NULL",
+}
 
 # What the sets that are there were made for.
 SFT_ALONE = """'{"stages": ["sft"], "reasons": [], "label_smoothing": 0.0}'"""
@@ -168,6 +177,7 @@ def _add_lineage() -> None:
 
 def downgrade() -> None:
     _refuse_to_lose()
+    warn_of_loss(revision, LOST)
     op.drop_table("training_set_sources")
     for column in ("report", "plan"):
         op.drop_column("training_sets", column)

@@ -7,10 +7,17 @@ from alembic import op
 from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0007_answer_formats"
 down_revision = "0006_signals"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "answers that were asked for again or looked at": "answers WHERE attempts > 1 OR valid IS NOT NULL",
+    "routes": "persona_routes",
+}
 
 _USUAL = {  # rules that say nothing: what the older schema does without them
     "format": "free_text",
@@ -56,6 +63,7 @@ def downgrade() -> None:
             "personas answer; restore a backup instead."
         )
         raise CommandError(message)
+    warn_of_loss(revision, LOST)
     op.drop_table("persona_routes")
     op.drop_column("answers", "valid")
     op.drop_column("answers", "attempts")

@@ -4,10 +4,19 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0008_training_progress"
 down_revision = "0007_answer_formats"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "points of loss curves": "training_points",
+    "scores of checkpoints": "checkpoint_scores",
+    "runs' memory, concessions or stages": "training_runs "
+    "WHERE memory <> '{}' OR concessions <> '[]' OR stages <> '[]'",
+}
 
 COLUMNS = {"memory": "'{}'", "concessions": "'[]'", "stages": "'[]'"}
 
@@ -43,6 +52,7 @@ def _create(table: str, *own: sa.Column[object]) -> None:
 
 
 def downgrade() -> None:
+    warn_of_loss(revision, LOST)
     op.drop_table("checkpoint_scores")
     op.drop_table("training_points")
     for name in COLUMNS:

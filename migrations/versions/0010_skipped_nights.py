@@ -4,10 +4,16 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.db.undoing import warn_of_loss
+
 revision = "0010_skipped_nights"
 down_revision = "0009_where_nights_start"
 branch_labels = None
 depends_on = None
+
+LOST = {
+    "nights without a set": "skipped_nights",
+}
 
 
 def upgrade() -> None:
@@ -25,4 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    warn_of_loss(revision, LOST)
     op.drop_table("skipped_nights")

@@ -9,16 +9,22 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db import migrate
+from services.db.lineage_tables import SkippedNightRow, TrainingPointRow
 from services.db.session import make_engine
 from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.feedback import Reason, Thumb
+from services.domain.training import RunState
+from services.settings import ROOT
 from tests.builders import (
     AT,
     add_answer,
     add_comparison,
     add_persona,
     add_rating,
+    add_run,
     add_serving_version,
+    add_training_set,
 )
 
 
@@ -123,3 +129,44 @@ def test_a_downgrade_that_would_lose_the_form_of_answers_is_refused(empty_databa
     with Session(empty_database) as session:
         formats = session.scalars(text("SELECT answer_format FROM personas ORDER BY slug")).all()
     assert formats == ["free_text", "free_text", "free_text", "mcq"]
+
+
+def test_a_downgrade_says_how_many_rows_it_loses(empty_database: Engine, caplog: pytest.LogCaptureFixture):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        persona = add_persona(session)
+        add_persona(session, slug="goes-on", example_policy=ExamplePolicy(start=Start.CHAMPION))
+        training_set = add_training_set(session, persona)
+        run = add_run(session, training_set, state=RunState.SUCCEEDED)
+        session.add_all(
+            TrainingPointRow(training_run_id=run.id, stage=0, step=step, loss=1.0, at=AT) for step in (1, 2)
+        )
+        session.add(
+            SkippedNightRow(
+                persona_id=persona.id, cutoff=AT, reason="nothing new", counts={}, dropped={}, created_at=AT
+            )
+        )
+    migrate.downgrade(empty_database, "0007_answer_formats")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{undone}, which loses {lost}: a backup alone brings them back"
+        for undone, lost in (
+            ("0010_skipped_nights is undone", "1 nights without a set"),
+            ("0009_where_nights_start is undone", "1 personas' own start or replay"),
+            ("0008_training_progress is undone", "2 points of loss curves"),
+        )
+    ]
+
+
+def test_a_downgrade_of_an_empty_database_has_nothing_to_warn_of(
+    empty_database: Engine, caplog: pytest.LogCaptureFixture
+):
+    migrate.upgrade(empty_database)
+    migrate.downgrade(empty_database, "base")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_the_operations_guide_says_of_every_migration_what_undoing_it_loses():
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    migrations = [file.stem for file in (ROOT / "migrations" / "versions").glob("*.py")]
+    assert len(migrations) > 9
+    assert [name for name in migrations if f"| `{name}` | " not in guide] == []
