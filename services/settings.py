@@ -17,6 +17,7 @@ from services.errors.outages import SettingsMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = "secrets.env"
+DEFAULT_QUANTISATION: Literal["nf4", "none"] = "nf4"  # where nobody says how the base is held
 
 
 class Settings(BaseSettings):
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
 
     base_model: str = str(ROOT / "base_model")  # hub name or folder
     base_revision: str = "main"
-    base_quantisation: Literal["nf4", "none"] = "nf4"
+    base_quantisation: Literal["nf4", "none"] = DEFAULT_QUANTISATION
     recipe: str = ""  # unset: "embedded" for the embedded base, "default" for any other
 
     feedback_host: str = "127.0.0.1"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ScalarSelect, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from services.db.feedback_tables import (
@@ -106,22 +106,6 @@ def answer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> Ans
 
 
 def _answers() -> Select[*tuple[Any, ...]]:
-    correction = aliased(CorrectionRow)
-    comment = aliased(CommentRow)
-    newest_correction = (
-        select(correction.text)
-        .where(correction.answer_id == AnswerRow.id, correction.rater_id == ConversationRow.rater_id)
-        .order_by(correction.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    newest_comment = (
-        select(comment.text)
-        .where(comment.answer_id == AnswerRow.id, comment.rater_id == ConversationRow.rater_id)
-        .order_by(comment.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     return (
         select(
             AnswerRow,
@@ -134,8 +118,8 @@ def _answers() -> Select[*tuple[Any, ...]]:
             AdapterVersionRow.number.label("version"),
             RatingRow.stars.label("stars"),
             RatingRow.reasons.label("reasons"),
-            newest_correction.label("correction"),
-            newest_comment.label("comment"),
+            _newest_text(CorrectionRow).label("correction"),
+            _newest_text(CommentRow).label("comment"),
         )
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
         .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
@@ -149,6 +133,18 @@ def _answers() -> Select[*tuple[Any, ...]]:
             ),
         )
         .outerjoin(RatingRow, RatingRow.id == CurrentRatingRow.rating_id)
+    )
+
+
+def _newest_text(journal: type[CorrectionRow] | type[CommentRow]) -> ScalarSelect[str]:
+    """The asker's last text in a journal, of the answer that is selected around it."""
+    of = aliased(journal)
+    return (
+        select(of.text)
+        .where(of.answer_id == AnswerRow.id, of.rater_id == ConversationRow.rater_id)
+        .order_by(of.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
 
 

@@ -63,7 +63,7 @@ def rate(
     thumb = stars if isinstance(stars, Thumb) else None
     if not isinstance(stars, Thumb) and stars not in STARS:
         raise StarsOutOfRange(stars)
-    _answer_to_judge(session, answer_id, rater)
+    _answer_to_rate(session, answer_id, rater)
     tags = sorted({reason.value for reason in reasons})
     said = _in_words(stars, tags)
     once = _said_once(submission, answer_id, rater, said)
@@ -84,14 +84,7 @@ def rate(
     if rating_id is None:
         _check_still_said(said, _current_rating(session, answer_id, rater))
         return
-    current = insert(CurrentRatingRow).values(answer_id=answer_id, rater_id=rater, rating_id=rating_id)
-    session.execute(
-        current.on_conflict_do_update(
-            index_elements=["answer_id", "rater_id"],
-            set_={"rating_id": rating_id},
-            where=CurrentRatingRow.rating_id < rating_id,
-        )
-    )
+    _point_at(session, answer_id, rater, rating_id)
 
 
 def correct(
@@ -105,7 +98,7 @@ def correct(
     """
     checked = check_text("better answer", text, limit=CORRECTION_LIMIT)
     answer = _own_answer(session, answer_id, rater)
-    _check_form(session, answer_id, checked)
+    _check_format(session, answer_id, checked)
     if checked.split() == answer.split():
         raise CorrectionUnchanged
     once = _said_once(submission, answer_id, rater, checked)
@@ -129,7 +122,7 @@ def compare(
     Raises AnswersNotComparable unless both answer one prompt, UnknownAnswer, NotTheAsker.
     """
     for answer_id in (left, right):
-        _answer_to_judge(session, answer_id, rater)
+        _answer_to_rate(session, answer_id, rater)
     asked = select(QuestionRow.prompt_key).join(AnswerRow).where(AnswerRow.id.in_((left, right)))
     if left == right or len(set(session.scalars(asked))) != 1:
         raise AnswersNotComparable
@@ -193,6 +186,18 @@ def _current_rating(session: Session, answer_id: AnswerId, rater: RaterId) -> st
     return _in_words(current.thumb or current.stars, current.reasons) if current else None
 
 
+def _point_at(session: Session, answer_id: AnswerId, rater: RaterId, rating_id: int) -> None:
+    """From now on this rating is the current one, unless a newer one is already."""
+    current = insert(CurrentRatingRow).values(answer_id=answer_id, rater_id=rater, rating_id=rating_id)
+    session.execute(
+        current.on_conflict_do_update(
+            index_elements=["answer_id", "rater_id"],
+            set_={"rating_id": rating_id},
+            where=CurrentRatingRow.rating_id < rating_id,
+        )
+    )
+
+
 def _in_words(given: object, tags: list[str]) -> str:
     return " ".join([str(given), *tags])
 
@@ -211,7 +216,7 @@ def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str)
     return uuid5(submission, f"{answer_id} {rater} {said}")
 
 
-def _check_form(session: Session, answer_id: AnswerId, better: str) -> None:
+def _check_format(session: Session, answer_id: AnswerId, better: str) -> None:
     """AnswerNotInFormat for a text that the persona would not be let off with itself."""
     persona, question = session.execute(
         select(PersonaRow, QuestionRow.text)
@@ -225,7 +230,7 @@ def _check_form(session: Session, answer_id: AnswerId, better: str) -> None:
         raise AnswerNotInFormat(persona.slug, rules.instruction, problem)
 
 
-def _answer_to_judge(session: Session, answer_id: AnswerId, rater: RaterId) -> None:
+def _answer_to_rate(session: Session, answer_id: AnswerId, rater: RaterId) -> None:
     """UnknownAnswer, or NotTheAsker unless the rater asked for it or was offered it."""
     if session.get(PeerOfferRow, (rater, answer_id)) is None:
         _own_answer(session, answer_id, rater)

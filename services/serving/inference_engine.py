@@ -165,7 +165,7 @@ def load_base_model(
     name: str,
     *,
     revision: str,
-    quantisation: Quantisation = Quantisation.NF4,
+    quantisation: Quantisation,
     cache: Path | None = None,
 ) -> LoadedBase:
     """The base ready to serve, a first batch run to see that this machine can; BaseModelMissing otherwise.

@@ -23,10 +23,10 @@ from services.domain.training import (
     ModelRecipe,
     OptimisationRecipe,
     PreferenceRecipe,
-    Quantisation,
     Recipe,
 )
 from services.errors.inputs import InvalidRecipe
+from services.settings import DEFAULT_QUANTISATION
 from services.training.recipe_values import read_recipe
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def compose_recipe(
     *,
     base_model: str,
     base_revision: str,
-    base_quantisation: str = Quantisation.NF4,
+    base_quantisation: str = DEFAULT_QUANTISATION,
 ) -> Recipe:
     """The recipe of that name with overrides such as `lora.r=8` or `lora=embedded`; InvalidRecipe.
 

@@ -5,14 +5,14 @@ so that the arrays and the stream of `texts` number the answers alike. What is h
 bytes a rating.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from services.db.columns import fill_columns
@@ -148,7 +148,6 @@ def hear(
     With `since`, of those prompts alone that something was said of after it or that came `late`, or ever by
     those whose ids are among the `trusted`: everything that was said of them.
     """
-    connection = session.connection()
     known = {
         "persona": persona.id,
         "cutoff": cutoff,
@@ -158,13 +157,8 @@ def hear(
         "late_prompts": list(late.prompts),
         "late_ratings": list(late.ratings),
     }
-    connection.execute(text(_SORT_IN_MEMORY))
-    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters, heard_prompts"))
-    connection.execute(text(_PROMPTS_SINCE if since else _PROMPTS), known)
-    connection.execute(text("ANALYZE heard_prompts"))
-    for statement in (_NUMBER_ANSWERS, _HEAR, _NUMBER_RATERS):
-        connection.execute(text(statement), known)
-    connection.execute(text("ANALYZE heard_answers, heard, heard_raters"))
+    connection = session.connection()
+    _make_tables(connection, _PROMPTS_SINCE if since else _PROMPTS, known)
     raters = tuple(connection.scalars(_RATERS))
     size = connection.execute(_SIZE).one()
     # As few bytes as will do; two hold days until 2149.
@@ -182,6 +176,17 @@ def hear(
         raters=raters,
         new=np.isin(rating, list(connection.scalars(_NEW, known))) if since else None,
     )
+
+
+def _make_tables(connection: Connection, prompts: str, known: Mapping[str, object]) -> None:
+    """What is heard, of the prompts that the statement picks, numbered: answers by text, raters by id."""
+    connection.execute(text(_SORT_IN_MEMORY))
+    connection.execute(text("DROP TABLE IF EXISTS heard, heard_answers, heard_raters, heard_prompts"))
+    connection.execute(text(prompts), known)
+    connection.execute(text("ANALYZE heard_prompts"))
+    for statement in (_NUMBER_ANSWERS, _HEAR, _NUMBER_RATERS):
+        connection.execute(text(statement), known)
+    connection.execute(text("ANALYZE heard_answers, heard, heard_raters"))
 
 
 @lru_cache(maxsize=1 << len(_TAGS))

@@ -5,7 +5,7 @@ domain's: `consensus`, `raters`.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,14 +95,10 @@ def reconcile(
         earlier=known.findings(raters),
         new=None if heard.new is None else heard.new[counted],
     )
-    flagged = [
-        rater
-        for rater in np.flatnonzero(findings.flagged_after)
-        if findings.standing(int(rater)) is Standing.FLAGGED and reviews.get(raters[rater]) != "trusted"
-    ]
+    flagged = _flagged(findings, raters, reviews)
     if flagged:
         del consensus  # before the next one takes as much again
-        excluded |= {int(rater): DropReason.RATER_FLAGGED for rater in flagged}
+        excluded |= dict.fromkeys(flagged, DropReason.RATER_FLAGGED)
         counted &= ~np.isin(heard.rater, flagged)
         consensus = _agree(everyone, heard, counted, memory)
     later = remember(
@@ -114,6 +110,15 @@ def reconcile(
         beyond_limit=heard.rating[by_day],
     )
     return _by_answer(heard, policy, counted, consensus, findings, excluded, later)
+
+
+def _flagged(findings: RaterFindings, raters: Sequence[str], reviews: Mapping[str, str]) -> list[int]:
+    """Indexes of those whom the test flags and nobody trusts."""
+    return [
+        rater
+        for rater in map(int, np.flatnonzero(findings.flagged_after))
+        if findings.standing(rater) is Standing.FLAGGED and reviews.get(raters[rater]) != "trusted"
+    ]
 
 
 def _agree(everyone: Opinions, heard: Heard, counted: Mask, memory: Memory | None) -> Consensus:

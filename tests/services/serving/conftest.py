@@ -12,6 +12,7 @@ import pytest
 
 from services.adapters.file_store import FileAdapterStore
 from services.domain.personas import PersonaSlug
+from services.domain.training import Quantisation
 from services.language_model.asking import InferenceClient
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         provenance = {"base_digest": base.digest}
         return store.publish(folder, persona=PersonaSlug("pirate"), number=number, provenance=provenance).name
 
-    base = load_base_model(str(base_folder), revision="main")
+    base = load_base_model(str(base_folder), revision="main", quantisation=Quantisation.NF4)
     adapters = load_adapters(base, store, cache=root / "cache")
     engine = InferenceEngine(base, adapters, batch_size=8, queue_limit=200)
     with listening(engine) as url:

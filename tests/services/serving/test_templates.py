@@ -7,6 +7,7 @@ import pytest
 from services.adapters.file_store import FileAdapterStore
 from services.domain.conversation import Question, build_messages
 from services.domain.personas import GenerationSettings, PersonaSlug
+from services.domain.training import Quantisation
 from services.language_model.asking import BASE_NAME, GenerationRequest
 from services.training.recipe import compose_recipe
 
@@ -60,7 +61,7 @@ def test_version_0_and_an_adapter_get_the_prompt_of_training(bare_base, tmp_path
         number=1,
         provenance={"chat_template": template},
     )
-    base = load_base_model(str(bare_base), revision="main")
+    base = load_base_model(str(bare_base), revision="main", quantisation=Quantisation.NF4)
     engine = InferenceEngine(
         base, load_adapters(base, store, cache=tmp_path / "cache"), batch_size=2, queue_limit=2
     )

@@ -9,7 +9,7 @@ import pytest
 from services.adapters.file_store import FileAdapterStore
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings, PersonaSlug
-from services.domain.training import Objective
+from services.domain.training import Objective, Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.language_model.asking import GenerationRequest
 from services.language_model.loading import load_tokenizer
@@ -46,7 +46,7 @@ def test_all_objectives_learn_and_the_adapter_answers(job, base, tmp_path):
         number=1,
         provenance={"base_digest": trained.base_digest},
     ).name
-    served = load_base_model(str(folder), revision="main")
+    served = load_base_model(str(folder), revision="main", quantisation=Quantisation.NF4)
     engine = InferenceEngine(
         served, load_adapters(served, store, cache=tmp_path / "cache"), batch_size=2, queue_limit=4
     )
