@@ -20,7 +20,7 @@ from sqlalchemy import select
 from services.db.feedback_tables import PersonaRow
 from services.db.session import database_url, make_engine, session_scope
 from services.settings import read_settings
-from services.training_sets import assembly, reconciling
+from services.training_sets import assembly, reading, reconciling, settling
 from services.training_sets.drafting import Draft
 from services.training_sets.gathering import Gatherer
 from services.training_sets.masking import Masking
@@ -34,30 +34,30 @@ from services.training_sets.taking_over import Earlier
 RULES: dict[str, tuple[tuple[Any, str], ...]] = {
     "is there enough new": ((assembly, "count_new"),),
     "near-duplicate clusters and their splits": ((assembly, "cluster_new"),),
-    "hearing: each rater's newest word, as arrays": ((assembly, "hear"),),
+    "hearing: each rater's newest word, as arrays": ((reading, "hear"),),
     "daily limits": ((reconciling, "within_daily_limit"),),
     "consensus": ((reconciling, "find_consensus"),),
-    "flags": ((reconciling, "judge_raters"), (assembly, "read_reviews"), (assembly, "describe_raters")),
+    "flags": ((reconciling, "judge_raters"), (reading, "read_reviews"), (reading, "describe_raters")),
     "gathering: what was said of a prompt, as values": ((Gatherer, "gather"),),
-    "examples: signals to rows, the best or newest": ((assembly, "examples_of"),),
+    "examples: signals to rows, the best or newest": ((reading, "examples_of"),),
     "length": ((Limits, "allow"),),
     "repeats in a cluster": ((Repeats, "__init__"), (Repeats, "said_before")),
     "masking": ((Masking, "mask"),),
     "candidates and references written": ((Draft, "add_row"), (Draft, "add_reference")),
     "what is dropped, each with its reason": ((Draft, "drop"),),
-    "label smoothing": ((assembly, "disagreement_of"),),
-    "influence and balance": ((assembly, "choose"),),
+    "label smoothing": ((reading, "disagreement_of"),),
+    "influence and balance": ((assembly, "choose"), (settling, "choose")),
     "plan": ((assembly, "plan_night"),),
     "what stays of earlier sets": ((Earlier, "add_references"), (Earlier, "add_replay")),
     "leak report, prompts of gates": ((assembly, "find_leaks"), (assembly, "gate_prompts")),
     "what is remembered of raters": ((assembly, "recall"), (Memory, "write"), (reconciling, "remember")),
-    "freezing": ((assembly, "freeze"),),
+    "freezing": ((settling, "freeze"),),
+    "rows that stay written": ((settling, "settle"),),  # what does not stay counts where it is dropped
 }
-_STREAMS = {
-    "texts, prompt by prompt, with their splits": (assembly, "stream_prompts"),
-    "what was said anew": (assembly, "stream_overridden"),
+STREAMS = {
+    "texts, prompt by prompt, with their splits": (reading, "stream_prompts"),
+    "what was said anew": (reading, "stream_overridden"),
 }
-_SETTLING = "rows that stay written"  # it drops those that do not, which counts there
 REST = "the loop, the rest, and the clock"
 _MAX_TOKENS = 4_096
 _Takes = ParamSpec("_Takes")
@@ -99,10 +99,10 @@ class _Clock:
 def main() -> int:
     slug, cutoff = sys.argv[1:]
     clock = _Clock()
-    for rule, functions in {**RULES, _SETTLING: ((assembly, "settle"),)}.items():
+    for rule, functions in RULES.items():
         for place, name in functions:
             setattr(place, name, clock.timed(rule, getattr(place, name)))
-    for rule, (place, name) in _STREAMS.items():
+    for rule, (place, name) in STREAMS.items():
         setattr(place, name, clock.timed_stream(rule, getattr(place, name)))
     settings = read_settings()
     imported = peak_mib()

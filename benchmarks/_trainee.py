@@ -105,16 +105,16 @@ def _ours(rows: Path, recipe: Recipe, out: Path, request: Mapping[str, Any]) -> 
     import torch  # noqa: PLC0415
 
     from services.training.qlora import QloraTrainer  # noqa: PLC0415
-    from services.training.shares import Shares  # noqa: PLC0415
+    from services.training.seats import Seats  # noqa: PLC0415
     from services.training.trainer import TrainingJob  # noqa: PLC0415
 
     if "threads" in request:  # in the place of what the loading of the base decides
         torch.set_num_threads(request["threads"])
         torch.set_num_threads = lambda nthreads: None  # noqa: ARG005
-    shares = Shares(Path(request["shares"]), 2) if "shares" in request else None
+    seats = Seats(Path(request["seats"]), 2) if "seats" in request else None
     with tempfile.TemporaryDirectory() as workdir:
         job = TrainingJob(rows=rows, recipe=recipe, workdir=Path(workdir))
-        trained = QloraTrainer(shares=shares).train(job, progress=lambda _: None)
+        trained = QloraTrainer(seats=seats).train(job, progress=lambda _: None)
         shutil.copytree(trained.folder, out, dirs_exist_ok=True)
     return trained.stages[0].seconds
 

@@ -140,7 +140,7 @@ def side_by_side(night: Night) -> list[Row]:
         for one in (*pair, alone):
             one.run(**asked, out=Path(folder) / "warm")  # its imports are not of a training
         for _ in range(ROUNDS):
-            together.append(_at_once(pair, {**asked, "shares": Path(folder) / "shares"}, Path(folder)))
+            together.append(_at_once(pair, {**asked, "seats": Path(folder) / "seats"}, Path(folder)))
             began = time.monotonic()
             for _ in range(2):
                 alone.run(**asked, out=Path(folder) / "alone", threads=2)

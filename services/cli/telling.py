@@ -79,7 +79,7 @@ def check_rows(record: Record) -> list[Record]:
 
 def tell_skipped(night: Record) -> Iterator[str]:
     """The lines about one night without a set."""
-    yield f"No set, up to {night['cutoff']}"
+    yield f"No set, up to {moment(night['cutoff'])}"
     yield from sentences([night["reason"]])
     yield from tally("Would have been", night["counts"])
     yield from tally("Left out, by reason", night["dropped"])

@@ -54,8 +54,10 @@ def skipped(persona: str, as_json: Json = False) -> None:
     nights = training_sets.skipped(persona)
     if as_json:
         show(nights, as_json=True)
-    else:
+    elif nights:
         tell(line for night in nights for line in tell_skipped(night))
+    else:
+        tell([f"no night of {persona} went without a set"])
 
 
 @sets.command()

@@ -42,7 +42,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
     the inference server alone. A rater who is new is stored with the question.
 
     The same question from the same form (`submission`) again has the answer of the first time, whether that
-    is there already or is just being made. Asked for another form of answer than its own, a persona lets the
+    is there already or is just being made. Asked for another format than its own, a persona lets the
     one answer that it names for it, and the question is that one's.
 
     Raises UnknownPersona, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter, InferenceBusy,

@@ -37,6 +37,7 @@ from services.jobs.installation import open_installation
 from services.jobs.verdicts import judged
 from services.training.watching import held_runs, state_of
 from services.training_sets.freezing import thaw
+from services.training_sets.skipping import skips_of
 
 Record = dict[str, Any]
 Journal = type[RatingRow] | type[CorrectionRow] | type[ComparisonRow]
@@ -185,7 +186,9 @@ def _why_not(session: Session, store_url: str, source: Source) -> str:
     later = [row for row in sets if row.cutoff >= source.said_at]
     if not later:
         last = f": the last one is up to {sets[0].cutoff.isoformat()}" if sets else ""
-        return f"no training set was made since it was said{last}"
+        skipped = [night for night in skips_of(session, source.persona) if night.cutoff >= source.said_at]
+        why = f"; the night up to {skipped[0].cutoff.isoformat()}: {skipped[0].reason}" if skipped else ""
+        return f"no training set was made since it was said{last}{why}"
     for row in later:
         reasons = _left_out(store_url, row, source.name)
         if reasons:

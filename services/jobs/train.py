@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.adapters.store import AdapterName
 from services.adapters.versions import register, version_learnt
-from services.db.lineage_tables import TrainingSetRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import PersonaSlug
@@ -22,7 +22,7 @@ from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
 from services.training import reporting, runs
 from services.training.holding import RunLock, held
-from services.training.shares import Shares
+from services.training.seats import Seats
 from services.training.storable import storable
 from services.training.trainer import Trainer, TrainingJob
 from services.training_sets.freezing import thaw
@@ -38,7 +38,7 @@ def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
         settings = installation.settings
         trainer = QloraTrainer(
             cache=settings.base_cache,
-            shares=Shares(settings.var_dir / "shares", settings.trainings_side_by_side),
+            seats=Seats(settings.var_dir / "seats", settings.trainings_side_by_side),
         )
         return train_with(installation, trainer, training_set_id, overrides)
 
@@ -49,7 +49,7 @@ def train_with(
     """As `train`, with a given trainer."""
     engine = installation.engine
     training_set, recipe = _asked_for(installation, training_set_id, overrides)
-    slug = PersonaSlug(training_set.persona.slug)
+    slug = training_set.persona.slug
     base = trainer.base_digest(recipe.model)  # reads the base whole, minutes for a large one: no transaction
     digest, starting_digest = _digest(recipe, training_set, base=base), _starting_digest(training_set)
     with session_scope(engine) as session:
@@ -74,22 +74,35 @@ def train_with(
         trained = _train(
             installation, trainer, run_id, lock, recipe=recipe, training_set=training_set, workdir=workdir
         )
-        with session_scope(engine) as session:
-            version = register(
-                session,
-                installation.store,
-                persona=slug,
-                run_id=run_id,
-                folder=trained.folder,
-                provenance=_provenance(training_set, recipe, trained),
-                at=now(),
-            )
-            for ended in stage_ends(trained.stages):  # what was not written down while it trained
-                reporting.record(session, run_id, ended, at=now())
-            runs.succeed(session, run_id, trained, at=now())
+        version = _publish(installation, run_id, trained, recipe=recipe, training_set=training_set)
         shutil.rmtree(workdir, ignore_errors=True)  # the store has the adapter
         logger.info("%s: version %d is %s", slug, version.number, version.name)
         return version.id
+
+
+def _publish(
+    installation: Installation,
+    run_id: int,
+    trained: TrainedAdapter,
+    *,
+    recipe: Recipe,
+    training_set: TrainingSetRow,
+) -> AdapterVersionRow:
+    """What was trained as the persona's next version; the run has succeeded."""
+    with session_scope(installation.engine) as session:
+        version = register(
+            session,
+            installation.store,
+            persona=PersonaSlug(training_set.persona.slug),
+            run_id=run_id,
+            folder=trained.folder,
+            provenance=_provenance(training_set, recipe, trained),
+            at=now(),
+        )
+        for ended in stage_ends(trained.stages):  # what was not written down while it trained
+            reporting.record(session, run_id, ended, at=now())
+        runs.succeed(session, run_id, trained, at=now())
+    return version
 
 
 def _asked_for(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.domain.progress import MemoryExpected, StageEnded, TrainingReport
 from services.domain.training import ModelRecipe, Objective, Recipe, StageResult, TrainedAdapter
@@ -28,7 +28,7 @@ from services.training.following import Place, TrainingTime
 from services.training.freed_memory import keep_freed_memory
 from services.training.material import usable_optimizer
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
-from services.training.shares import Shares
+from services.training.seats import Seats
 from services.training.stage_run import ADAPTER, run_stage
 from services.training.stage_trainer import StageRun
 from services.training.stages import Stage, prepare_stages
@@ -42,12 +42,12 @@ _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate
 class QloraTrainer:
     """The Trainer that really trains, on a GPU where there is one and on the CPU otherwise.
 
-    `cache` keeps bases in 4 bits, as in `load_base`. With `shares` it is one of several at once: on a CPU it
+    `cache` keeps bases in 4 bits, as in `load_base`. With `seats` it is one of several at once: on a CPU it
     keeps to cores of its own, and it refuses what needs more than its part of the memory.
     """
 
-    def __init__(self, *, cache: Path | None = None, shares: Shares | None = None) -> None:
-        self._cache, self._shares = cache, shares
+    def __init__(self, *, cache: Path | None = None, seats: Seats | None = None) -> None:
+        self._cache, self._seats = cache, seats
 
     def base_digest(self, model: ModelRecipe) -> str:
         """See Trainer."""
@@ -59,9 +59,9 @@ class QloraTrainer:
         if device().type != "cpu":
             return self._train(job, progress=progress)
         keep_freed_memory()
-        if self._shares is None:
+        if self._seats is None:
             return self._train(job, progress=progress)
-        with self._shares.one():
+        with self._seats.one():
             return self._train(job, progress=progress)
 
     def _train(self, job: TrainingJob, *, progress: Callable[[TrainingReport], None]) -> TrainedAdapter:
@@ -70,9 +70,25 @@ class QloraTrainer:
         tokenizer = _tokenizer(recipe.model)
         stages = prepare_stages(job, tokenizer)
         memory = estimate_memory(recipe, stages, start=job.start)
-        available = available_memory() // (1 if self._shares is None else self._shares.number)
+        available = available_memory() // (1 if self._seats is None else self._seats.number)
         progress(MemoryExpected(memory.parts, available))
         refuse_what_cannot_fit(memory, available=available)
+        base = self._load(recipe, stages)
+        results = self._run(job, stages, base, tokenizer, progress)
+        return TrainedAdapter(
+            folder=job.workdir / stages[len(results) - 1].name / ADAPTER,
+            base_digest=self.base_digest(recipe.model),
+            new_tokens=ids_of(tokenizer, recipe.model.new_tokens),
+            stages=tuple(results),
+            optimizer=usable_optimizer(recipe.training),
+            quantisation=recipe.model.quantisation,
+            half_precision=half_precision(),
+            memory=dict(memory.parts),
+            packages=package_versions(),
+        )
+
+    def _load(self, recipe: Recipe, stages: Sequence[Stage]) -> PreTrainedModel:
+        """The base, looked at whether it can learn these rows by this recipe."""
         base = load_base(
             recipe.model.name,
             revision=recipe.model.revision,
@@ -83,47 +99,47 @@ class QloraTrainer:
         for stage in stages:
             refuse_long_rows(stage.rows, limit=context_length(base))
         check_modules(base, recipe.lora)
+        return base
 
+    def _run(
+        self,
+        job: TrainingJob,
+        stages: Sequence[Stage],
+        base: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        progress: Callable[[TrainingReport], None],
+    ) -> list[StageResult]:
+        """Stage after stage, each from where the one before left off, until the last or the time is over."""
         results: list[StageResult] = []
-        start, folder = job.start, job.workdir
-        time = TrainingTime(job.workdir, limit=recipe.training.max_seconds)
+        start = job.start
+        time = TrainingTime(job.workdir, limit=job.recipe.training.max_seconds)
         for stage in stages:
-            folder = job.workdir / stage.name
-            place = _place(stage, stages, results, recipe)
-            earlier = finished(folder)
-            if earlier is not None:
-                results.append(replace(earlier, resumed_from_step=earlier.steps))
-            else:
-                run = StageRun(
-                    job=job,
-                    cache=self._cache,
-                    stage=stage,
-                    base=base,
-                    tokenizer=tokenizer,
-                    start=start,
-                    place=place,
-                    time=time,
-                    report=progress,
-                )
-                results.append(run_stage(run))
-            progress(StageEnded(stage.number, place.steps_before, results[-1]))
-            start = folder / ADAPTER
+            run = StageRun(
+                job=job,
+                cache=self._cache,
+                stage=stage,
+                base=base,
+                tokenizer=tokenizer,
+                start=start,
+                place=_place(stage, stages, results, job.recipe),
+                time=time,
+                report=progress,
+            )
+            results.append(_run_once(run))
+            progress(StageEnded(stage.number, run.place.steps_before, results[-1]))
+            start = run.folder / ADAPTER
             if results[-1].stopped_early:
                 logger.warning("stage %s: %s", stage.name, results[-1].stopped_early)
             if stage.number < len(stages) and time.is_over:
                 logger.warning("training.max_seconds left no time for the stages after %s", stage.name)
                 break
-        return TrainedAdapter(
-            folder=folder / ADAPTER,
-            base_digest=self.base_digest(recipe.model),
-            new_tokens=ids_of(tokenizer, recipe.model.new_tokens),
-            stages=tuple(results),
-            optimizer=usable_optimizer(recipe.training),
-            quantisation=recipe.model.quantisation,
-            half_precision=half_precision(),
-            memory=dict(memory.parts),
-            packages=package_versions(),
-        )
+        return results
+
+
+def _run_once(run: StageRun) -> StageResult:
+    """What the stage ends with, or ended with in an attempt before."""
+    earlier = finished(run.folder)
+    return run_stage(run) if earlier is None else replace(earlier, resumed_from_step=earlier.steps)
 
 
 def package_versions() -> dict[str, str]:

@@ -19,40 +19,28 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, examples_of
+from services.domain.examples import DropReason
 from services.domain.night_plan import NightPlan, plan_night
-from services.domain.splits import Split
 from services.domain.training import digest_of
-from services.training_sets.choosing import Chosen, Settled, as_literal, choose, settle
+from services.training_sets.choosing import Chosen, Settled, as_literal, choose
 from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
+from services.training_sets.decided import Decided
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
-from services.training_sets.freezing import Frozen, freeze
+from services.training_sets.freezing import Frozen
 from services.training_sets.gate_prompts import gate_prompts
-from services.training_sets.gathering import Gatherer
-from services.training_sets.hearing import hear
-from services.training_sets.late_words import find_late, seen_before
 from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new
 from services.training_sets.preparing import Limits, Preparing
-from services.training_sets.privacy import PrivateKind
-from services.training_sets.reconciling import (
-    describe_raters,
-    left_out,
-    read_reviews,
-    read_trusted,
-    reconcile,
-)
-from services.training_sets.remembering import Memory
+from services.training_sets.reading import Reading
 from services.training_sets.renewing import Renewing
 from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
+from services.training_sets.settling import ROWS, Kept, freeze_files, settle_draft
 from services.training_sets.skipping import Skipped
-from services.training_sets.smoothing import disagreement_of
 from services.training_sets.starting import Starting, find_start, recall, where_whole
-from services.training_sets.taking_over import Earlier, Replay, put_in_order, wanted_by_kind
-from services.training_sets.texts import stream_overridden, stream_prompts
+from services.training_sets.taking_over import Earlier, Replay, wanted_by_kind
 
 _LEARNT_FROM = text(
     "INSERT INTO training_set_sources (training_set_id, kind, ids) "
@@ -112,55 +100,35 @@ class _Assembling:
         cutoff: datetime,
     ) -> None:
         self._session, self._persona, self._start, self._cutoff = session, persona, start, cutoff
-        self._policy, self._without, self._limits = asked.policy, asked.without, limits
-        self._asked = persona.as_persona()
+        self._policy, self._limits = asked.policy, limits
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
         gated = gate_prompts(session, persona, cutoff=cutoff)
-        self._preparing = Preparing(limits, repeats, self._asked, asked_by_gates=gated)
-        apart = Preparing(limits, repeats, self._asked, asked_by_gates=gated)
-        self._seeding = Seeding(session, persona, apart)
+        prepare = partial(Preparing, limits, repeats, persona.as_persona(), asked_by_gates=gated)
+        self._preparing = prepare()
+        self._seeding = Seeding(session, persona, prepare())
+        self._reading = Reading(
+            session,
+            persona,
+            self._preparing,
+            asked.policy,
+            without=asked.without,
+            since=start.since,
+            cutoff=cutoff,
+        )
 
     def finish(
         self, folder: Path, *, store_url: str, conditions: Conditions, at: datetime
     ) -> TrainingSetRow | Skipped:
-        drafted = self._draft(folder, recall(self._start, store_url, folder / "earlier"))
-        draft, fresh = drafted.draft, len(drafted.draft.rows)
-        earlier = self._earlier(drafted, folder / "earlier", store_url)
-        if earlier is not None:
-            earlier.add_waiting(draft)
-        plan, chosen = self._plan(drafted)
-        rows, references = folder / "rows.jsonl", folder / "held_out.jsonl"
-        new_rows, new_references = len(draft.rows), len(draft.references)
-        replay = self._take_over(earlier, drafted, chosen) if earlier and plan.stages else None
-        if replay is not None:
-            chosen = self._choose(drafted).only(draft.rows.of_kinds(plan.kinds))
-        waiting = chosen.waiting(draft.rows, plan.may_learn(self._policy), new=new_rows)
-        settled = settle(draft, draft.rows, rows, chosen, new=new_rows, waiting=waiting)
-        held_out = settle(
-            draft,
-            draft.references,
-            references,
-            choose(draft.references, raters=len(drafted.raters)),
-            new=new_references,
-            kept_are=DropReason.HELD_OUT,
-        )
-        draft.close()
+        drafted = self._reading.draft(folder, recall(self._start, store_url, folder / "earlier"))
+        decided = self._decide(drafted, self._earlier(drafted, folder / "earlier", store_url))
+        plan = decided.plan
+        kept = settle_draft(drafted, decided, folder, may_learn=plan.may_learn(self._policy))
         if not plan.stages:
-            reason = f"{self._persona.slug}: {'; '.join(plan.reasons)}"
-            return Skipped(reason, _told(draft), asdict(draft.rows.volume(self._choose(drafted).kept)))
-        report = {"raters": drafted.described, "leaks": self._leaks(rows, draft)}
-        masked = self._preparing.masking.counts
-        if replay is not None:
-            kept, drawn = settled.kept, settled.kept[new_rows:]
-            put_in_order(rows, parts=(int(kept[:fresh].sum()), int(kept[fresh:new_rows].sum())))
-            put_in_order(references, parts=(int(held_out.kept[:new_references].sum()),))
-            report["replay"] = replay.as_record(drawn, rows=int(kept.sum()))
-            masked = masked + self._seeding.masked_in(replay.prompts(drawn))
-        drafted.memory.write(memory := folder / "memory.jsonl")
-        files = {"rows": rows, "held_out": references, "excluded": draft.excluded, "memory": memory}
-        files["waiting"] = rows.with_suffix(".waiting")
-        frozen = {name: freeze(store_url, path) for name, path in files.items()}
+            return self._skipped(drafted, plan)
+        found = self._found(drafted, decided, kept, folder / ROWS)
+        frozen = freeze_files(drafted, folder, store_url=store_url)
+        start = {"label_smoothing": drafted.label_smoothing, "start": self._start.as_record()}
         row = TrainingSetRow(
             persona_id=self._persona.id,
             cutoff=self._cutoff,
@@ -168,16 +136,46 @@ class _Assembling:
             policy_digest=digest_of(conditions),
             digest=frozen["rows"].digest,
             path=frozen["rows"].path,
-            row_count=int(settled.kept.sum()),
-            counts=asdict(draft.rows.volume(settled.kept)),
-            dropped=_told(draft),
-            plan=plan.as_record()
-            | {"label_smoothing": drafted.label_smoothing, "start": self._start.as_record()},
-            report=self._report(frozen, masked, references=int(held_out.kept.sum())) | report,
+            row_count=int(kept.rows.kept.sum()),
+            counts=asdict(drafted.draft.rows.volume(kept.rows.kept)),
+            dropped=_told(drafted.draft),
+            plan=plan.as_record() | start,
+            report=_files(frozen, references=int(kept.references.kept.sum())) | found,
             created_at=at,
         )
-        self._store(row, settled)
+        self._store(row, kept.rows)
         return row
+
+    def _decide(self, drafted: Drafted, earlier: Earlier | None) -> Decided:
+        """What is learnt of the draft; what waited and what is replayed is added to it."""
+        draft, fresh = drafted.draft, len(drafted.draft.rows)
+        if earlier is not None:
+            earlier.add_waiting(draft)
+        plan, chosen = self._plan(drafted)
+        new, new_references = len(draft.rows), len(draft.references)
+        replay = self._take_over(earlier, drafted, chosen) if earlier and plan.stages else None
+        if replay is not None:
+            chosen = self._choose(drafted).only(draft.rows.of_kinds(plan.kinds))
+        return Decided(plan, chosen, replay, fresh, new, new_references)
+
+    def _skipped(self, drafted: Drafted, plan: NightPlan) -> Skipped:
+        reason = f"{self._persona.slug}: {'; '.join(plan.reasons)}"
+        volume = drafted.draft.rows.volume(self._choose(drafted).kept)
+        return Skipped(reason, _told(drafted.draft), asdict(volume))
+
+    def _found(self, drafted: Drafted, decided: Decided, kept: Kept, rows: Path) -> dict[str, Any]:
+        """What a person should know of the set's raters, leaks, prompts, masks and replay."""
+        masked = self._preparing.masking.counts
+        found = {
+            "raters": drafted.described,
+            "leaks": self._leaks(rows, drafted.draft),
+            "prompts": asdict(self._clustered),
+        }
+        if decided.replay is not None:
+            drawn = kept.rows.kept[decided.new :]
+            found["replay"] = decided.replay.as_record(drawn, rows=int(kept.rows.kept.sum()))
+            masked = masked + self._seeding.masked_in(decided.replay.prompts(drawn))
+        return found | {"masked": {kind.value: number for kind, number in sorted(masked.items())}}
 
     def _leaks(self, rows: Path, draft: Draft) -> dict[str, Any]:
         learnt = None  # where everything is learnt from, every prompt of the training side
@@ -220,7 +218,7 @@ class _Assembling:
             cutoff=self._cutoff,
             store_url=store_url,
             folder=folder,
-            renewing=Renewing(self._asked, self._limits),
+            renewing=Renewing(self._persona.as_persona(), self._limits),
             heard=drafted.heard,
             excluded=drafted.excluded,
             late=drafted.memory.late,
@@ -234,62 +232,11 @@ class _Assembling:
         seeds = partial(self._seeding.write, until=earlier.learnt.cutoff)
         return earlier.add_replay(drafted.draft, wanted, seeds)
 
-    def _draft(self, folder: Path, memory: Memory | None) -> Drafted:
-        """What was said, as rows and references; the opinions themselves are not needed any more."""
-        session, persona, cutoff, since = self._session, self._persona, self._cutoff, self._start.since
-        trusted = read_trusted(session, since=since, cutoff=cutoff)
-        seen, known = seen_before(session, cutoff=cutoff), memory or Memory()
-        late = find_late(session, persona, since=since, seen=known.seen)
-        heard = hear(session, persona, cutoff=cutoff, since=since, trusted=trusted, late=late)
-        reviews = read_reviews(session, cutoff=cutoff)
-        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
-        del heard  # the largest arrays there are, and needed no more
-        draft = Draft(folder, self._asked)
-        gatherer, anew = Gatherer(reconciled), set[str]()
-        for prompt in stream_prompts(session, persona, cutoff=cutoff):
-            found = examples_of(gatherer.gather(prompt), self._policy)
-            draft.drop(found.dropped)
-            if since:
-                anew.add(prompt.prompt_key)
-            for example in found.examples:
-                prepared = self._preparing.prepare(example, prompt)
-                if isinstance(prepared, DropReason):
-                    draft.drop([Dropped(example.sources, prepared)])
-                elif prompt.split is Split.HOLDOUT:
-                    draft.add_reference(prepared, split_key=prompt.split_key)
-                else:
-                    draft.add_row(prepared, split_key=prompt.split_key)
-        draft.drop(gatherer.dropped)
-        draft.drop(reconciled.dropped())
-        for source in stream_overridden(session, persona, cutoff=cutoff):
-            draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
-        excluded = self._without | left_out(reconciled, reviews, memory)
-        disagreement = disagreement_of(
-            session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
-        )
-        return Drafted(
-            draft=draft,
-            described=describe_raters(reconciled),
-            raters={rater: number for number, rater in enumerate(reconciled.raters)},
-            excluded=excluded,
-            heard=frozenset(anew),
-            disagreement=disagreement,
-            memory=replace(
-                reconciled.memory, seen=seen, late={**known.late, **dict.fromkeys(late.prompts, cutoff)}
-            ),
-        )
 
-    def _report(
-        self, frozen: Mapping[str, Frozen], masked: Mapping[PrivateKind, int], *, references: int
-    ) -> dict[str, Any]:
-        return {
-            "held_out": {"references": references, **asdict(frozen["held_out"])},
-            "excluded": asdict(frozen["excluded"]),
-            "memory": asdict(frozen["memory"]),
-            "waiting": asdict(frozen["waiting"]),
-            "masked": {kind.value: number for kind, number in sorted(masked.items())},
-            "prompts": asdict(self._clustered),
-        }
+def _files(frozen: Mapping[str, Frozen], *, references: int) -> dict[str, Any]:
+    """What a report says of the files beside the rows."""
+    files = {name: asdict(frozen[name]) for name in ("held_out", "excluded", "memory", "waiting")}
+    return files | {"held_out": {"references": references, **files["held_out"]}}
 
 
 def _told(draft: Draft) -> dict[str, int]:

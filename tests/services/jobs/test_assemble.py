@@ -70,5 +70,5 @@ def test_a_skipped_night_is_told_and_kept_with_what_became_of_everything(
         (night["skipped"], night["dropped"]) for night in (later, again)
     ]
     told = list(tell_skipped(kept[0]))
-    assert told[0] == "No set, up to 2026-11-20T12:02:00+00:00"
+    assert told[0] == "No set, up to 2026-11-20 12:02 UTC"
     assert any("neither good nor poor by consensus" in line and line.endswith(" 2") for line in told)

@@ -19,6 +19,7 @@ from services.errors.lookups import UnknownSource
 from services.errors.tree import InvalidInput
 from services.jobs.sources import sets_with, shaped_by, trace
 from services.training_sets.freezing import freeze
+from services.training_sets.skipping import Skipped, record_skip
 from tests.builders import (
     AT,
     add_answer,
@@ -123,6 +124,8 @@ def test_something_said_since_the_last_set_says_so(
     assert why(rating)["why_not"] == "no training set was made since it was said"
     add_training_set(session, persona, cutoff=AT - timedelta(hours=1))
     assert "the last one is up to 2026-11-20T11:00" in why(rating)["why_not"]
+    record_skip(session, persona, Skipped("too little", {}), cutoff=AT + timedelta(hours=1), at=AT)
+    assert why(rating)["why_not"].endswith("the night up to 2026-11-20T13:00:00+00:00: too little")
 
 
 def test_what_was_left_out_names_the_set_and_the_reason(

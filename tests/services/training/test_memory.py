@@ -16,7 +16,7 @@ from services.training.dataset import TokenisedPair, TokenisedRow
 from services.training.memory import available_memory, estimate_memory, refuse_what_cannot_fit
 from services.training.qlora import QloraTrainer
 from services.training.recipe import compose_recipe
-from services.training.shares import Shares
+from services.training.seats import Seats
 from services.training.stages import Stage
 from tests.services.training.running import train
 
@@ -98,7 +98,7 @@ def test_one_of_several_trainings_has_its_part_of_the_memory(job, tmp_path, monk
     monkeypatch.setattr("services.training.qlora.available_memory", lambda: 600 * 2**20)
     told: list[object] = []
 
-    QloraTrainer(shares=Shares(tmp_path, 3)).train(job("training.epochs=0.2"), progress=told.append)
+    QloraTrainer(seats=Seats(tmp_path, 3)).train(job("training.epochs=0.2"), progress=told.append)
     assert [report.available for report in told if isinstance(report, MemoryExpected)] == [200 * 2**20]
 
 

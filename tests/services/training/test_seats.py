@@ -7,15 +7,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.training.shares import Shares
+from services.training.seats import Seats
 
 CORES = os.sched_getaffinity(0)
 
 HOLDS_A_SHARE = """
 import os, sys
 from pathlib import Path
-from services.training.shares import Shares
-with Shares(Path(sys.argv[1]), 2).one():
+from services.training.seats import Seats
+with Seats(Path(sys.argv[1]), 2).one():
     print(sorted(os.sched_getaffinity(0)), flush=True)
     sys.stdin.read()
 """
@@ -42,7 +42,7 @@ def beside(tmp_path):
 
 
 def test_one_training_alone_has_every_core(tmp_path):
-    with Shares(tmp_path, 1).one():
+    with Seats(tmp_path, 1).one():
         assert os.sched_getaffinity(0) == CORES
     assert not list(tmp_path.iterdir())
 
@@ -50,7 +50,7 @@ def test_one_training_alone_has_every_core(tmp_path):
 @pytest.mark.skipif(len(CORES) < 2, reason="one core cannot be shared out")
 def test_two_trainings_share_no_core_and_give_back_what_they_had(tmp_path, beside):
     _, theirs = beside()
-    with Shares(tmp_path, 2).one():
+    with Seats(tmp_path, 2).one():
         ours = os.sched_getaffinity(0)
     assert ours
     assert not ours & theirs
@@ -62,9 +62,9 @@ def test_two_trainings_share_no_core_and_give_back_what_they_had(tmp_path, besid
 def test_one_too_many_runs_where_there_is_room(tmp_path, beside, caplog):
     beside()
     beside()
-    with Shares(tmp_path, 2).one():
+    with Seats(tmp_path, 2).one():
         assert os.sched_getaffinity(0) == CORES
-    assert "all 2 shares of the cores are taken" in caplog.text
+    assert "all 2 seats are taken" in caplog.text
 
 
 @pytest.mark.skipif(len(CORES) < 2, reason="one core cannot be shared out")
@@ -72,5 +72,5 @@ def test_a_killed_training_leaves_its_share_to_the_next(tmp_path, beside):
     first, theirs = beside()
     first.kill()
     first.wait()
-    with Shares(tmp_path, 2).one():
+    with Seats(tmp_path, 2).one():
         assert os.sched_getaffinity(0) == theirs
