@@ -81,7 +81,7 @@ def test_phi2_learns_the_embeddings_of_its_new_tokens_and_is_served_with_them(tm
     [delta] = [weight for name, weight in weights.items() if name.endswith("trainable_tokens_delta")]
     before = load_file(base / "model.safetensors")["model.embed_tokens.weight"]
     assert all((delta - before[ids].float()).abs().amax(dim=1) > 0)
-    served = load_base_model(str(base), revision="main").model
+    served = load_base_model(str(base), revision="main", quantisation=Quantisation.NF4).model
     learnt = PeftModel.from_pretrained(
         load_base(str(base), revision="main", attention="eager", quantisation=Quantisation.NF4),
         trained.folder,

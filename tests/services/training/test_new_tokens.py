@@ -96,7 +96,7 @@ def served(run: Run, other: Run, phi2: Path, tmp_path_factory: pytest.TempPathFa
     root = tmp_path_factory.mktemp("served")
     store = FileAdapterStore(f"file://{root}")
     store.begin()
-    base = load_base_model(str(phi2), revision="main")
+    base = load_base_model(str(phi2), revision="main", quantisation=Quantisation.NF4)
     adapters = load_adapters(base, store, cache=root / "cache")
     engine = InferenceEngine(base, adapters, batch_size=2, queue_limit=9)
     ours = publish(store, run, "pirate", run.adapter.new_tokens)
