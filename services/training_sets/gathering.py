@@ -1,16 +1,30 @@
 """One prompt's streamed rows with what was reconciled: the values that examples are made from."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
 
 from services.domain.consensus import Choice
+from services.domain.disagreement import Disagreement
 from services.domain.examples import Dropped, DropReason
 from services.domain.signals import Correction, Preference, PromptFeedback, RatedAnswer, Seed
+from services.domain.splits import Split
 from services.training_sets.hearing import reasons_in
 from services.training_sets.reconciling import Reconciled
 from services.training_sets.texts import PromptTexts
+
+
+def apart(feedback: PromptFeedback, disagreement: Disagreement | None) -> tuple[PromptFeedback, ...]:
+    """What was compared by itself, where coins would agree as much as who compared; else all of it together.
+
+    So it neither outweighs what was corrected nor takes its place among a prompt's pairs.
+    """
+    if disagreement is None or not disagreement.is_chance or feedback.split is Split.HOLDOUT:
+        return (feedback,)
+    compared = replace(feedback, answers=(), corrections=(), seeds=())
+    return replace(feedback, preferences=()), compared
 
 
 class Gatherer:

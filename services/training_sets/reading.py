@@ -10,12 +10,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.domain.disagreement import Disagreement
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import Dropped, DropReason, examples_of
+from services.domain.examples import Dropped, DropReason, Example, examples_of
 from services.domain.splits import Split
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
-from services.training_sets.gathering import Gatherer
+from services.training_sets.gathering import Gatherer, apart
 from services.training_sets.hearing import hear
 from services.training_sets.late_words import find_late, seen_before
 from services.training_sets.preparing import Preparing
@@ -29,7 +30,7 @@ from services.training_sets.reconciling import (
 )
 from services.training_sets.remembering import Memory
 from services.training_sets.smoothing import disagreement_of
-from services.training_sets.texts import stream_overridden, stream_prompts
+from services.training_sets.texts import PromptTexts, stream_overridden, stream_prompts
 
 
 class Reading:
@@ -64,11 +65,11 @@ class Reading:
         reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, persona.as_persona())
-        anew = self._fill(draft, reconciled)
         excluded = self._without | left_out(reconciled, reviews, memory)
         disagreement = disagreement_of(
             session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
         )
+        anew = self._fill(draft, reconciled, disagreement)
         return Drafted(
             draft=draft,
             described=describe_raters(reconciled),
@@ -81,7 +82,7 @@ class Reading:
             ),
         )
 
-    def _fill(self, draft: Draft, reconciled: Reconciled) -> set[str]:
+    def _fill(self, draft: Draft, reconciled: Reconciled, disagreement: Disagreement | None) -> set[str]:
         """Everything said, prompt by prompt, as rows and references, or dropped.
 
         Gives the keys of its prompts where a set goes on from another; else they are all there are.
@@ -90,18 +91,22 @@ class Reading:
         for prompt in stream_prompts(self._session, self._persona, cutoff=self._cutoff):
             if self._since:
                 keys.add(prompt.prompt_key)
-            found = examples_of(gatherer.gather(prompt), self._policy)
-            draft.drop(found.dropped)
-            for example in found.examples:
-                prepared = self._preparing.prepare(example, prompt)
-                if isinstance(prepared, DropReason):
-                    draft.drop([Dropped(example.sources, prepared)])
-                elif prompt.split is Split.HOLDOUT:
-                    draft.add_reference(prepared, split_key=prompt.split_key)
-                else:
-                    draft.add_row(prepared, split_key=prompt.split_key)
+            for part in apart(gatherer.gather(prompt), disagreement):
+                found = examples_of(part, self._policy)
+                draft.drop(found.dropped)
+                for example in found.examples:
+                    self._add(draft, example, prompt)
         draft.drop(gatherer.dropped)
         draft.drop(reconciled.dropped())
         for source in stream_overridden(self._session, self._persona, cutoff=self._cutoff):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
         return keys
+
+    def _add(self, draft: Draft, example: Example, prompt: PromptTexts) -> None:
+        prepared = self._preparing.prepare(example, prompt)
+        if isinstance(prepared, DropReason):
+            draft.drop([Dropped(example.sources, prepared)])
+        elif prompt.split is Split.HOLDOUT:
+            draft.add_reference(prepared, split_key=prompt.split_key)
+        else:
+            draft.add_row(prepared, split_key=prompt.split_key)

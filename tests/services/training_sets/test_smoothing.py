@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from services.domain.feedback import Choice
 from services.feedback.questions import new_rater
 from services.training_sets.smoothing import DEFAULT_FLIP, disagreement_of
-from tests.builders import AT, add_answer, add_comparison, add_persona, add_seed
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_seed
 from tests.services.training_sets.champions import say, sources
 from tests.services.training_sets.conftest import Nights
 
@@ -88,6 +88,25 @@ def test_pairs_of_raters_who_compare_at_random_fall_away_and_corrections_train_d
     said = [source for source, reasons in excluded if by_chance in reasons]
     assert training_set.dropped[by_chance] == len(said) > 50
     assert all(source.startswith("comparison:") for source in said)
+
+
+def test_what_they_compared_takes_no_place_of_a_corrections_pair(
+    session: Session, nights: Nights, persona, asked
+):
+    """A prompt has few pairs, and those that more people stand for come first."""
+    persona.example_policy = persona.example_policy | {"pairs_per_prompt": 1}
+    compare_at_random(session, persona)
+    question = next(asked)
+    worse, better = (add_answer(session, persona, question=question, text=text) for text in ("A.", "B."))
+    for _ in range(3):
+        add_comparison(session, better, worse)
+    corrected = add_correction(session, worse, "C.")
+    against = add_correction(session, add_answer(session, persona, question=question, text="C."), "D.")
+    for _ in range(3):
+        add_comparison(session, worse, add_answer(session, persona, question=question, text="E."))
+    training_set = nights.assemble()
+    learnt = sources([row for row in nights.rows(training_set) if row["kind"] == "pair"])
+    assert len(learnt & {corrected, against}) == len(learnt) == 1
 
 
 def test_corrections_too_few_for_dpo_train_none(session: Session, nights: Nights, persona, asked):
