@@ -175,13 +175,27 @@ def within_daily_limit(rater: Integers, day: Integers, *, limit: int, spent: Int
     `day` is any whole number that is the same all day, such as days since 1970. `spent` (opinions,) is how
     many of that day came before these.
     """
+    within = np.ones(rater.size, dtype=bool)
+    crowded = np.flatnonzero(_in_crowded_days(rater, day, spent, limit=limit))
+    rater, day = rater[crowded], day[crowded]
     order = np.lexsort((day, rater))
     begins = np.ones(order.size, dtype=bool)
     begins[1:] = (np.diff(rater[order]) != 0) | (np.diff(day[order]) != 0)
-    position = np.arange(order.size, dtype=np.int32)
-    of_day = np.empty(order.size, dtype=np.int32)
+    position = np.arange(order.size)
+    of_day = np.empty(order.size, dtype=np.intp)
     of_day[order] = position - np.maximum.accumulate(np.where(begins, position, 0))
-    return np.asarray(of_day + spent < limit)
+    within[crowded] = of_day + (spent if isinstance(spent, int) else spent[crowded]) < limit
+    return within
+
+
+def _in_crowded_days(rater: Integers, day: Integers, spent: Integers | int, *, limit: int) -> Mask:
+    """Whose rater may have said more on that day than counts: few, so that not all need to be put in order."""
+    rater_and_day = rater.astype(np.int64)
+    rater_and_day *= int(day.max(initial=0)) + 1
+    rater_and_day += day
+    known, said = np.unique(rater_and_day, return_counts=True)
+    busy = said + np.max(spent, initial=0) > limit
+    return np.isin(rater_and_day, known[busy])
 
 
 def _others(opinions: Opinions, consensus: Consensus) -> Floats:
