@@ -189,7 +189,7 @@ def within_daily_limit(rater: Integers, day: Integers, *, limit: int, spent: Int
 
 
 def _in_crowded_days(rater: Integers, day: Integers, spent: Integers | int, *, limit: int) -> Mask:
-    """Whose rater may have said more on that day than counts: few, so that not all need to be put in order."""
+    """Whose rater may have said more on that day than counts: few, so that few need to be put in order."""
     rater_and_day = rater.astype(np.int64)
     rater_and_day *= int(day.max(initial=0)) + 1
     rater_and_day += day
