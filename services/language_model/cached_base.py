@@ -46,7 +46,7 @@ def cached_folder(cache: Path, name: str, *, revision: str) -> Path:
 def check_kept(folder: Path) -> None:
     """Raise ValueError for a kept base whose files are not all there as they were written, OSError for none.
 
-    SHA-256 reads 1.5 GB a second, which is a fraction of what loading takes.
+    SHA-256 reads 1.5 GB a second: of 254 MB 0.16 s, where quantising them anew took 13 s.
     """
     written = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     if _digests(folder) != written:
