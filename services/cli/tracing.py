@@ -36,8 +36,8 @@ def tell_source(record: Record) -> Iterator[str]:
         made = "" if shaped["version"] is None else f"version {shaped['version']}: "
         yield from sentences(
             [
-                f"training set {shaped['training_set']}, up to {moment(shaped['cutoff'])}, learnt from it "
-                f"{shaped['learnt']}; {made}{shaped['outcome']}"
+                f"training set {shaped['training_set']}, up to {moment(shaped['cutoff'])}, {shaped['how']}; "
+                f"{made}{shaped['outcome']}"
             ]
         )
     if record["why_not"]:

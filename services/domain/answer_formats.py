@@ -1,7 +1,7 @@
-"""What form a persona's answers have: free text, an option's letter, a short text, JSON; perhaps a limit.
+"""What format a persona's answers have: free text, an option's letter, a short text, JSON; perhaps a limit.
 
-Says what a model is told of the form, whether an answer has it, and what an answer says in it. Asking again
-where it has not is `services.language_model.asking_in_format`.
+Says what a model is told of the format, whether an answer is in it, and what an answer says in it. Asking
+again where it is not is `services.language_model.asking_in_format`.
 """
 
 import json
@@ -49,13 +49,13 @@ class AnswerFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
-    """The form of one persona's answers, and what is done about an answer that has not got it.
+    """The format of one persona's answers, and what is done about an answer that is not in it.
 
     `choices` are the letters of a question that lists no options itself; `schema` is JSON text, empty for
     any JSON; `word_limit` 0 is none; at a text of `stop` an answer ends, and the text is not part of it.
     Without `validation` the first answer is shown as it is, and what people write or approve is taken in any
-    form; with it the model is asked up to `max_retries` times more. Raises InvalidInput for what does not go
-    together.
+    format; with it the model is asked up to `max_retries` times more. Raises InvalidInput for what does not
+    go together.
     """
 
     format: AnswerFormat = AnswerFormat.FREE_TEXT
@@ -89,7 +89,7 @@ class AnswerRules:
 
     @property
     def instruction(self) -> str:
-        """What the model is told of the form; empty where any text will do."""
+        """What the model is told of the format; empty where any text will do."""
         limit = f"Answer in at most {self.word_limit} words." if self.word_limit else ""
         match self.format:
             case AnswerFormat.MCQ:
@@ -103,7 +103,7 @@ class AnswerRules:
                 return limit
 
     def problem(self, answer: str, question: str) -> str | None:
-        """Why the answer to this question's text has not got the form, as half a sentence; None if it has."""
+        """Why the answer to this question's text is not in the format, as half a sentence; None if it is."""
         match self.format:
             case AnswerFormat.MCQ:
                 letters = self.letters(question)
@@ -117,7 +117,7 @@ class AnswerRules:
         return f"it has {words} words" if self.word_limit and words > self.word_limit else None
 
     def read(self, answer: str) -> Any:  # noqa: ANN401  (JSON may be anything)
-        """What it says in its form: a capital letter, a JSON value, a text; None where it lacks it."""
+        """What it says in its format: a capital letter, a JSON value, a text; None where it is not in it."""
         match self.format:
             case AnswerFormat.MCQ:
                 found = _LETTER.fullmatch(_PREAMBLE.sub("", answer.strip(), count=1))

@@ -153,7 +153,7 @@ def _shaped(session: Session, training_set: TrainingSetRow, itself: Collection[i
     record = {
         "training_set": training_set.id,
         "cutoff": training_set.cutoff.isoformat(),
-        "learnt": "itself" if training_set.id in itself else "by going on from a set that did",
+        "how": "learnt from it" if training_set.id in itself else "went on from a set that learnt from it",
     }
     return [
         record | {"version": number, "outcome": outcome}

@@ -1,6 +1,6 @@
-"""Asking until the answer has its persona's form: the one way in which people and evaluations are answered.
+"""Asking until the answer is in its persona's format: the one way people and evaluations are answered.
 
-What the form is and whether an answer has it is `services.domain.answer_formats`.
+What the format is and whether an answer is in it is `services.domain.answer_formats`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ RETRY_TEMPERATURE = 0.7
 class InFormat:
     """The last text that was generated and the request that gave it, after so many attempts.
 
-    `valid` says whether it has the form; None where nothing was looked at.
+    `valid` says whether it is in the format; None where nothing was looked at.
     """
 
     generated: Generated
@@ -38,7 +38,7 @@ def ask_in_format(
     seed: int,
     content_at: tuple[type[PersonaLoopError], ...] = (),
 ) -> InFormat:
-    """The first answer that has the form, else the last of all attempts; raises what `ask` raises.
+    """The first answer in the format, else the last of all attempts; raises what `ask` raises.
 
     A retry that raises one of `content_at` ends the attempts instead: the answer that is at hand is the last.
     """

@@ -176,6 +176,12 @@ def test_a_version_says_its_verdict_and_whether_it_serves(
         assert shaped["version"] == version.number
         return str(shaped["outcome"])
 
+    later = add_training_set(session, persona, plan={"start": {"training_set": training_set.id}})
+    told = [(one["training_set"], one["how"]) for one in why(rating)["shaped"]]
+    went_on = "went on from a set that learnt from it"
+    assert told == [(training_set.id, "learnt from it"), (later.id, went_on)]
+    session.delete(later)
+    session.flush()
     assert outcome() == "no gate has judged it; it has served nobody"
     decision = add_decision(session, version, verdict="FAIL")
     assert outcome() == f"FAIL in decision {decision.id}; it has served nobody"
