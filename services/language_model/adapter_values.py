@@ -21,6 +21,8 @@ def copy_weights(model: PeftModel, adapter: str, weights: Mapping[str, Tensor]) 
         if adapter in parts:
             stored = ".".join(part for part in parts if part != adapter)
             if stored in weights:
+                if weights[stored].shape != weight.shape:  # one row would be copied into all of them
+                    raise RuntimeError(stored)
                 weight.data.copy_(weights[stored])
             unmatched ^= {stored}
     return unmatched
