@@ -21,9 +21,13 @@ from services.training_sets.drafting import Draft, Pile
 # A group may have this many times the lines of the smallest: evening out wholly would throw most lines away.
 BALANCED_RATIO = 2.0
 WAITING_AT_MOST = 5_000  # lines of a kind that a set keeps for one that goes on from it
-_WAITING = frozenset(
-    {DropReason.NOT_PLANNED, DropReason.BY_CHANCE, DropReason.RATER_LIMIT, DropReason.BALANCED}
-)
+UNFIT = frozenset({DropReason.TOO_LONG, DropReason.NOT_IN_FORMAT})  # for tonight, of what waited already
+_WAITING = UNFIT | {
+    DropReason.NOT_PLANNED,
+    DropReason.BY_CHANCE,
+    DropReason.RATER_LIMIT,
+    DropReason.BALANCED,
+}
 _CHUNK = 10_000  # ids written at once
 _ROUNDING = 1e-6  # of sums of weights, which are counts of lines where nothing is shared
 

@@ -34,9 +34,11 @@ class Drafted:
 
     @property
     def unused(self) -> dict[int, DropReason]:
-        """The lines that cannot stay, with the reason: what was compared, where coins would agree as much."""
-        lines = np.flatnonzero(self.draft.rows.compared) if self._by_chance else ()
-        return dict.fromkeys(map(int, lines), DropReason.BY_CHANCE)
+        """The rows that cannot stay, with the reason: what was compared, where coins would agree as much, and
+        what waits on.
+        """
+        rows = np.flatnonzero(self.draft.rows.compared) if self._by_chance else ()
+        return dict.fromkeys(map(int, rows), DropReason.BY_CHANCE) | self.draft.unfit
 
     @property
     def _by_chance(self) -> bool:

@@ -127,12 +127,18 @@ class Draft:
         self.excluded = folder / "excluded.jsonl"
         self._excluded = self.excluded.open("w", encoding="utf-8")
         self.dropped: Counter[DropReason] = Counter()
+        self.unfit: dict[int, DropReason] = {}  # rows that waited and have to wait on, by their place
 
     def add_row(self, example: Example, *, split_key: str) -> None:
         self.rows.add(example, row_of(example, self._persona, split_key=split_key))
 
     def add_reference(self, example: Example, *, split_key: str) -> None:
         self.references.add(example, _reference(example) | {"split_key": split_key})
+
+    def keep_waiting(self, line: str, reason: DropReason) -> None:
+        """A row that waited in an earlier set, and cannot be learnt from tonight either."""
+        self.unfit[len(self.rows)] = reason
+        self.rows.add_again(line, ())
 
     def drop(self, dropped: Iterable[Dropped]) -> None:
         for one in dropped:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,9 @@ _LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for thos
 _PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
 
 
+Tell = Callable[[str, DropReason], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """A line of an earlier set, as tonight writes it, and the ids of the raters who had a part in it."""
@@ -49,7 +52,8 @@ class Replayer:
 
     Looked at are the rows with the smallest hashes, `_LOOKED_AT` times as many as are wanted: each domain has
     its part in them. `decided` says up to which cutoff prompts were decided anew, tonight or for
-    words that came late; `excluded` are ids of raters whose word does not count.
+    words that came late; `excluded` are ids of raters whose word does not count. `tell` is told every line
+    that was looked at and stays away, with the reason.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Replayer:
     ) -> None:
         self._session, self._persona, self._learnt = session, learnt.persona, learnt
         self._renewing = renewing
+        self.tell: Tell = lambda _line, _reason: None
         self._cutoff, self._wanted, self._decided, self._excluded = cutoff, wanted, decided, excluded
         self._held_back = held_back(session, learnt.persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
@@ -120,7 +125,8 @@ class Replayer:
                     if of_chain and (looked_at or made in self._newest):
                         self._newest[made] = number
                     if looked_at:
-                        self._note(record, (int.from_bytes(order, "little", signed=True), number, offset))
+                        place = (int.from_bytes(order, "little", signed=True), number, offset)
+                        self._note(line, record, place)
                 offset += len(line)
 
     def draw(self, failed: Mapping[str, int]) -> list[Replayed]:
@@ -132,12 +138,13 @@ class Replayer:
         drawn = [row for kind in self._wanted for row in self._draw(kind, failed)]
         return sorted(drawn, key=lambda row: row.prompt_key)
 
-    def _note(self, record: Mapping[str, Any], place: tuple[int, int, int]) -> None:
+    def _note(self, line: bytes, record: Mapping[str, Any], place: tuple[int, int, int]) -> None:
         if record["kind"] not in self._wanted:
             return
         reason = self._held_back.get(record["split_key"])
         if reason is not None:
             self._kept_away[reason] += 1
+            self.tell(line.decode(), reason)
         else:
             self._places[Kind(record["kind"]), record["domain"]].extend(place)
 
@@ -164,12 +171,16 @@ class Replayer:
             key, until = record["prompt_key"], self._files[file][1]
             raters = {who[source] for source in record["sources"] if source in who}
             made_since = max(self._newest.get((key, kind), file), self._remade.get(key, file)) > file
+            renewed: str | DropReason
             if made_since or max(said.get(key, until), self._decided.get(key, until)) > until:
-                self._passed_over[DropReason.DECIDED_ANEW] += 1
+                renewed = DropReason.DECIDED_ANEW
             elif not raters.isdisjoint(self._excluded):
-                self._passed_over[DropReason.RATER_FLAGGED] += 1
-            elif isinstance(renewed := self._renewing.renew(line), DropReason):
+                renewed = DropReason.RATER_FLAGGED
+            else:
+                renewed = self._renewing.renew(line)
+            if isinstance(renewed, DropReason):
                 self._passed_over[renewed] += 1
+                self.tell(line, renewed)
             else:
                 usable.append(Replayed(renewed, kind, key, record["domain"], tuple(sorted(raters))))
         return usable

@@ -23,9 +23,9 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.domain.consensus import Mask
-from services.domain.examples import DropReason, Kind
+from services.domain.examples import Dropped, DropReason, Kind
 from services.domain.replay import rows_to_replay
-from services.training_sets.choosing import WAITING_AT_MOST
+from services.training_sets.choosing import UNFIT, WAITING_AT_MOST
 from services.training_sets.drafting import Draft, Pile
 from services.training_sets.freezing import thaw
 from services.training_sets.renewing import Renewing
@@ -112,11 +112,23 @@ class Earlier:
                 draft.references.add_again(line, self._numbers(raters))
 
     def add_waiting(self, draft: Draft) -> None:
-        """What the champion's set left out for lack of others, where nothing speaks against it by now."""
+        """What the champion's set left out for lack of others, where nothing speaks against it by now.
+
+        What tonight's format or length speaks against waits on; the rest of what stays away is dropped.
+        """
         kept = self.learnt.report.get("waiting")
         if kept is None:  # of an earlier release
             return
+
+        def tell(line: str, reason: DropReason) -> None:
+            record = json.loads(line)
+            if reason in UNFIT:
+                draft.keep_waiting(line, reason)
+            elif reason is not DropReason.DECIDED_ANEW and record["prompt_key"] not in self.heard:
+                draft.drop([Dropped(tuple(record["sources"]), reason)])
+
         waiting = self._replayer(dict.fromkeys(Kind, WAITING_AT_MOST))
+        waiting.tell = tell
         file = thaw(self.store_url, kept["path"], digest=kept["digest"], into=self.folder)
         waiting.read(file, said_until=self.learnt.cutoff)
         for row in waiting.draw({}):

@@ -1,14 +1,17 @@
 """Replayed rows and those that waited are tonight's: its prompt, its format, its length."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import PersonaRow
+from services.db.feedback_tables import AnswerRow, ComparisonRow, PersonaRow
 from services.db.lineage_tables import TrainingSetRow
+from services.db.prompt_tables import PromptRetirementRow
 from services.domain.answer_formats import AnswerRules
-from tests.builders import add_answer, add_comparison, add_correction
+from services.feedback.questions import new_rater
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_review
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights
 
@@ -66,6 +69,60 @@ def test_what_waited_says_it_too(session, nights, asked, persona):
     persona.system_template = "Speak of {domain} to a {audience}."
     rows = [row for row in nights.rows(second(session, nights, asked)) if waits in row["sources"]]
     assert [row["messages"][0]["content"] for row in rows] == ["Speak of physics to a student."]
+
+
+class TestWaiting:
+    """A long pair waits for company from the first night on."""
+
+    @pytest.fixture
+    def waits(self, session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> str:
+        persona.example_policy = persona.example_policy | {"minimum_pairs": 9, "replay_percent": 0}
+        question, rater = next(asked), new_rater(session, at=AT)
+        texts = (LONG, f"{LONG} again")
+        one, other = (add_answer(session, persona, question=question, text=text) for text in texts)
+        compared = add_comparison(session, one, other, rater=rater)
+        say(session, persona, asked, 4)
+        crown(session, nights.assemble())
+        persona.example_policy = persona.example_policy | {"minimum_pairs": 1}
+        return compared
+
+    def goes_on_waiting(
+        self, session: Session, nights: Nights, asked: Iterator[str], waits: str, **conditions: object
+    ) -> set[str]:
+        """Why it was left out of a second night; a third one, as the first was, learns it."""
+        training_set = second(session, nights, asked, **conditions)
+        reasons = nights.excluded(training_set)[waits]
+        assert training_set.dropped[next(iter(reasons))] == 1
+        crown(session, training_set, minutes=121, number=2)
+        nights.persona.answer_rules = AnswerRules().as_record()
+        say(session, nights.persona, asked, 4, at=AT + timedelta(minutes=150))
+        assert waits in sources(nights.rows(nights.assemble(minutes=180)))
+        return reasons
+
+    def test_what_is_too_long_tonight_waits_on(self, session, nights, asked, waits):
+        reasons = self.goes_on_waiting(session, nights, asked, waits, max_tokens=20)
+        assert reasons == {"longer than the context"}
+
+    def test_and_so_does_what_has_not_the_format(self, session, nights, asked, waits):
+        nights.persona.answer_rules = AnswerRules(word_limit=10).as_record()
+        reasons = self.goes_on_waiting(session, nights, asked, waits)
+        assert reasons == {"not in the format that the persona answers in"}
+
+    def test_what_a_person_put_aside_since_is_left_out_and_told(self, session, nights, asked, waits):
+        rater = session.get_one(ComparisonRow, int(waits.partition(":")[2])).rater_id
+        add_review(session, rater, "excluded", at=SECOND)
+        training_set = second(session, nights, asked)
+        assert nights.excluded(training_set)[waits] == {"a rater under review"}
+        assert training_set.dropped == {"a rater under review": 1}
+
+    def test_and_so_is_one_whose_prompt_is_held_back(self, session, nights, asked, waits):
+        compared = session.get_one(ComparisonRow, int(waits.partition(":")[2]))
+        key = session.get_one(AnswerRow, compared.left_answer_id).question.split_key
+        retired = {"split_key": key, "reason": "test", "at": SECOND}
+        session.add(PromptRetirementRow(persona_id=nights.persona.id, **retired))
+        session.flush()
+        held = {"too like both a held-out and a training prompt"}
+        assert nights.excluded(second(session, nights, asked))[waits] == held
 
 
 @pytest.mark.usefixtures("first")
