@@ -122,6 +122,8 @@ def _leave_adapter(run: StageRun, attempt: _Attempt) -> None:
 
 def _fits(trainer: LibraryTrainer, checkpoint: Path | None) -> bool:
     """Train to the end; False when memory ran out on the way."""
+    # What is there by now stays: the library collects all garbage as it begins, 0.4 s of it in imports.
+    gc.freeze()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except RuntimeError as error:
@@ -129,6 +131,8 @@ def _fits(trainer: LibraryTrainer, checkpoint: Path | None) -> bool:
             raise
         logger.warning("memory ran out after step %d: %s", trainer.state.global_step, error)
         return False
+    finally:
+        gc.unfreeze()
     return True
 
 
