@@ -123,8 +123,14 @@ class Recipe:
     preference: PreferenceRecipe
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the composed recipe, the same for the same values in any order."""
-        return digest_of(asdict(self))
+        """SHA-256 (hex) of the composed recipe, the same for the same values in any order.
+
+        A recipe without new tokens has the digest that it had before there were any.
+        """
+        values = asdict(self)
+        if not self.model.new_tokens:
+            del values["model"]["new_tokens"]
+        return digest_of(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Recipes: defaults from YAML, overrides by key, and a clear sentence for whatever is wrong."""
 
 import logging
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from omegaconf import OmegaConf
@@ -165,3 +165,12 @@ def test_the_digest_tells_recipes_apart_and_nothing_else():
     assert compose("lora.r=8", "lora.alpha=16").digest() == compose("lora.alpha=16", "lora.r=8").digest()
     assert compose().digest() == compose("lora.r=16").digest()
     assert compose().digest() != compose("lora.r=8").digest()
+
+
+def test_a_recipe_without_new_tokens_keeps_the_digest_it_had_before_there_were_any():
+    """A change to what is digested makes every run of before another run."""
+    recipe = compose_recipe("embedded", [], base_model="some/base", base_revision="main")
+
+    assert recipe.digest() == "e1a448ce83e6088765c4e351a8a5e418b6286fe3be70c5c15be842c2ab2674da"
+    model = replace(recipe.model, new_tokens=("<|user|>",))
+    assert replace(recipe, model=model).digest() != recipe.digest()
