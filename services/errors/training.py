@@ -102,6 +102,17 @@ class ScoringDied(TrainingError):
         )
 
 
+class CheckpointIncomplete(TrainingError):
+    """Scored as it is, a layer would keep the weights of the checkpoint before."""
+
+    def __init__(self, checkpoint: str, weights: tuple[str, ...]) -> None:
+        self.checkpoint, self.weights = checkpoint, weights
+        super().__init__(
+            f"{len(weights)} weights are only in one of the checkpoint {checkpoint} and the adapter that is "
+            f"scored ({weights[0]} first): remove the checkpoint and start the run again."
+        )
+
+
 class MemoryExhausted(TrainingError):
     """While training, after every step down was taken."""
 

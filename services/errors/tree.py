@@ -49,6 +49,7 @@ PersonaLoopError
 │   ├── ReferenceDiffers      a preference stage that does not start from its reference
 │   ├── StartUnusable         an adapter that this recipe cannot go on from
 │   ├── MemoryTooSmall · MemoryExhausted · ScoringDied
+│   ├── CheckpointIncomplete  its weights are not those of the adapter that is scored
 │   └── RunBusy
 └── DemoFailed                the demo did not show what it is there to show
 """

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.adapters.digests import WEIGHTS_FILE
 from services.domain.training import Objective
+from services.errors.training import CheckpointIncomplete
 from services.language_model.adapter_values import copy_weights
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.machine import device, usable_quantisation
@@ -75,8 +76,10 @@ def main() -> None:
 
 
 def load_weights(model: PeftModel, checkpoint: Path) -> None:
-    """Give the adapter the weights of the checkpoint."""
-    copy_weights(model, NAME, load_file(checkpoint / WEIGHTS_FILE))
+    """Give the adapter the weights of the checkpoint; CheckpointIncomplete when any is left over."""
+    unmatched = copy_weights(model, NAME, load_file(checkpoint / WEIGHTS_FILE))
+    if unmatched:
+        raise CheckpointIncomplete(str(checkpoint), tuple(sorted(unmatched)))
 
 
 def _base(task: ScoringTask) -> PreTrainedModel:
