@@ -3,6 +3,9 @@
 The trainer's own checkpoint folders are used as they are. One is whole once a mark was put into it
 after everything else; without the mark it is the remains of a killed process. A stage whose result is
 written is finished and is never trained again.
+
+The first checkpoint comes after step 1, for whoever is killed before the first regular one; it is only there
+to be resumed from.
 """
 
 import json
@@ -58,6 +61,21 @@ def finished(folder: Path) -> StageResult | None:
         return None
     # Python's own reader: a diverged stage has a loss that JSON has no word for.
     return TypeAdapter(StageResult).validate_python(json.loads(file.read_text(encoding="utf-8")))
+
+
+def is_early(args: TrainingArguments, state: TrainerState) -> bool:
+    """Whether the checkpoint after this step is none of the recipe's."""
+    return bool(state.global_step == 1 < min(args.save_steps, state.max_steps))
+
+
+class EarlyCheckpoint(TrainerCallback):  # type: ignore[misc]
+    """Asks for a checkpoint after the first step."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if is_early(args, state):
+            control.should_save = True
 
 
 class CheckpointMarks(TrainerCallback):  # type: ignore[misc]

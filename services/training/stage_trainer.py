@@ -19,7 +19,7 @@ from services.domain.progress import CheckpointScored, TrainingReport
 from services.domain.training import Evaluation, Objective
 from services.language_model.new_tokens import ids_of
 from services.training.adapter_weights import go_on_from, lora_config, set_in_fp32, trainable_weights
-from services.training.checkpoints import CheckpointMarks
+from services.training.checkpoints import CheckpointMarks, EarlyCheckpoint
 from services.training.dataset import Tokenised, TokenisedJudgement, TokenisedPair, TokenisedRow
 from services.training.dpo import dpo_trainer
 from services.training.following import Clock, Place, ProgressReports, TrainingTime
@@ -65,7 +65,7 @@ class Watchers:
 
     def in_order(self) -> list[TrainerCallback]:
         """As they are called: a checkpoint is marked as whole before it is validated."""
-        watchers = [CheckpointMarks(), self.reports, self.clock]
+        watchers = [EarlyCheckpoint(), CheckpointMarks(), self.reports, self.clock]
         return watchers if self.validation is None else [*watchers, self.validation]
 
     def why_stopped(self, state: TrainerState) -> str:

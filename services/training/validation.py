@@ -22,7 +22,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from services.adapters.digests import ADAPTER_FILES
 from services.domain.training import Evaluation
 from services.errors.training import ScoringDied
-from services.training.checkpoints import checkpoint_after
+from services.training.checkpoints import checkpoint_after, is_early
 from services.training.scoring_task import ScoringTask, write_task
 
 logger = logging.getLogger(__name__)
@@ -81,8 +81,8 @@ def scoring(task: ScoringTask, folder: Path) -> Iterator[Scoring]:
 class Validation(TrainerCallback):  # type: ignore[misc]
     """Scores each checkpoint, keeps the best, and stops after `patience` evaluations without a better one.
 
-    A patience of 0 never stops. It must be called after the checkpoint was marked as whole. `report` is told
-    of each evaluation when it is written down.
+    An early checkpoint is left alone. A patience of 0 never stops. It must be called after the checkpoint was
+    marked as whole. `report` is told of each evaluation when it is written down.
     """
 
     def __init__(
@@ -97,18 +97,20 @@ class Validation(TrainerCallback):  # type: ignore[misc]
         return min(self.evaluations, key=lambda one: (not math.isfinite(one.loss), one.loss))
 
     def on_train_begin(
-        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """An attempt that was killed left its last evaluation, or the end of patience, to this one."""
-        if not state.global_step:
+        if not state.global_step or is_early(args, state):
             return
         if state.global_step not in {one.step for one in self.evaluations}:
             self._evaluate(state.global_step)
         self._end_patience(state, control)
 
     def on_save(
-        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
+        if is_early(args, state) and not control.should_training_stop:
+            return
         self._evaluate(state.global_step)
         self._end_patience(state, control)
 

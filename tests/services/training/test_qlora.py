@@ -86,9 +86,14 @@ def test_the_same_rows_recipe_and_seed_give_the_same_bytes(run, job):
     assert train(job("training.seed=43")).weights != run.weights
 
 
-def test_a_killed_training_resumes_and_gives_the_same_bytes(run, job, base, rows_file, tmp_path):
+@pytest.mark.parametrize(("dies_after", "resumed_at"), [(5, 8), (1, 1)])
+def test_a_killed_training_resumes_and_gives_the_same_bytes(
+    run, job, base, rows_file, tmp_path, dies_after, resumed_at
+):
+    """With a report at each step where it dies before the first checkpoint that the recipe asks for."""
     command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    arguments = [str(rows_file), str(tmp_path), str(base), "5", "sft"]
+    arguments = [str(rows_file), str(tmp_path), str(base), str(dies_after), "sft"]
+    arguments += ["training.logging_steps=1"] if dies_after < 4 else []
     killed = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=300)
     assert killed.returncode == -9, killed.stderr
     assert not (tmp_path / "1-sft" / "adapter").exists()
@@ -98,8 +103,8 @@ def test_a_killed_training_resumes_and_gives_the_same_bytes(run, job, base, rows
 
     resumed = train(job(workdir=tmp_path))
 
-    assert resumed.adapter.resumed_from_step == 8
-    assert len(resumed.forwards_in_training_mode) == resumed.adapter.steps - 8
+    assert resumed.adapter.resumed_from_step == resumed_at
+    assert len(resumed.forwards_in_training_mode) == resumed.adapter.steps - resumed_at
     assert resumed.adapter.steps == run.adapter.steps
     assert resumed.weights == run.weights
     assert not half_written.exists()

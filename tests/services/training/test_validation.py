@@ -6,14 +6,18 @@ import shutil
 from itertools import islice
 
 import pytest
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import nn
 
 from services.domain.progress import Progress
 from services.domain.training import Evaluation, ModelRecipe, Objective, Quantisation
-from services.errors.training import ScoringDied
+from services.errors.training import CheckpointIncomplete, ScoringDied
 from services.language_model.loading import load_tokenizer
 from services.training.dataset import IGNORED, TokenisedRow, tokenise_demonstration
 from services.training.qlora import QloraTrainer
 from services.training.rows import read_lines
+from services.training.scoring_process import load_weights
 from services.training.scoring_task import ScoringTask, read_task
 from services.training.stages import prepare_stages
 from services.training.validation import Validation, read_evaluations, scoring
@@ -136,6 +140,43 @@ def test_an_evaluation_that_a_kill_prevented_is_made_by_the_next_attempt(steady,
     assert resumed.adapter.resumed_from_step == 4
     assert resumed.adapter.stages[0].evaluations == steady.adapter.stages[0].evaluations
     assert resumed.weights == steady.weights
+
+
+def test_the_early_checkpoint_is_resumed_from_and_never_scored(steady, job, tmp_path):
+    def die(report):
+        if isinstance(report, Progress) and report.step == 3:
+            raise KeyboardInterrupt(report.step)
+
+    wanted = job(SHARE, "training.patience=0", "training.logging_steps=1", workdir=tmp_path)
+    with pytest.raises(KeyboardInterrupt, match="3"):
+        QloraTrainer().train(wanted, progress=die)
+    assert read_evaluations(tmp_path / "1-sft") == ()
+
+    resumed = train(wanted)
+    assert resumed.adapter.resumed_from_step == 1
+    assert resumed.adapter.stages[0].evaluations == steady.adapter.stages[0].evaluations
+    assert resumed.weights == steady.weights
+
+
+@pytest.mark.parametrize("steps", ["training.checkpoint_steps=1", "training.max_seconds=1"])
+def test_a_first_checkpoint_that_is_asked_for_is_scored(job, tmp_path, steps):
+    """By the recipe or, with the time of earlier attempts used up, by the clock."""
+    (tmp_path / "seconds_trained").write_text("1")
+    [stage] = train(job(SHARE, "training.patience=0", steps, workdir=tmp_path)).adapter.stages
+
+    assert [one.step for one in stage.evaluations] == list(range(1, stage.steps + 1))
+
+
+def test_a_checkpoint_without_all_weights_is_not_scored_with_those_of_another(tmp_path):
+    config = LoraConfig(r=2, target_modules=["0"])
+    model = PeftModel(nn.Sequential(nn.Linear(4, 3)), config)
+    weights = get_peft_model_state_dict(model)
+    lost = max(weights)
+    del weights[lost]
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+
+    with pytest.raises(CheckpointIncomplete, match=lost):
+        load_weights(model, tmp_path)
 
 
 def test_a_diverged_evaluation_is_never_the_best_and_does_not_stay_it(tmp_path):
