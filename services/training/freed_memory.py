@@ -7,10 +7,12 @@ at once, and the system clears each page when they are taken again: half of the 
 """
 
 import ctypes
+from collections.abc import Callable
 
 # Of mallopt(3): how much may lie free before it is given back, and from where on a piece is mapped.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1  # bytes; the largest that mallopt takes
+_LARGEST_MAPPED = 32 * 2**20  # bytes; the largest threshold of mapping that glibc before 2.35 takes
 
 
 def keep_freed_memory() -> bool:
@@ -19,4 +21,10 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    return all(mallopt(threshold, _NEVER) == 1 for threshold in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
+    return set_thresholds(mallopt)
+
+
+def set_thresholds(mallopt: Callable[[int, int], int]) -> bool:
+    """False where it is refused: what is mapped is given back whatever the other threshold says."""
+    mapped = any(mallopt(_MMAP_THRESHOLD, size) == 1 for size in (_NEVER, _LARGEST_MAPPED))
+    return mapped and mallopt(_TRIM_THRESHOLD, _NEVER) == 1

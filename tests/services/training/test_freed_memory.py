@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from services.training.freed_memory import set_thresholds
+
 _TAKE_AND_FREE = """
 import resource
 import torch
@@ -35,3 +37,23 @@ def test_memory_taken_again_costs_no_page_faults() -> None:
 
     assert said
     assert with_it < as_it_is / 10
+
+
+@pytest.mark.parametrize(
+    ("largest", "kept", "taken"),
+    [
+        (2**31 - 1, True, {-3: 2**31 - 1, -1: 2**31 - 1}),
+        (32 * 2**20, True, {-3: 32 * 2**20, -1: 2**31 - 1}),
+        (2**20, False, {}),
+    ],
+)
+def test_a_library_that_refuses_the_largest_threshold_is_given_the_largest_it_takes(largest, kept, taken):
+    """glibc before 2.35 takes none above 32 MiB, and without it the other threshold stays as it is."""
+    given = {}
+
+    def mallopt(threshold, size):
+        refused = threshold == -3 and size > largest
+        return 0 if refused else given.update({threshold: size}) or 1
+
+    assert set_thresholds(mallopt) is kept
+    assert given == taken
