@@ -80,7 +80,7 @@ def format_checked(rules: AnswerRules, question: str) -> str:
         case AnswerFormat.MCQ:
             return f"It is checked: it must name one of the letters {', '.join(rules.letters(question))}."
         case AnswerFormat.SAQ:
-            return f"It is checked: it must be a short text{limit}."
+            return f"It is checked: it must be a text{limit} with a letter or a digit in it."
         case AnswerFormat.JSON:
             return "It is checked: it must be JSON" + (" that fits this schema:" if rules.schema else ".")
         case AnswerFormat.FREE_TEXT:

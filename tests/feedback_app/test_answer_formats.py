@@ -31,6 +31,7 @@ def personas(app: Flask, clean: Engine) -> None:
             session, slug="quiz", display_name="Quiz", answers=AnswerRules(AnswerFormat.MCQ, max_retries=1)
         )
         add_persona(session, slug="form", display_name="Form", answers=AnswerRules(AnswerFormat.JSON))
+        add_persona(session, slug="short", display_name="Short", answers=AnswerRules(AnswerFormat.SAQ))
         add_persona(session, slug="brief", display_name="Brief", answers=AnswerRules(word_limit=9))
         add_route(session, find_persona(session, "pirate"), quiz)
 
@@ -103,6 +104,7 @@ def test_a_form_that_nobody_answers_in_is_refused_and_the_question_kept(
     [
         ("quiz", "B", "It is checked: it must name one of the letters A, B."),
         ("form", "[1]", "It is checked: it must be JSON."),
+        ("short", "Paris", "It is checked: it must be a text with a letter or a digit in it."),
         ("brief", "Paris.", "It is checked: it must be a text of at most 9 words."),
         ("pirate", "Paris.", "learns most from this. <"),
     ],
