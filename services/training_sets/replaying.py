@@ -1,15 +1,16 @@
 """Replay: rows of earlier sets that a night learns again beside what is new, so that they are not unlearnt.
 
-Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of the
-row and the night's cutoff. Each kind by itself, as each stage forgets by itself; within a kind by domain, in
-proportion to its rows and to how often earlier reports found it weak (`services.domain.replay`). A row comes
-back as it was frozen, with its sources, under tonight's prompt (`renewing`), and only if nothing was said of
-its prompt since, no later set has another one of its prompt and kind, and nobody whose word does not count
-had a part in it.
+Drawn from the chain of sets behind the champion, and from seed data where that has too few, by a hash of
+what a row came from and the night's cutoff: it is one row in every set that has it, under whatever prompt.
+Each kind by itself, as each stage forgets by itself; within a kind by domain, in proportion to its rows and
+to how often earlier reports found it weak (`services.domain.replay`). A row comes back as the last set had
+it, with its sources, under tonight's prompt (`renewing`), and only if nothing was said of its prompt since,
+no later set made another one of its prompt and kind, and nobody whose word does not count had a part in it.
 """
 
 import hashlib
 import json
+import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,7 +31,8 @@ from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, last_said, prompts_of, raters_of
 
 _LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for those that may not come back
-_PLACE = np.dtype([("order", "<u8"), ("file", "<i8"), ("offset", "<i8")])
+_KIND, _SOURCES = re.compile(rb'"kind": "[^"]*"'), re.compile(rb'"sources": \[[^]]*\]')
+_PLACE = np.dtype([("order", "<u8"), ("file", "<u8"), ("offset", "<u8")])
 
 
 Tell = Callable[[str, DropReason], object]
@@ -73,19 +75,19 @@ class Replayer:
         self._cutoff, self._wanted, self._decided, self._excluded = cutoff, wanted, decided, excluded
         self._held_back = held_back(session, learnt.persona, cutoff=cutoff)
         self._files: list[tuple[Path, datetime]] = []  # with the instant up to which each knew what was said
-        self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("q"))
-        self._known: set[bytes] = set()
+        self._places: defaultdict[tuple[Kind, str], array[int]] = defaultdict(lambda: array("Q"))
+        self._last: dict[int, int] = {}  # by a row's hash, the last file that has it
         self._newest: dict[tuple[str, str], int] = {}  # the last file that made one of a prompt and kind
         self._remade: dict[str, int] = {}  # by prompt, the first file after the last lost set with rows of it
         self.lost: list[int] = []  # ids of sets whose rows cannot be read
         self._below = 2**64  # hashes from here on are not looked at
-        self._kept_away: Counter[DropReason] = Counter()
+        self._kept_away: dict[int, DropReason] = {}  # by a row's hash
         self._passed_over: Counter[DropReason] = Counter()
 
     @property
     def passed_over(self) -> Counter[DropReason]:
         """By why rows that were looked at stay away."""
-        return self._kept_away + self._passed_over
+        return Counter(self._kept_away.values()) + self._passed_over
 
     def read_sets(self, store_url: str, folder: Path, *, every: bool = False) -> None:
         """Look through the frozen rows of the chain, oldest set first; at `every` one, where asked.
@@ -109,24 +111,24 @@ class Replayer:
     def read(self, path: Path, *, said_until: datetime, of_chain: bool = False) -> None:
         """Look through one file of rows that knew what was said until an instant.
 
-        One `of_chain` overtakes those read before it; lines they have too are replayed there, not made.
+        One `of_chain` overtakes those read before it. Rows they have too it did not make; but they held up to
+        its cutoff.
         """
         number, offset = len(self._files), 0
         self._files.append((path, said_until))
         salt = self._cutoff.isoformat().encode()
         with path.open("rb") as lines:
             for line in lines:
-                order = hashlib.blake2b(line, digest_size=8, key=salt).digest()
-                looked_at = int.from_bytes(order, "little") < self._below
-                if (looked_at or of_chain) and order not in self._known:
-                    self._known.add(order)
-                    record = json.loads(line) if looked_at or number else {}
+                order = int.from_bytes(hashlib.blake2b(_identity(line), digest_size=8, key=salt).digest())
+                looked_at, known = order < self._below, order in self._last
+                if of_chain or (looked_at and self._last.get(order, number) == number):
+                    self._last[order] = number
+                    record = json.loads(line) if looked_at or (number and not known) else {}
                     made = record.get("prompt_key", ""), record.get("kind", "")
-                    if of_chain and (looked_at or made in self._newest):
+                    if of_chain and not known and (looked_at or made in self._newest):
                         self._newest[made] = number
                     if looked_at:
-                        place = (int.from_bytes(order, "little", signed=True), number, offset)
-                        self._note(line, record, place)
+                        self._note(line, record, (order, number, offset))
                 offset += len(line)
 
     def draw(self, failed: Mapping[str, int]) -> list[Replayed]:
@@ -143,13 +145,14 @@ class Replayer:
             return
         reason = self._held_back.get(record["split_key"])
         if reason is not None:
-            self._kept_away[reason] += 1
+            self._kept_away[place[0]] = reason
             self.tell(line.decode(), reason)
         else:
             self._places[Kind(record["kind"]), record["domain"]].extend(place)
 
     def _draw(self, kind: Kind, failed: Mapping[str, int]) -> Iterator[Replayed]:
-        places = {domain: _ordered(found) for (of, domain), found in self._places.items() if of is kind}
+        found = {domain: places for (of, domain), places in self._places.items() if of is kind}
+        places = {domain: self._ordered(placed) for domain, placed in found.items()}
         left = self._wanted[kind]
         while left and any(map(len, places.values())):
             shares = share_out({domain: len(found) for domain, found in places.items()}, failed, left)
@@ -185,6 +188,12 @@ class Replayer:
                 usable.append(Replayed(renewed, kind, key, record["domain"], tuple(sorted(raters))))
         return usable
 
+    def _ordered(self, places: "array[int]") -> list[tuple[int, int]]:
+        """File and offset of each row's last place, in the order in which they are drawn."""
+        found = np.frombuffer(places, dtype=_PLACE)
+        found = found[np.argsort(found["order"], kind="stable")]
+        return [(file, offset) for order, file, offset in found.tolist() if self._last[order] == file]
+
     def _line(self, file: int, offset: int) -> str:
         path, _ = self._files[file]
         with path.open("rb") as opened:
@@ -201,8 +210,9 @@ def chain(session: Session, learnt: TrainingSetRow) -> Iterator[TrainingSetRow]:
         earlier = session.get_one(TrainingSetRow, start["training_set"]) if start else None
 
 
-def _ordered(places: "array[int]") -> list[tuple[int, int]]:
-    """File and offset of each place, in the order in which they are drawn."""
-    found = np.frombuffer(places, dtype=_PLACE)
-    files, offsets = (found[name][np.argsort(found["order"], kind="stable")] for name in ("file", "offset"))
-    return list(zip(files.tolist(), offsets.tolist(), strict=True))
+def _identity(line: bytes) -> bytes:
+    """Of what kind a row is, and what it came from.
+
+    Nothing is parsed for it: within a text of JSON these quotation marks would be escaped.
+    """
+    return b" ".join(found[0] for found in (_KIND.search(line), _SOURCES.search(line)) if found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.prompt_tables import PromptRetirementRow
 from services.domain.answer_formats import AnswerRules
 from services.feedback.questions import new_rater
-from tests.builders import AT, add_answer, add_comparison, add_correction, add_review
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_review
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights
 
@@ -137,3 +138,47 @@ def test_a_row_under_the_same_prompt_comes_back_byte_for_byte(session, nights, a
     rows = nights.rows(second(session, nights, asked))
     replayed = [row for row in rows if sources([row]) <= sources(nights.rows(first))]
     assert sorted(replayed, key=str) == sorted(nights.rows(first), key=str)
+
+
+class TestThirdNight:
+    """Prompts have several pairs; the second night replays a few of those under a template of its own."""
+
+    @pytest.fixture
+    def pairs(self, session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> set[str]:
+        persona.example_policy = persona.example_policy | {"objectives": ["dpo"], "replay_percent": 20}
+        compared = set()
+        for question in islice(asked, 4):
+            texts = ("One.", "Two.", "Six.", "Ten.")
+            best, *others = (add_answer(session, persona, question=question, text=text) for text in texts)
+            compared |= {add_comparison(session, best, other) for other in others}
+        crown(session, nights.assemble())
+        return compared
+
+    def third(self, session: Session, nights: Nights, asked: Iterator[str]) -> TrainingSetRow:
+        nights.persona.example_policy = nights.persona.example_policy | {"replay_percent": 90}
+        say(session, nights.persona, asked, 4, at=AT + timedelta(minutes=150))
+        return nights.assemble(minutes=180)
+
+    def test_what_was_replayed_under_another_prompt_overtakes_no_other_pair(
+        self, session, nights, asked, pairs
+    ):
+        nights.persona.system_template = "Speak of {domain} to a {audience}."
+        again = second(session, nights, asked)
+        assert len(sources(nights.rows(again)) & pairs) == 1
+        crown(session, again, minutes=121, number=2)
+        training_set = self.third(session, nights, asked)
+        came_from = [source for row in nights.rows(training_set) for source in row["sources"]]
+        assert sorted(set(came_from) & pairs) == sorted(pairs)
+        assert len(came_from) == len(set(came_from))  # each once, whichever set it is drawn from
+        assert training_set.report["replay"]["passed_over"] == {}
+
+    def test_what_a_later_night_made_the_same_again_comes_back_as_its_row(
+        self, session, nights, asked, pairs
+    ):
+        """A word that made nothing was said of a prompt: what the second night decided of it holds."""
+        compared = session.get_one(ComparisonRow, int(min(pairs).partition(":")[2]))
+        add_rating(session, session.get_one(AnswerRow, compared.left_answer_id), stars=3, at=SECOND)
+        again = second(session, nights, asked)
+        assert len(sources(nights.rows(again)) & pairs) >= 3
+        crown(session, again, minutes=121, number=2)
+        assert sources(nights.rows(self.third(session, nights, asked))) >= pairs

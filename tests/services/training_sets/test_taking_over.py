@@ -121,6 +121,7 @@ class TestRows:
         assert corrected not in self.night(session, nights, asked)
 
     def test_a_row_that_an_earlier_night_made_anew_does_not_come_back(self, session, nights, asked):
+        nights.persona.example_policy = nights.persona.example_policy | {"objectives": ["sft"]}
         answer = add_answer(session, nights.persona, question=next(asked))
         old = add_correction(session, answer, "Old.")
         self.night(session, nights, asked, 60)
