@@ -17,7 +17,7 @@ from services.training.recipe import compose_recipe
 from services.training_sets import assembly
 from services.training_sets.import_lock import wait_for_imports
 from services.training_sets.preparing import Limits
-from services.training_sets.skipping import Skipped, record_skip
+from services.training_sets.skipping import Skipped, forget_skip, record_skip
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,6 +64,7 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
             logger.info("%s; rows %s, dropped %s", outcome.reason, outcome.counts, outcome.dropped)
             counts, dropped = dict(outcome.counts), dict(outcome.dropped)
             return {"skipped": outcome.reason, "counts": counts, "dropped": dropped}
+        forget_skip(session, row, cutoff=cutoff)
         logger.info(
             "%s: set %d with %d rows %s, dropped %s; %s",
             persona,

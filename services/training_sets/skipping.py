@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,12 @@ def record_skip(
     }
     night = insert(SkippedNightRow).values(persona_id=persona.id, cutoff=cutoff, **found)
     session.execute(night.on_conflict_do_update(index_elements=["persona_id", "cutoff"], set_=found))
+
+
+def forget_skip(session: Session, persona: PersonaRow, *, cutoff: datetime) -> None:
+    """A night that was tried again gave a set: it is no skipped night any more."""
+    night = SkippedNightRow.persona_id == persona.id, SkippedNightRow.cutoff == cutoff
+    session.execute(delete(SkippedNightRow).where(*night))
 
 
 def skips_of(session: Session, persona: PersonaRow) -> Sequence[SkippedNightRow]:

@@ -72,3 +72,20 @@ def test_a_skipped_night_is_told_and_kept_with_what_became_of_everything(
     told = list(tell_skipped(kept[0]))
     assert told[0] == "No set, up to 2026-11-20 12:02 UTC"
     assert any("neither good nor poor by consensus" in line and line.endswith(" 2") for line in told)
+
+
+def test_a_night_that_gives_a_set_at_last_is_no_skipped_night(installation: Installation):
+    cutoff = AT + timedelta(minutes=1)
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, example_policy=replace(POLICY, minimum_new=2))
+        learnt = next(
+            one for one in ("Why is it wet?", "Why is it dry?", "Why now?") if drawn(one) == "train"
+        )
+        add_seed(session, persona, learnt, "So.")
+    for night in (cutoff, cutoff + timedelta(minutes=1)):
+        assert "skipped" in assemble_with(installation, "pirate", night)
+    with session_scope(installation.engine) as session:
+        add_rating(session, add_answer(session, find_persona(session, "pirate")), stars=3)
+    assert "training_set_id" in assemble_with(installation, "pirate", cutoff)
+    others = [night["cutoff"] for night in skipped_in(installation, "pirate")]
+    assert others == [(cutoff + timedelta(minutes=1)).isoformat()]
