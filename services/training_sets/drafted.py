@@ -7,7 +7,7 @@ import numpy as np
 
 from services.domain.disagreement import Disagreement
 from services.domain.examples import DropReason
-from services.training_sets.drafting import Draft
+from services.training_sets.drafting import Draft, Pile
 from services.training_sets.remembering import Memory
 
 
@@ -37,8 +37,16 @@ class Drafted:
         """The rows that cannot stay, with the reason: what was compared, where coins would agree as much, and
         what waits on.
         """
-        rows = np.flatnonzero(self.draft.rows.compared) if self._by_chance else ()
-        return dict.fromkeys(map(int, rows), DropReason.BY_CHANCE) | self.draft.unfit
+        return self._by_coins(self.draft.rows) | self.draft.unfit
+
+    @property
+    def unused_references(self) -> dict[int, DropReason]:
+        """The references that cannot judge: coins would have chosen as well."""
+        return self._by_coins(self.draft.references)
+
+    def _by_coins(self, pile: Pile) -> dict[int, DropReason]:
+        lines = np.flatnonzero(pile.compared) if self._by_chance else ()
+        return dict.fromkeys(map(int, lines), DropReason.BY_CHANCE)
 
     @property
     def _by_chance(self) -> bool:

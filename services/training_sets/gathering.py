@@ -10,7 +10,6 @@ from services.domain.consensus import Choice
 from services.domain.disagreement import Disagreement
 from services.domain.examples import Dropped, DropReason
 from services.domain.signals import Correction, Preference, PromptFeedback, RatedAnswer, Seed
-from services.domain.splits import Split
 from services.training_sets.hearing import reasons_in
 from services.training_sets.reconciling import Reconciled
 from services.training_sets.texts import PromptTexts
@@ -21,7 +20,7 @@ def apart(feedback: PromptFeedback, disagreement: Disagreement | None) -> tuple[
 
     So it neither outweighs what was corrected nor takes its place among a prompt's pairs.
     """
-    if disagreement is None or not disagreement.is_chance or feedback.split is Split.HOLDOUT:
+    if disagreement is None or not disagreement.is_chance:
         return (feedback,)
     compared = replace(feedback, answers=(), corrections=(), seeds=())
     return replace(feedback, preferences=()), compared

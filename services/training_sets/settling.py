@@ -36,7 +36,7 @@ def settle_draft(drafted: Drafted, decided: Decided, folder: Path, *, may_learn:
         draft,
         draft.references,
         folder / _REFERENCES,
-        choose(draft.references, raters=len(drafted.raters)),
+        choose(draft.references, raters=len(drafted.raters), unused=drafted.unused_references),
         new=decided.new_references,
         kept_are=DropReason.HELD_OUT,
     )

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from services.domain.feedback import Choice
+from services.domain.splits import Split
 from services.feedback.questions import new_rater
 from services.training_sets.smoothing import DEFAULT_FLIP, disagreement_of
 from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_seed
@@ -107,6 +108,20 @@ def test_what_they_compared_takes_no_place_of_a_corrections_pair(
     training_set = nights.assemble()
     learnt = sources([row for row in nights.rows(training_set) if row["kind"] == "pair"])
     assert len(learnt & {corrected, against}) == len(learnt) == 1
+
+
+def test_nor_does_it_judge_whoever_learns(session: Session, nights: Nights, persona, asked, questions):
+    corrected = add_correction(
+        session, add_answer(session, persona, question=next(questions(Split.HOLDOUT))), "Better."
+    )
+    compare_at_random(session, persona)
+    say(session, persona, asked, 3)
+    judging = next(questions(Split.HOLDOUT))
+    sides = (add_answer(session, persona, question=judging, text=text) for text in ("A.", "B."))
+    compared = add_comparison(session, *sides)
+    training_set = nights.assemble()
+    assert [reference["sources"] for reference in nights.references(training_set)] == [[corrected]]
+    assert nights.excluded(training_set)[compared] == {"those who compare agree as coins would"}
 
 
 def test_corrections_too_few_for_dpo_train_none(session: Session, nights: Nights, persona, asked):
