@@ -39,7 +39,7 @@ from services.training_sets.repeating import Repeats
 from services.training_sets.seeding import Seeding
 from services.training_sets.settling import ROWS, Kept, freeze_files, settle_draft
 from services.training_sets.skipping import Skipped
-from services.training_sets.starting import Starting, find_start, recall, where_whole
+from services.training_sets.starting import Starting, began_without, find_start, recall, where_whole
 from services.training_sets.taking_over import Earlier, Replay, wanted_by_kind
 
 _LEARNT_FROM = text(
@@ -72,8 +72,10 @@ def assemble(
     start = find_start(session, persona, policy, cutoff=cutoff, recipe=limits.recipe)
     name = partial(conditions_of, persona, policy, max_tokens=limits.max_tokens, without=asked.without)
     find = partial(find_set, session, persona, cutoff=cutoff)
-    # An earlier attempt may have begun anew for a lost file that is there again.
-    existing = find(policy_digest=digest_of(name(start))) or find(policy_digest=digest_of(name(Starting())))
+    existing = find(policy_digest=digest_of(name(start)))
+    if existing is None:  # an earlier attempt may have begun anew for a lost file that is there again
+        anew = find(policy_digest=digest_of(name(Starting())))
+        existing = anew if anew is not None and began_without(start.learnt, anew) else None
     if existing is not None:
         return existing
     new = count_new(session, persona, after=newest_learnt(session, persona, before=cutoff), until=cutoff)

@@ -105,8 +105,13 @@ def where_whole(start: Starting, store_url: str) -> Starting:
                 thaw(store_url, path, digest=digest, into=Path(folder)).unlink()
         except TrainingSetCorrupt as error:
             logger.warning("set %d cannot be gone on from: %s", learnt.id, error)
-            return _fresh(f"a file of set {learnt.id}, which the champion learnt, is lost or damaged")
+            return _fresh(_lost(learnt))
     return start
+
+
+def began_without(learnt: TrainingSetRow | None, training_set: TrainingSetRow) -> bool:
+    """Whether a set began anew as a file of the one to go on from was lost, and for no other reason."""
+    return learnt is not None and _fresh(_lost(learnt)).reason in training_set.plan["reasons"]
 
 
 def recall(start: Starting, store_url: str, into: Path) -> Memory | None:
@@ -119,6 +124,10 @@ def recall(start: Starting, store_url: str, into: Path) -> Memory | None:
 
 def _fresh(reason: str) -> Starting:
     return Starting(reason=f"a fresh adapter learns everything said so far: {reason}")
+
+
+def _lost(learnt: TrainingSetRow) -> str:
+    return f"a file of set {learnt.id}, which the champion learnt, is lost or damaged"
 
 
 def _unlike(champion: AdapterVersionRow, recipe: Recipe) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from services.adapters.promotions import champion_at
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from tests.builders import AT, add_answer, add_correction
@@ -60,6 +61,28 @@ def test_without_the_champions_set_a_fresh_adapter_learns_everything(
     assert "replay" not in training_set.report
     assert [f"set {first.id} cannot be gone on from" in one.getMessage() for one in caplog.records] == [True]
     assert nights.assemble(minutes=120).id == training_set.id
+
+
+def test_a_night_that_began_anew_for_a_lost_file_is_found_when_the_file_is_back(
+    session, nights, first, asked
+):
+    say(session, first.persona, asked, 4, at=SECOND)
+    file = place(nights, first.path)
+    held = file.rename(file.with_suffix(".away"))
+    training_set = nights.assemble(minutes=120)
+    held.rename(file)
+    assert nights.assemble(minutes=120).id == training_set.id
+
+
+def test_one_that_began_anew_for_another_reason_is_not(session, nights, first, asked):
+    """Another recipe, say, that has been put right since."""
+    say(session, first.persona, asked, 4, at=SECOND)
+    champion = champion_at(session, first.persona, AT + timedelta(minutes=120))
+    run, champion.training_run_id = champion.training_run_id, None
+    anew = nights.assemble(minutes=120)
+    assert anew.plan["start"] is None
+    champion.training_run_id = run
+    assert nights.assemble(minutes=120).plan["start"]["training_set"] == first.id
 
 
 def test_a_set_that_went_on_before_the_damage_is_found_again(session, nights, first, asked):
