@@ -22,6 +22,8 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
         yield ""
     if records:
         yield "demos: demonstrations; good, poor: single answers; start: who was gone on from"
+        if any(record["without"] for record in records):
+            yield "*: rebuilt without the word of a rater"
     else:
         yield "no training set yet: `persona-loop assemble PERSONA` makes one of what people said"
 
@@ -29,7 +31,7 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
 def _row(record: Record) -> str:
     start = "base" if record["start"] is None else f"v{record['start']}"
     return _COLUMNS.format(
-        record["training_set"],
+        f"{record['training_set']}{'*' if record['without'] else ''}",
         moment(record["cutoff"]).removesuffix(" UTC"),
         *(record["counts"].get(kind, 0) for kind in _KINDS),
         record["left_out"],

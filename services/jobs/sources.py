@@ -36,6 +36,7 @@ from services.errors.tree import InvalidInput
 from services.jobs.installation import open_installation
 from services.jobs.verdicts import judged
 from services.training.watching import held_runs, state_of
+from services.training_sets.conditions import of_everyone
 from services.training_sets.freezing import thaw
 from services.training_sets.skipping import skips_of
 
@@ -180,7 +181,7 @@ def _judged(session: Session, version: AdapterVersionRow) -> str:
 def _why_not(session: Session, store_url: str, source: Source) -> str:
     sets = session.scalars(
         select(TrainingSetRow)
-        .where(TrainingSetRow.persona_id == source.persona.id)
+        .where(TrainingSetRow.persona_id == source.persona.id, of_everyone())
         .order_by(TrainingSetRow.cutoff.desc(), TrainingSetRow.id.desc())
     ).all()
     later = [row for row in sets if row.cutoff >= source.said_at]

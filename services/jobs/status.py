@@ -21,6 +21,7 @@ from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
 from services.jobs.installation import open_installation
 from services.training.watching import held_runs, state_of
+from services.training_sets.conditions import of_everyone
 
 Record = dict[str, Any]
 
@@ -125,7 +126,7 @@ def _persona(session: Session, row: PersonaRow) -> Record:
     live = who_serves(session, row)
     newest_set = session.scalar(
         select(TrainingSetRow)
-        .where(TrainingSetRow.persona_id == row.id)
+        .where(TrainingSetRow.persona_id == row.id, of_everyone())
         .order_by(TrainingSetRow.id.desc())
         .limit(1)
     )

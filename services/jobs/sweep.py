@@ -25,6 +25,7 @@ from services.training.grid import Grid, read_grid
 from services.training.sweep_chart import Tried, sweep_chart
 from services.training.sweep_rows import HELD_SHARE
 from services.training.sweeping import SweepJob, TrialResult, best_of, try_out
+from services.training_sets.conditions import of_everyone
 from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
@@ -104,14 +105,14 @@ def _chosen(session: Session, persona: str, training_set_id: int | None) -> Trai
         if row is None or (persona and row.persona.slug != persona):
             raise UnknownRecord("training set", training_set_id)
         return row
-    newest = select(TrainingSetRow).order_by(TrainingSetRow.id.desc()).limit(1)
+    newest = select(TrainingSetRow).where(of_everyone()).order_by(TrainingSetRow.id.desc()).limit(1)
     if persona:
         row = session.scalar(newest.where(TrainingSetRow.persona_id == find_persona(session, persona).id))
         if row is None:
             raise UnknownRecord("training set of", persona)
         return row
     slugs = session.scalars(
-        select(PersonaRow.slug).join(TrainingSetRow).distinct().order_by(PersonaRow.slug)
+        select(PersonaRow.slug).join(TrainingSetRow).where(of_everyone()).distinct().order_by(PersonaRow.slug)
     ).all()
     if len(slugs) != 1:
         those = (

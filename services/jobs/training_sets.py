@@ -48,6 +48,7 @@ def listed_in(session: Session, slug: str = "") -> list[Record]:
             "rows": row.row_count,
             "counts": row.counts,
             "left_out": sum(row.dropped.values()),
+            "without": row.policy.get("without", []),
             "start": (row.plan.get("start") or {}).get("version"),
             "digest": row.digest,
             "versions": made[row.id],

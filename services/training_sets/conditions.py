@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
@@ -38,6 +38,11 @@ def policy_in(conditions: Mapping[str, Any]) -> ExamplePolicy:
     """The policy of a stored set; what its release did not know yet is as it was then, the default."""
     known = {field.name for field in fields(ExamplePolicy)}
     return ExamplePolicy(**{name: value for name, value in conditions.items() if name in known})
+
+
+def of_everyone() -> ColumnElement[bool]:
+    """Of training sets those that left nobody out on request; a rebuilt one says what would have been."""
+    return ~TrainingSetRow.policy.has_key("without")
 
 
 def alike_but_for_raters(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -134,14 +134,17 @@ def test_training_sets_are_listed_in_80_columns(run, command_engine: Engine):
         version.training_run_id = add_run(session, first, state=RunState.SUCCEEDED).id
         start = {"version": 12, "training_set": first.id}
         second = add_training_set(session, persona, plan={"stages": ["sft"], "reasons": [], "start": start})
+        rebuilt = add_training_set(session, persona, policy={"without": ["somebody"]})
     lines = run("training-set", "list", "learned").output.splitlines()
     assert all(len(line) <= 80 for line in lines)
+    assert lines.pop(2).split()[0] == f"{rebuilt.id}*"
+    assert lines[-1] == "*: rebuilt without the word of a rater"
     assert [line.split()[0] for line in lines[2:4]] == [str(second.id), str(first.id)]
     assert lines[3].split()[3:8] == ["123456", "1234", "12", "345678", "1234"]
     assert (lines[2].split()[8], lines[2].split()[-1]) == ("v12", "-")
     assert (lines[3].split()[8], lines[3].split()[-1]) == ("base", "v12")
     records = json.loads(run("training-set", "list", "--json").output)
-    assert [record["versions"] for record in records if record["persona"] == "learned"] == [[], [12]]
+    assert [record["versions"] for record in records if record["persona"] == "learned"] == [[], [], [12]]
 
 
 @pytest.mark.parametrize("stars", ["0", "7"])

@@ -144,6 +144,19 @@ def test_what_was_left_out_names_the_set_and_the_reason(
     assert why(rating)["why_not"] == f"left out of training set {first.id}: held out to judge"
 
 
+def test_what_would_have_been_without_a_rater_is_no_reason(
+    session: Session, persona: PersonaRow, rating: str, why: Why, store: str, tmp_path: Path
+):
+    sets = []
+    for reason, policy in (("held out to judge", {}), ("left out on request", {"without": ["somebody"]})):
+        file = tmp_path / "excluded.jsonl"
+        file.write_text(json.dumps({"sources": [rating], "reason": reason}) + "\n")
+        frozen = freeze(store, file)
+        report = {"excluded": {"digest": frozen.digest, "path": frozen.path}}
+        sets.append(add_training_set(session, persona, report=report, policy=policy))
+    assert why(rating)["why_not"] == f"left out of training set {sets[0].id}: held out to judge"
+
+
 def test_what_was_written_down_after_the_sets_of_its_time_were_made_says_so(
     session: Session, persona: PersonaRow, rating: str, why: Why
 ):

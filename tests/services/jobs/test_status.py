@@ -12,6 +12,7 @@ from services.jobs.installation import Installation
 from services.jobs.status import personas_in
 from services.jobs.train import train_with
 from services.training.watching import run_page, runs_of
+from tests.builders import add_training_set
 from tests.fakes import FakeTrainer
 from tests.services.jobs.test_train import training_set
 
@@ -45,6 +46,16 @@ def test_a_run_whose_process_was_killed_is_interrupted(
     with session_scope(installation.engine) as session:
         session.execute(update(TrainingRunRow).values(state=RunState.RUNNING))  # as a kill leaves it
     assert shown(installation.engine) == "interrupted"
+
+
+def test_a_set_rebuilt_without_a_rater_is_not_the_newest(
+    installation: Installation, training_set: TrainingSetRow
+):
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(TrainingSetRow, training_set.id).persona
+        add_training_set(session, persona, policy={"without": ["somebody"]})
+        (record,) = personas_in(session)
+    assert record["training_set"] == training_set.id
 
 
 def test_what_a_training_tells_is_kept_with_its_run(installation: Installation, training_set: TrainingSetRow):

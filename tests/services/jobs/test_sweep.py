@@ -49,7 +49,9 @@ def set_id(installation: Installation, tmp_path: Path) -> int:
     with session_scope(installation.engine) as session:
         persona = add_persona(session, slug="pirate", recipe_overrides=["lora.alpha=7"])
         add_training_set(session, persona)
-        return add_training_set(session, persona, digest=frozen.digest, path=frozen.path).id
+        newest = add_training_set(session, persona, digest=frozen.digest, path=frozen.path).id
+        add_training_set(session, persona, policy={"without": ["somebody"]})  # rebuilt, and not meant
+        return newest
 
 
 def test_the_newest_set_is_swept_and_written_and_nothing_is_registered(
@@ -131,6 +133,10 @@ def test_whose_set_it_is_must_be_clear(installation: Installation, set_id: int):
         with pytest.raises(UnknownRecord):
             sweep_in(installation, grid, persona=persona, training_set_id=given)
 
+    with session_scope(installation.engine) as session:
+        silent = find_persona(session, "silent")
+        add_training_set(session, silent, policy={"without": ["somebody"]})
+    assert sweep_in(installation, grid, persona="", training_set_id=None, attempt=Attempts()).best == 0
     with session_scope(installation.engine) as session:
         add_training_set(session, find_persona(session, "silent"))
     with pytest.raises(InvalidInput, match="pirate, silent"):
