@@ -78,7 +78,8 @@ def assemble(
         existing = anew if anew is not None and began_without(start.learnt, anew) else None
     if existing is not None:
         return existing
-    new = count_new(session, persona, after=newest_learnt(session, persona, before=cutoff), until=cutoff)
+    learnt = newest_learnt(session, persona, before=cutoff)
+    new = count_new(session, persona, learnt=learnt, until=cutoff, store_url=store_url)
     if new < policy.minimum_new:
         reason = f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
         return Skipped(reason, dropped={DropReason.TOO_LITTLE_NEW.value: new})

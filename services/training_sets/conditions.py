@@ -62,10 +62,10 @@ def find_set(
     )
 
 
-def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> datetime | None:
-    """The cutoff of the newest earlier set that was trained on; a failed night's feedback stays new."""
+def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> TrainingSetRow | None:
+    """The newest earlier set that was trained on; a failed night's feedback stays new."""
     return session.scalar(
-        select(TrainingSetRow.cutoff)
+        select(TrainingSetRow)
         .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
         .where(
             TrainingSetRow.persona_id == persona.id,

@@ -43,8 +43,9 @@ ORDER BY said.kind, said.id
 
 @dataclass(frozen=True, slots=True)
 class LateWords:
-    """Keys of the prompts that were spoken of, and ids of the ratings among the words."""
+    """How many words, keys of the prompts that were spoken of, and ids of the ratings among the words."""
 
+    words: int = 0
     prompts: tuple[str, ...] = ()
     ratings: tuple[int, ...] = ()
 
@@ -67,6 +68,7 @@ def find_late(
     known = {"persona": persona.id, "after": since - LOOKED_BACK, "until": since, **seen}
     words = session.execute(_UNSEEN, known).all()
     return LateWords(
+        words=len(words),
         prompts=tuple(sorted({word.prompt_key for word in words})),
         ratings=tuple(word.id for word in words if word.kind == "rating"),
     )

@@ -1,11 +1,18 @@
 """How much was said since the last night that was learnt: whether it is worth a night at all."""
 
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import TrainingSetRow
+from services.errors.artifacts import TrainingSetCorrupt
+from services.training_sets.freezing import thaw
+from services.training_sets.late_words import find_late
+from services.training_sets.remembering import read_memory
 
 _COUNT = text("""
 SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
@@ -25,11 +32,28 @@ SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
 """)
 
 
-def count_new(session: Session, persona: PersonaRow, *, after: datetime | None, until: datetime) -> int:
-    """Ratings, corrections, comparisons and imported examples after one instant and up to another."""
-    bounds = {
-        "persona": persona.id,
-        "after": after or datetime.min.replace(tzinfo=until.tzinfo),
-        "until": until,
-    }
-    return int(session.scalar(_COUNT, bounds) or 0)
+def count_new(
+    session: Session, persona: PersonaRow, *, learnt: TrainingSetRow | None, until: datetime, store_url: str
+) -> int:
+    """Ratings, corrections, comparisons and imported examples up to an instant that a set does not know yet.
+
+    Those said after its cutoff, and those that were written down too late for it; all, where none was learnt.
+    """
+    after = learnt.cutoff if learnt else datetime.min.replace(tzinfo=until.tzinfo)
+    bounds = {"persona": persona.id, "after": after, "until": until}
+    late = _count_late(session, persona, learnt, store_url) if learnt else 0
+    return int(session.scalar(_COUNT, bounds) or 0) + late
+
+
+def _count_late(session: Session, persona: PersonaRow, learnt: TrainingSetRow, store_url: str) -> int:
+    """As far as the set's memory is there to tell."""
+    kept = learnt.report.get("memory")
+    if kept is None:  # of an earlier release
+        return 0
+    with TemporaryDirectory(prefix="counting-") as folder:
+        try:
+            file = thaw(store_url, kept["path"], digest=kept["digest"], into=Path(folder))
+        except TrainingSetCorrupt:  # the night says so, where it would have read it
+            return 0
+        seen = read_memory(file).seen
+    return find_late(session, persona, since=learnt.cutoff, seen=seen).words

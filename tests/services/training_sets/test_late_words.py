@@ -27,6 +27,7 @@ class Loop:
 
     def __init__(self, engine: Engine, folder: Path, asked: Iterator[str]) -> None:
         self.engine, self.folder, self.asked = engine, folder, asked
+        self.store = f"file://{folder / 'store'}"
         with session_scope(engine) as session:
             persona = add_persona(session, example_policy=self.policy())
             say(session, persona, asked, 4)
@@ -43,7 +44,7 @@ class Loop:
         with session_scope(self.engine) as session:
             persona = find_persona(session, "pirate")
             say(session, persona, self.asked, 2, at=AT + timedelta(minutes=minutes - 15))
-            nights = Nights(session, persona, f"file://{self.folder / 'store'}", self.folder / "thawed")
+            nights = Nights(session, persona, self.store, self.folder / "thawed")
             training_set = nights.assemble(minutes=minutes)
             crown(session, training_set, minutes=minutes + 1, number=minutes)
             return nights.rows(training_set)
@@ -101,3 +102,16 @@ def test_words_that_the_night_did_see_are_not_heard_again(loop: Loop):
         persona = find_persona(session, "pirate")
         persona.example_policy = persona.example_policy | {"replay_percent": 0}
     assert sources(loop.night(120)).isdisjoint(seen)
+
+
+@pytest.mark.parametrize("start", ["champion", "base"])
+@pytest.mark.parametrize("said", [praised, corrected, compared])
+def test_a_night_before_which_nothing_else_was_said_learns_it(loop: Loop, said: Say, start: str):
+    with session_scope(loop.engine) as session:
+        find_persona(session, "pirate").example_policy = asdict(loop.policy(start=start))
+    with session_scope(loop.engine) as slow:
+        word = said(slow, *loop.two_answers(slow))
+        loop.night(60)
+    with session_scope(loop.engine) as session:
+        nights = Nights(session, find_persona(session, "pirate"), loop.store, loop.folder / "thawed")
+        assert word in sources(nights.rows(nights.assemble(minutes=120)))
