@@ -42,7 +42,7 @@ def policy_in(conditions: Mapping[str, Any]) -> ExamplePolicy:
 
 def of_everyone() -> ColumnElement[bool]:
     """Of training sets those that left nobody out on request; a rebuilt one says what would have been."""
-    return ~TrainingSetRow.policy.has_key("without")
+    return TrainingSetRow.policy["without"].is_(None)
 
 
 def alike_but_for_raters(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
