@@ -11,7 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from services.domain.consensus import Floats, Opinions
+from services.domain.consensus import Floats, Mask, Opinions
+from services.domain.influence import cap_influence
 from services.errors.inputs import InvalidPolicy
 
 
@@ -32,19 +33,23 @@ PRIOR_PAIRS = 20.0
 # time, and coins fail it 95 %.
 COIN_PAIRS = 100
 ONE_IN_TWENTY = 1.645  # standard deviations
+MOST_COMPARERS = 0.5  # the share of judgements by those who were compared, from which on they are the rule
+_ROUNDING = 1e-9  # sums of thirds fall short of a whole number
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """`flip`: the probability that one judgement goes against its pair's consensus, at most LARGEST_FLIP.
 
-    `pairs` were decided by several people, who differed with probability `differing` (None where there are
-    none: `flip` is then the caller's default). At 0.5 people agree no more than coins do.
+    `pairs` were decided by several people, as many as their raters may speak for, who differed with
+    probability `differing` (None where there are none: `flip` is then the caller's default). At 0.5 people
+    agree no more than coins do. They gave the share `spoken_for` of all judgements.
     """
 
     flip: float
     pairs: int
     differing: float | None
+    spoken_for: float
 
     @property
     def is_chance(self) -> bool:
@@ -52,9 +57,10 @@ class Disagreement:
 
         Coins differ on half of them; people have to differ on fewer, by more than coins do by chance in one
         of twenty cases (Wald, one-sided). Below COIN_PAIRS nothing is concluded: few pairs of people who
-        are often right would look like coins, and the smoothing takes care of their doubt.
+        are often right would look like coins, and the smoothing takes care of their doubt; and nothing of
+        people whom few of those who compare have anything to do with.
         """
-        if self.differing is None or self.pairs < COIN_PAIRS:
+        if self.differing is None or self.pairs < COIN_PAIRS or self.spoken_for < MOST_COMPARERS:
             return False
         return self.differing > 0.5 - ONE_IN_TWENTY * 0.5 / math.sqrt(self.pairs)
 
@@ -66,28 +72,45 @@ def measure_disagreement(judgements: Opinions, *, default: float) -> Disagreemen
     probability f, two of one pair differ with probability 2 f (1 - f); this is solved for f. Counting those
     against the majority instead would come out too low: of two people there is no majority. Only LEFT and
     RIGHT count: a tie never becomes a label. A pair compared n times weighs n - 1, the judgements it has to
-    compare with a first one.
+    compare with a first one, and nobody carries more of that than `influence` allows. For those who never
+    compared what another did, the default speaks: two who quarrel over pairs of their own are not everybody.
 
     Raises InvalidPolicy unless 0 < default <= LARGEST_FLIP.
     """
     if not 0 < default <= LARGEST_FLIP:
         raise InvalidPolicy(f"the default flip probability must lie above 0 and be at most {LARGEST_FLIP}.")
-    left, right = _votes(judgements, Preference.LEFT), _votes(judgements, Preference.RIGHT)
+    decided = judgements.where(np.isin(judgements.choice, (Preference.LEFT, Preference.RIGHT)))
+    left, right = (_votes(decided, side) for side in (Preference.LEFT, Preference.RIGHT))
     compared = left + right
     several = compared > 1
-    left, right, compared = left[several], right[several], compared[several]
-    weight = float((compared - 1).sum())
-    differing = float(
-        (2 * left * right / np.maximum(compared, 1)).sum()
-    )  # weight n - 1 x share of differing pairs
+    others = np.maximum(compared - 1, 0)  # the judgements that a pair has to compare with a first one
+    heard = decided.where(several[decided.answer])
+    weights = cap_influence(others, row=heard.answer, rater=heard.rater, raters=heard.raters).weights
+    weight = float(weights.sum())
+    # The share of two judgements of a pair that differ.
+    apart = 2 * left * right / np.maximum(compared * others, 1)
+    differing = float((weights * apart).sum())
     expected = 2 * default * (1 - default)
-    pooled = (differing + PRIOR_PAIRS * expected) / (weight + PRIOR_PAIRS)
+    measured = (differing + PRIOR_PAIRS * expected) / (weight + PRIOR_PAIRS)
+    spoken_for = _spoken_for(decided, several)
+    pooled = spoken_for * measured + (1 - spoken_for) * expected
     flip = (1 - np.sqrt(max(0.0, 1 - 2 * pooled))) / 2
     return Disagreement(
         flip=min(float(flip), LARGEST_FLIP) if weight else default,
-        pairs=int(several.sum()),
+        pairs=int(np.floor((weights / np.maximum(others, 1)).sum() + _ROUNDING)),
         differing=differing / weight if weight else None,
+        spoken_for=spoken_for,
     )
+
+
+def _spoken_for(judgements: Opinions, several: Mask) -> float:
+    """The share of all judgements, nobody's counted beyond what one may carry, of those who were compared."""
+    given = np.ones(judgements.choice.size)
+    everyone = cap_influence(
+        given, row=np.arange(given.size), rater=judgements.rater, raters=judgements.raters
+    ).after
+    compared = np.bincount(judgements.rater[several[judgements.answer]], minlength=judgements.raters) > 0
+    return float(everyone[compared].sum() / everyone.sum()) if given.size else 0.0
 
 
 def _votes(judgements: Opinions, preference: Preference) -> Floats:

@@ -37,7 +37,7 @@ def test_the_flip_probability_of_simulated_people_is_found(flip: float, opinions
 def test_without_pairs_judged_twice_it_is_the_default() -> None:
     once = judged([Preference.LEFT], [Preference.RIGHT], [Preference.TIE])
 
-    assert measure_disagreement(once, default=DEFAULT) == Disagreement(DEFAULT, 0, None)
+    assert measure_disagreement(once, default=DEFAULT) == Disagreement(DEFAULT, 0, None, 0.0)
 
 
 def test_a_few_disagreements_move_the_default_only_a_little() -> None:
@@ -58,7 +58,7 @@ def test_people_who_agree_no_more_than_coins_stay_below_the_largest_flip() -> No
 def test_ties_and_both_bad_are_no_disagreement() -> None:
     undecided = judged(*([Preference.LEFT, Preference.TIE, Preference.BOTH_BAD] for _ in range(100)))
 
-    assert measure_disagreement(undecided, default=DEFAULT) == Disagreement(DEFAULT, 0, None)
+    assert measure_disagreement(undecided, default=DEFAULT) == Disagreement(DEFAULT, 0, None, 0.0)
 
 
 @pytest.mark.parametrize("default", [0.0, 0.45, 0.5])
@@ -84,3 +84,38 @@ def test_a_few_pairs_are_no_evidence_of_coins() -> None:
     differing = judged(*[[Preference.LEFT, Preference.RIGHT]] * (COIN_PAIRS - 1))
 
     assert not measure_disagreement(differing, default=DEFAULT).is_chance
+
+
+def test_two_who_quarrel_do_not_speak_for_everybody() -> None:
+    """A hundred pairs that only they compared, beside thirty people who compared pairs of their own."""
+    quarrel = [(pair, rater, rater) for pair in range(COIN_PAIRS) for rater in (0, 1)]
+    others = [(COIN_PAIRS + number, 2 + number % 30, Preference.LEFT) for number in range(120)]
+    pair, rater, choice = np.array([*quarrel, *others]).T
+    measured = measure_disagreement(Opinions(pair, rater, choice, 220, 32, choices=4), default=DEFAULT)
+
+    assert not measured.is_chance
+    assert measured.spoken_for < 0.2
+    assert measured.flip < 0.2
+
+
+def test_two_who_quarrel_outweigh_nobody_who_agrees() -> None:
+    """Thirty people agree in pairs on two pairs each; two quarrel over a hundred."""
+    quarrel = [(pair, rater, rater) for pair in range(COIN_PAIRS) for rater in (0, 1)]
+    agreeing = [
+        (COIN_PAIRS + 2 * couple + pair, 2 + 2 * couple + one, Preference.LEFT)
+        for couple in range(15)
+        for pair in (0, 1)
+        for one in (0, 1)
+    ]
+    pair, rater, choice = np.array([*quarrel, *agreeing]).T
+    measured = measure_disagreement(Opinions(pair, rater, choice, 130, 32, choices=4), default=DEFAULT)
+
+    assert measured.spoken_for == 1.0
+    assert not measured.is_chance
+    assert measured.flip < DEFAULT + 0.05
+
+
+def test_among_themselves_two_are_everybody() -> None:
+    quarrel = [[Preference.LEFT, Preference.RIGHT]] * COIN_PAIRS
+
+    assert measure_disagreement(judged(*quarrel), default=DEFAULT).is_chance

@@ -76,14 +76,14 @@ def test_an_objective_that_the_persona_does_not_want_never_runs():
 def test_a_plan_says_that_comparisons_as_good_as_coin_flips_are_left_out(
     pairs: int, differing: float, *, left_out: bool
 ):
-    plan = plan_night(Volume(70, 60, 80, 80), POLICY, Disagreement(0.4, pairs, differing))
+    plan = plan_night(Volume(70, 60, 80, 80), POLICY, Disagreement(0.4, pairs, differing, 1.0))
     assert plan.stages == (SFT, DPO)
     coins = f"on {differing:.0%} of {pairs} pairs compared by several people they differ, as coins would"
     assert plan.reasons[1] == "DPO: 60 pairs" + f"; comparisons are left out: {coins}" * left_out
 
 
 def test_where_nobody_compared_twice_nothing_is_held_against_it():
-    assert plan_night(Volume(0, 60, 0, 0), POLICY, Disagreement(0.1, 0, None)).stages == (DPO,)
+    assert plan_night(Volume(0, 60, 0, 0), POLICY, Disagreement(0.1, 0, None, 0.0)).stages == (DPO,)
 
 
 def test_a_plan_is_stored_in_words():

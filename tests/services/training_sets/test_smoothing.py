@@ -1,8 +1,10 @@
 """Label smoothing: from what several raters chose between the same two answers."""
 
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 
-from services.domain.feedback import Choice
+from services.domain.feedback import Choice, RaterId
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
 from services.training_sets.smoothing import DEFAULT_FLIP, disagreement_of
@@ -65,8 +67,9 @@ def test_raters_who_do_not_count_are_left_out(session: Session):
     assert smoothing(session, persona, excluded={inverter}) == DEFAULT_FLIP
 
 
-def compare_at_random(session: Session, persona) -> None:
-    compared(session, persona, [[Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]] * 60)
+def compare_at_random(session: Session, persona) -> list[str]:
+    """Ids of the two who did."""
+    return compared(session, persona, [[Choice.LEFT, Choice.LEFT], [Choice.LEFT, Choice.RIGHT]] * 60)
 
 
 def test_pairs_of_raters_who_compare_at_random_fall_away_and_corrections_train_dpo(
@@ -96,15 +99,16 @@ def test_what_they_compared_takes_no_place_of_a_corrections_pair(
 ):
     """A prompt has few pairs, and those that more people stand for come first."""
     persona.example_policy = persona.example_policy | {"pairs_per_prompt": 1}
-    compare_at_random(session, persona)
+    both = compare_at_random(session, persona)
     question = next(asked)
     worse, better = (add_answer(session, persona, question=question, text=text) for text in ("A.", "B."))
-    for _ in range(3):
-        add_comparison(session, better, worse)
+    for rater in both:
+        add_comparison(session, better, worse, rater=RaterId(UUID(rater)))
     corrected = add_correction(session, worse, "C.")
     against = add_correction(session, add_answer(session, persona, question=question, text="C."), "D.")
-    for _ in range(3):
-        add_comparison(session, worse, add_answer(session, persona, question=question, text="E."))
+    least = add_answer(session, persona, question=question, text="E.")
+    for rater in both:
+        add_comparison(session, worse, least, rater=RaterId(UUID(rater)))
     training_set = nights.assemble()
     learnt = sources([row for row in nights.rows(training_set) if row["kind"] == "pair"])
     assert len(learnt & {corrected, against}) == len(learnt) == 1
@@ -122,6 +126,25 @@ def test_nor_does_it_judge_whoever_learns(session: Session, nights: Nights, pers
     training_set = nights.assemble()
     assert [reference["sources"] for reference in nights.references(training_set)] == [[corrected]]
     assert nights.excluded(training_set)[compared] == {"those who compare agree as coins would"}
+
+
+def test_two_who_compare_at_random_do_not_silence_the_others(
+    session: Session, nights: Nights, persona, asked
+):
+    compare_at_random(session, persona)
+    honest = set()
+    for number in range(30):
+        question = next(asked)
+        good, bad = (
+            add_answer(session, persona, question=question, text=f"{text} {number}") for text in "GB"
+        )
+        honest.add(add_comparison(session, good, bad))
+    training_set = nights.assemble()
+    learnt = sources([row for row in nights.rows(training_set) if row["kind"] == "pair"])
+    held_out = {source for source, why in nights.excluded(training_set).items() if "held out" in str(why)}
+    assert learnt & honest
+    assert "those who compare agree as coins would" not in training_set.dropped
+    assert honest - learnt <= held_out
 
 
 def test_corrections_too_few_for_dpo_train_none(session: Session, nights: Nights, persona, asked):
