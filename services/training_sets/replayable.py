@@ -46,23 +46,28 @@ WHERE persona_id = :persona AND prompt_key = ANY(:keys) AND imported_at <= :cuto
 GROUP BY prompt_key
 """)
 _REASONS = {"holdout": DropReason.HELD_OUT, "quarantine": DropReason.QUARANTINED}
-# By what each row came from: the rows themselves may be gone.
-_PROMPTS_OF_SET = text("""
+# By what each row came from: the rows themselves may be gone. What earlier sets learnt from was replayed.
+_MADE_BY_SET = text("""
+WITH made AS (
+    SELECT s.kind, source.id
+    FROM training_set_sources s CROSS JOIN unnest(s.ids) AS source (id)
+    WHERE s.training_set_id = :set
+    EXCEPT
+    SELECT s.kind, source.id
+    FROM training_set_sources s CROSS JOIN unnest(s.ids) AS source (id)
+    WHERE s.training_set_id = ANY(:earlier)
+)
 SELECT q.prompt_key
-FROM training_set_sources s
-CROSS JOIN unnest(s.ids) AS source (id)
+FROM made
 JOIN (
     SELECT 'rating' AS kind, id, answer_id FROM ratings
     UNION ALL SELECT 'correction', id, answer_id FROM corrections
     UNION ALL SELECT 'comparison', id, left_answer_id FROM comparisons
-) said ON said.kind = s.kind AND said.id = source.id
+) said ON said.kind = made.kind AND said.id = made.id
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id
-WHERE s.training_set_id = :set
 UNION
-SELECT e.prompt_key
-FROM training_set_sources s CROSS JOIN unnest(s.ids) AS source (id) JOIN seed_examples e ON e.id = source.id
-WHERE s.training_set_id = :set AND s.kind = 'seed'
+SELECT e.prompt_key FROM made JOIN seed_examples e ON e.id = made.id WHERE made.kind = 'seed'
 """)
 _SAID_BY = {
     "rating": text("SELECT id, rater_id::text AS rater FROM ratings WHERE id = ANY(:ids)"),
@@ -89,9 +94,12 @@ def last_said(
     return found
 
 
-def prompts_of(session: Session, training_set: TrainingSetRow) -> Sequence[str]:
-    """The keys of the prompts that a set has rows of."""
-    return session.scalars(_PROMPTS_OF_SET, {"set": training_set.id}).all()
+def prompts_made_by(
+    session: Session, training_set: TrainingSetRow, earlier: Sequence[TrainingSetRow]
+) -> Sequence[str]:
+    """The keys of the prompts that a set has rows of which are of none of the earlier ones."""
+    known = {"set": training_set.id, "earlier": [one.id for one in earlier]}
+    return session.scalars(_MADE_BY_SET, known).all()
 
 
 def raters_of(session: Session, sources: Collection[str]) -> dict[str, str]:

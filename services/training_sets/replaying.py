@@ -28,7 +28,7 @@ from services.domain.replay import share_out
 from services.errors.artifacts import TrainingSetCorrupt
 from services.training_sets.freezing import thaw
 from services.training_sets.renewing import Renewing
-from services.training_sets.replayable import held_back, last_said, prompts_of, raters_of
+from services.training_sets.replayable import held_back, last_said, prompts_made_by, raters_of
 
 _LOOKED_AT = 20  # rows for each that is wanted: the next ones stand in for those that may not come back
 _KIND, _SOURCES = re.compile(rb'"kind": "[^"]*"'), re.compile(rb'"sources": \[[^]]*\]')
@@ -92,18 +92,19 @@ class Replayer:
     def read_sets(self, store_url: str, folder: Path, *, every: bool = False) -> None:
         """Look through the frozen rows of the chain, oldest set first; at `every` one, where asked.
 
-        A set whose rows are lost or damaged is left out, and nothing older comes back in their place.
+        A set whose rows are lost or damaged is left out, and nothing older comes back of what it made anew.
         """
         sets = list(chain(self._session, self._learnt))[::-1]
         rows = sum(training_set.row_count for training_set in sets)
         share = 1.0 if every else _LOOKED_AT * sum(self._wanted.values()) / max(rows, 1)
         self._below = int(min(share, 1.0) * 2**64)
-        for training_set in sets:
+        for place, training_set in enumerate(sets):
             try:
                 path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
             except TrainingSetCorrupt:
                 self.lost.append(training_set.id)
-                self._remade |= dict.fromkeys(prompts_of(self._session, training_set), len(self._files))
+                made = prompts_made_by(self._session, training_set, sets[:place])
+                self._remade |= dict.fromkeys(made, len(self._files))
             else:
                 self.read(path, said_until=training_set.cutoff, of_chain=True)
         self._below = 2**64

@@ -122,6 +122,21 @@ class TestOfReplay:
         )
         assert f"set {second.id} is lost or damaged and is left out" in caplog.text
 
+    def test_what_a_lost_set_had_only_replayed_comes_back_from_where_it_was_made(
+        self, session, nights, first, asked
+    ):
+        policy = nights.persona.example_policy
+        nights.persona.example_policy = policy | {"replay_percent": 90}
+        second = self.night(session, nights, asked, 120)
+        assert sources(nights.rows(second)) >= sources(nights.rows(first))
+        nights.persona.example_policy = policy
+        self.night(session, nights, asked, 180)
+        place(nights, second.path).unlink()
+        nights.persona.example_policy = policy | {"replay_percent": 90}
+        fourth = self.night(session, nights, asked, 240)
+        assert sources(nights.rows(fourth)) >= sources(nights.rows(first))
+        assert fourth.report["replay"]["passed_over"] == {}
+
     def test_what_a_lost_set_overtook_does_not_come_back(self, session, nights, asked):
         answer = add_answer(session, nights.persona, question=next(asked))
         old = add_correction(session, answer, "Old.")
