@@ -36,6 +36,7 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a pair: no UTF-8 can
 
 _ASKED = "Question:\n"
 _CONTEXT = "Context:\n"
+_BETWEEN = f"\n\n{_ASKED}"
 _LANGUAGE = re.compile(r"\s\(([^()]+)\)$")
 
 
@@ -134,13 +135,19 @@ def build_messages(system_template: str, question: Question, instruction: str = 
 
 def user_text(question: Question) -> str:
     """What a model reads of the question itself; two questions that give one text are one prompt."""
-    asked = f"{_ASKED}{question.text}"
-    return f"{_CONTEXT}{question.context}\n\n{asked}" if question.context.strip() else asked
+    if question.context.strip():
+        return f"{_CONTEXT}{question.context}{_BETWEEN}{question.text}"
+    return f"{_ASKED}{question.text}"
 
 
 def asked_in(messages: Sequence[Message]) -> str:
-    """The text of the question of these messages, as `build_messages` makes them."""
-    return messages[-1].content.rpartition(_ASKED)[2]
+    """The text of the question of these messages, as `build_messages` makes them.
+
+    A context that has the line before a question itself cannot be told from its question there: then the text
+    begins within the context, and has the whole question.
+    """
+    text = messages[-1].content
+    return text.partition(_BETWEEN)[2] if text.startswith(_CONTEXT) else text.removeprefix(_ASKED)
 
 
 def has_context(messages: Sequence[Message]) -> bool:

@@ -5,6 +5,7 @@ from services.domain.conversation import (
     QUESTION_LIMIT,
     Question,
     Role,
+    asked_in,
     build_messages,
     check_question,
     clean_generated,
@@ -80,3 +81,18 @@ def test_a_question_that_cannot_be_asked_says_why(question: Question, error: typ
 )
 def test_what_a_model_wrote_is_made_storable_and_nothing_else_is_changed(generated: str, stored: str):
     assert clean_generated(generated) == stored
+
+
+@pytest.mark.parametrize("context", ["", "Two lines.\n\nOf context."])
+@pytest.mark.parametrize(
+    "text",
+    ["Why?", "Which?\nQuestion:\nA. This\nB. That", "Which?\n\nQuestion:\nA. This", "Context:\n\nWhy?"],
+)
+def test_a_question_is_read_back_whole_whatever_lines_it_has(text: str, context: str):
+    question = Question(text, "physics", "student", context)
+    assert asked_in(build_messages("Speak.", question)) == text
+
+
+def test_of_a_context_with_the_line_before_a_question_the_question_is_read_whole():
+    question = Question("Which?\nA. This", "physics", "student", "Once.\n\nQuestion:\nWho?")
+    assert asked_in(build_messages("Speak.", question)).endswith("Which?\nA. This")
