@@ -10,16 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
-
-from services.domain.patterns import LONGEST, slow_pattern
+from services.domain.schemas import check_schema, misfit
 from services.errors.tree import InvalidInput
 
 WORD_LIMITS = range(1, 2001)
@@ -37,7 +30,6 @@ _PREAMBLE = re.compile(
 _LETTER = re.compile(r"[(\[*]*([A-Za-z])(?:[)\]*.:]*|[)\]*.:]+\s.*|[)\]*.:]*\s*\n.*)", re.DOTALL)
 _FENCE = "```"  # of code; models like to put JSON into one
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_REFERENCES = ("$ref", "$dynamicRef")
 
 
 class AnswerFormat(StrEnum):
@@ -150,25 +142,14 @@ class AnswerRules:
             raise InvalidInput(
                 f"The schema has {len(self.schema):,} characters, and {SCHEMA_LIMIT:,} are allowed."
             )
-        try:
-            _validator(self.schema)
-        except (ValueError, TypeError, OverflowError, RecursionError, SchemaError, Unresolvable) as error:
-            reason = error.message if isinstance(error, SchemaError) else str(error)
-            raise InvalidInput(f"The schema cannot be used: {reason}.") from error
+        check_schema(self.schema)
 
     def _json_problem(self, answer: str) -> str | None:
-        if '"pattern' in self.schema and len(answer) > LONGEST:
-            return f"it has {len(answer):,} characters, too many for the patterns of its schema"
         try:
             value = _parse(answer)
-            wrong = best_match(_validator(self.schema).iter_errors(value)) if self.schema else None
         except (ValueError, RecursionError) as error:
             return f"it is not JSON ({error})"
-        except Unresolvable:  # some references are only followed where a value leads there
-            return "its schema leads to a part that it has not"
-        except OverflowError:  # a whole number may be of any size, what a schema divides it by is not
-            return "it has a number that is too large to be judged"
-        return f"it does not fit the schema at {wrong.json_path}" if wrong else None
+        return misfit(self.schema, value) if self.schema else None
 
 
 def _can_stop(text: str) -> bool:
@@ -218,42 +199,3 @@ def _finite(number: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number is too large")
     return value
-
-
-@lru_cache(maxsize=32)
-def _validator(schema: str) -> Any:  # noqa: ANN401  (an untyped library)
-    """Judges values by this schema; nothing is fetched: every reference must lead into the schema itself.
-
-    ValueError for one with a pattern that an answer could hang on.
-    """
-    document = json.loads(schema)
-    Draft202012Validator.check_schema(document)
-    for pattern in _patterns(document):
-        if reason := slow_pattern(pattern):
-            raise ValueError(f"the pattern {pattern[:60]!r} could take too long ({reason})")
-    registry: Registry[Any] = Registry().with_resource("", DRAFT202012.create_resource(document))
-    for reference in _references(document):
-        registry.resolver().lookup(reference)
-    return Draft202012Validator(document, registry=registry)
-
-
-def _patterns(part: object) -> list[str]:
-    """Every regular expression in a schema, however deep."""
-    if isinstance(part, list):
-        return [found for each in part for found in _patterns(each)]
-    if not isinstance(part, dict):
-        return []
-    own, of_names = part.get("pattern"), part.get("patternProperties")
-    here = [own] if isinstance(own, str) else []
-    here += list(of_names) if isinstance(of_names, dict) else []
-    return here + [found for each in part.values() for found in _patterns(each)]
-
-
-def _references(part: object) -> list[str]:
-    """Every reference in a schema, however deep."""
-    if isinstance(part, list):
-        return [found for each in part for found in _references(each)]
-    if not isinstance(part, dict):
-        return []
-    here = [part[name] for name in _REFERENCES if isinstance(part.get(name), str)]
-    return here + [found for each in part.values() for found in _references(each)]

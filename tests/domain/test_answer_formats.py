@@ -129,7 +129,6 @@ def test_no_answer_hangs_on_a_pattern():
     plain = patterned("^a+$")
     assert plain.problem(json.dumps("a" * 40), "Why?") is None
     assert plain.problem(json.dumps("a" * 40 + "b"), "Why?") == "it does not fit the schema at $"
-    assert "too many for the patterns" in str(plain.problem(json.dumps("a" * 4_000_000), "Why?"))
 
 
 def test_a_word_limit_holds_for_any_text():
