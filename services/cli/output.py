@@ -17,7 +17,7 @@ from rich.text import Text
 from services.errors.tree import InvalidInput, PersonaLoopError, Refused, Unavailable
 
 PLAIN_WIDTH = 200  # characters
-_READABLE = 24  # characters that a text needs beside other columns
+_READABLE = 20  # characters that a text needs beside other columns
 _GAP = 2  # between two columns
 _NOTHING = ("", "-")  # values that people need not read
 EXIT_ERROR, EXIT_USAGE, EXIT_NO, EXIT_UNAVAILABLE = 1, 2, 3, 4

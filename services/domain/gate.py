@@ -134,7 +134,9 @@ def _check(requirement: Requirement, candidate: ReportSummary, champion: ReportS
     items = measured.items if measured else 0
     if measured is None or reference is None or items < requirement.minimum_items:
         required = None
-        verdict, reason = Verdict.INSUFFICIENT, f"{items} items, and {requirement.minimum_items} are needed"
+        seen = "" if value is None else f"; {value:.3f} was measured"
+        verdict = Verdict.INSUFFICIENT
+        reason = f"{items} items, and {requirement.minimum_items} are needed{seen}"
     elif value is None:
         # Enough was asked, and the model gave no usable number: a diverged training, not a lack of evidence.
         verdict, reason = Verdict.FAIL, "it is infinite or not a number"

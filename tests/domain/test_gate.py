@@ -62,7 +62,9 @@ def test_a_value_right_at_its_bound_passes():
 def test_too_few_items_cannot_tell():
     decision = decide(report(items=99, style_hit=0.9), base(style_hit=0.1), GatePolicy((STYLE,)))
     assert decision.verdict is Verdict.INSUFFICIENT
-    assert decision.checks[0].reason == "99 items, and 100 are needed"
+    assert decision.checks[0].reason == "99 items, and 100 are needed; 0.900 was measured"
+    nothing = decide(report(items=0), base(style_hit=0.1), GatePolicy((STYLE,)))
+    assert nothing.checks[0].reason == "0 items, and 100 are needed"
 
 
 def test_one_failed_check_fails_even_where_another_cannot_tell():

@@ -70,8 +70,8 @@ def test_the_checks_of_a_decision_are_a_table_with_the_verdict_and_the_metric_fi
     check = {"metric": "format_validity", "slice": "overall", "verdict": "INSUFFICIENT", "champion": 0.75}
     check |= {"items": 1234, "required": None, "measured": 0.5, "reason": "12 items, and 100 are needed"}
     heading, _, first, *_ = printed(80, *check_rows({"checks": [check, check]}))
-    assert heading.split() == ["verdict", "metric", "champion", "items", "reason"]
-    assert first.split()[:4] == ["INSUFFICIENT", "format_validity", "0.750", "1234"]
+    assert heading.split() == ["verdict", "metric", "measured", "champion", "items", "reason"]
+    assert first.split()[:5] == ["INSUFFICIENT", "format_validity", "0.500", "0.750", "1234"]
 
 
 def test_values_of_several_parts_are_told_without_brackets(printed):
