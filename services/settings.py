@@ -7,17 +7,16 @@ there when the environment does not set them. Nothing else reads environment var
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.cores import usable_cores
+from services.domain.training import DEFAULT_QUANTISATION, Quantisation
 from services.errors.outages import SettingsMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = "secrets.env"
-DEFAULT_QUANTISATION: Literal["nf4", "none"] = "nf4"  # where nobody says how the base is held
 
 
 class Settings(BaseSettings):
@@ -31,7 +30,7 @@ class Settings(BaseSettings):
 
     base_model: str = str(ROOT / "base_model")  # hub name or folder
     base_revision: str = "main"
-    base_quantisation: Literal["nf4", "none"] = DEFAULT_QUANTISATION
+    base_quantisation: Quantisation = DEFAULT_QUANTISATION
     recipe: str = ""  # unset: "embedded" for the embedded base, "default" for any other
 
     feedback_host: str = "127.0.0.1"

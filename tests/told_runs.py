@@ -44,7 +44,7 @@ MEMORY = {
 
 
 def add_told_run(session: Session, persona: PersonaRow, *, at: datetime) -> TrainingRunRow:
-    reasons = ["SFT: 300 demonstrations", "DPO: 112 pairs", "no KTO: pairs say more than single answers"]
+    reasons = ["SFT: 300 demonstrations", "DPO: 112 pairs", "no KTO: pairs say more than unpaired examples"]
     plan = {"stages": ["sft", "dpo"], "reasons": reasons, "label_smoothing": 0.08}
     run = add_run(session, add_training_set(session, persona, plan=plan), state=RunState.RUNNING)
     run.started_at = at

@@ -21,7 +21,7 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
         yield from (_row(record) for record in records if record["persona"] == persona)
         yield ""
     if records:
-        yield "demos: demonstrations; good, poor: single answers; start: who was gone on from"
+        yield "demos: demonstrations; good, poor: unpaired examples; start: where it began"
         if any(record["without"] for record in records):
             yield "*: rebuilt without the word of a rater"
     else:
@@ -65,12 +65,13 @@ def tell_decision(record: Record) -> Iterator[str]:
 
 
 def check_rows(record: Record) -> list[Record]:
-    """The checks of a decision, what matters first; the reasons say what was measured and required."""
+    """The checks of a decision, what matters first; the reasons say what was required."""
     return [
         {
             "verdict": check["verdict"],
             "metric": check["metric"],
             "of": "" if check["slice"] == OVERALL else check["slice"],
+            "measured": check["measured"],
             "champion": check["champion"],
             "items": check["items"],
             "reason": check["reason"],

@@ -61,7 +61,7 @@ def plan_night(volume: Volume, policy: ExamplePolicy, disagreement: Disagreement
             reasons.append(f"{objective.upper()} is not among the persona's objectives")
             continue
         if objective is Objective.KTO and Objective.DPO in stages:
-            reasons.append("no KTO: pairs say more than single answers, and DPO learns from them")
+            reasons.append("no KTO: pairs say more than unpaired examples, and DPO learns from them")
             continue
         runs, reason = wanted(volume, policy)
         if objective is Objective.DPO and disagreement is not None and disagreement.is_chance:

@@ -32,6 +32,9 @@ class Quantisation(StrEnum):
     NONE = "none"
 
 
+DEFAULT_QUANTISATION = Quantisation.NF4  # where nobody says how the base is held
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"

@@ -35,6 +35,15 @@ class AdapterRefused(ArtifactError):
         )
 
 
+class WeightsOfOtherSize(ArtifactError):
+    def __init__(self, weight: str) -> None:
+        self.weight = weight
+        super().__init__(
+            f"{weight} of the adapter has another shape than this base asks for: it was trained on another "
+            "base or by another recipe, put it on that one."
+        )
+
+
 class BaseModelMissing(ArtifactError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason

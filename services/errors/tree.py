@@ -38,6 +38,7 @@ PersonaLoopError
 │   └── SettingsMissing
 ├── ArtifactError
 │   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
+│   ├── WeightsOfOtherSize
 │   ├── BaseModelMissing
 │   └── TrainingSetCorrupt
 ├── TrainingError

@@ -62,17 +62,6 @@ def decide_and_store(
     ).one()
 
 
-def newest_decision(session: Session, version_id: int) -> GateDecisionRow | None:
-    """The last decision on a version as a candidate; None where no gate has judged it."""
-    return session.scalar(
-        select(GateDecisionRow)
-        .join(EvaluationReportRow, GateDecisionRow.candidate_report_id == EvaluationReportRow.id)
-        .where(EvaluationReportRow.adapter_version_id == version_id)
-        .order_by(GateDecisionRow.id.desc())
-        .limit(1)
-    )
-
-
 def promoted_over(session: Session, version: AdapterVersionRow) -> AdapterVersionRow | None:
     """The version that the gate judged this one against when it was promoted; None if it never was."""
     decision = session.scalar(

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import moves_of, who_serves
+from services.db.decisions import newest_decision_on
 from services.db.lineage_tables import AdapterVersionRow
-from services.evaluation.decisions import newest_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Judged:
 
 
 def judged(session: Session, version: AdapterVersionRow) -> Judged:
-    decision, moves = newest_decision(session, version.id), moves_of(session, version.id)
+    decision = session.scalar(newest_decision_on(version.id))
+    moves = moves_of(session, version.id)
     return Judged(
         version=version.number,
         decision=decision.id if decision else None,

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from peft import PeftModel
 from torch import Tensor
 
+from services.errors.artifacts import WeightsOfOtherSize
+
 
 def copy_weights(model: PeftModel, adapter: str, weights: Mapping[str, Tensor]) -> set[str]:
     """The names that only one of the adapter and its file, whose `weights` these are, has.
 
-    RuntimeError for weights of other sizes.
+    WeightsOfOtherSize where one is of another shape.
     """
     unmatched = set(weights)
     for name, weight in model.named_parameters():
@@ -22,7 +24,7 @@ def copy_weights(model: PeftModel, adapter: str, weights: Mapping[str, Tensor]) 
             stored = ".".join(part for part in parts if part != adapter)
             if stored in weights:
                 if weights[stored].shape != weight.shape:  # one row would be copied into all of them
-                    raise RuntimeError(stored)
+                    raise WeightsOfOtherSize(stored)
                 weight.data.copy_(weights[stored])
             unmatched ^= {stored}
     return unmatched

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from services.adapters.digests import WEIGHTS_FILE
 from services.adapters.disk import locked
 from services.adapters.store import AdapterName, AdapterStore
-from services.errors.artifacts import AdapterCorrupt
+from services.errors.artifacts import AdapterCorrupt, WeightsOfOtherSize
 from services.errors.outages import AnotherBaseServed
 from services.language_model.adapter_values import copy_weights
 from services.language_model.asking import BASE_NAME
@@ -127,7 +127,7 @@ class AdaptersInMemory:
                 self._peft.add_adapter(name, config)
             weights = load_file(folder / WEIGHTS_FILE, device=str(self._base.device))
             unmatched = copy_weights(self._peft, name, weights)
-        except (ValueError, RuntimeError, KeyError) as error:
+        except (ValueError, RuntimeError, KeyError, WeightsOfOtherSize) as error:
             self._forget(name)
             # Its files are as they were when it was trained.
             raise self._another_base(name, "a base of other sizes") from error

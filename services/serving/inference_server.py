@@ -25,7 +25,6 @@ from transformers.utils.logging import disable_progress_bar
 
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import database_url, make_engine
-from services.domain.training import Quantisation
 from services.errors.outages import DatabaseUnavailable, PortTaken, SettingsMissing
 from services.errors.tree import PersonaLoopError
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
@@ -116,7 +115,7 @@ def build_engine(settings: Settings) -> InferenceEngine:
     base = load_base_model(
         settings.base_model,
         revision=settings.base_revision,
-        quantisation=Quantisation(settings.base_quantisation),
+        quantisation=settings.base_quantisation,
         cache=settings.base_cache,
     )
     store = FileAdapterStore(settings.store_url)

@@ -19,14 +19,15 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from services.domain.training import (
+    DEFAULT_QUANTISATION,
     LoraRecipe,
     ModelRecipe,
     OptimisationRecipe,
     PreferenceRecipe,
+    Quantisation,
     Recipe,
 )
 from services.errors.inputs import InvalidRecipe
-from services.settings import DEFAULT_QUANTISATION
 from services.training.recipe_values import read_recipe
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def compose_recipe(
     *,
     base_model: str,
     base_revision: str,
-    base_quantisation: str = DEFAULT_QUANTISATION,
+    base_quantisation: Quantisation = DEFAULT_QUANTISATION,
 ) -> Recipe:
     """The recipe of that name with overrides such as `lora.r=8` or `lora=embedded`; InvalidRecipe.
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
+from services.db.decisions import newest_decision_on
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
     CheckpointScoreRow,
-    EvaluationReportRow,
     GateDecisionRow,
     TrainingPointRow,
     TrainingRunRow,
@@ -158,14 +158,8 @@ def state_of(run: TrainingRunRow, held: frozenset[int]) -> str:
 
 def _runs() -> Select[TrainingRunRow, int, str | None]:
     """Runs with their sets, the number of the version that came of each, and what a gate said of it last."""
-    verdict = (
-        select(GateDecisionRow.verdict)
-        .join(GateDecisionRow.candidate_report)
-        .where(EvaluationReportRow.adapter_version_id == AdapterVersionRow.id)
-        .order_by(GateDecisionRow.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    newest = newest_decision_on(AdapterVersionRow.id)
+    verdict = newest.with_only_columns(GateDecisionRow.verdict).scalar_subquery()
     return (
         select(TrainingRunRow, AdapterVersionRow.number, verdict)
         .join(TrainingRunRow.training_set)

@@ -198,7 +198,7 @@ def test_whatever_a_model_writes_is_judged_without_a_failure(answer: str):
         assert problem is None or problem
 
 
-def test_the_model_is_told_the_form_after_the_template_and_its_braces_stay():
+def test_the_model_is_told_the_format_after_the_template_and_its_braces_stay():
     question = Question("Why?", "physics", "student")
     plain, *_ = persona_messages(Persona(PersonaSlug("free"), "Free"), question)
     assert plain.content == "You are an expert in physics. You are answering a question for a student."
@@ -211,7 +211,7 @@ def test_the_model_is_told_the_form_after_the_template_and_its_braces_stay():
     assert short.content == f"{plain.content}\nAnswer in at most 100 words."
 
 
-def test_each_form_has_settings_and_a_gate_of_its_own():
+def test_each_format_has_settings_and_a_gate_of_its_own():
     for rules in (MCQ, SAQ):
         settings = default_generation(rules)
         assert (settings.max_new_tokens, settings.min_new_tokens, settings.do_sample) == (64, 0, False)

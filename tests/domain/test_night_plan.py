@@ -43,7 +43,7 @@ def test_every_objective_has_its_reason():
     assert plan_night(Volume(70, 60, 80, 80), POLICY).reasons == (
         "SFT: 70 demonstrations",
         "DPO: 60 pairs",
-        "no KTO: pairs say more than single answers, and DPO learns from them",
+        "no KTO: pairs say more than unpaired examples, and DPO learns from them",
     )
 
 

@@ -57,7 +57,7 @@ def test_a_letter_stands_beside_the_option_it_names(visitor: Visitor, generator:
     assert 'id="not-in-format"' not in page
 
 
-def test_what_has_not_the_form_is_shown_as_it_is_and_says_so(visitor: Visitor, generator: FakeGenerator):
+def test_what_is_not_in_the_format_is_shown_as_it_is_and_says_so(visitor: Visitor, generator: FakeGenerator):
     generator.text = "Paris <i>it is</i>"
     page = visitor.get(visitor.answer_of(visitor.ask("quiz", WHICH))).text
     assert "Paris &lt;i&gt;it is&lt;/i&gt;</p>" in page
@@ -71,7 +71,7 @@ def test_json_is_laid_out(visitor: Visitor, generator: FakeGenerator):
     assert "<s>" not in page
 
 
-def test_another_form_is_answered_by_the_persona_that_was_named_for_it(
+def test_another_format_is_answered_by_the_persona_that_was_named_for_it(
     visitor: Visitor, generator: FakeGenerator
 ):
     generator.text = "B"
@@ -90,7 +90,7 @@ def test_another_form_is_answered_by_the_persona_that_was_named_for_it(
 @pytest.mark.parametrize(
     ("answer_format", "sentence"), [("json", "Nobody answers for"), ("essay", "no such format")]
 )
-def test_a_form_that_nobody_answers_in_is_refused_and_the_question_kept(
+def test_a_format_that_nobody_answers_in_is_refused_and_the_question_kept(
     visitor: Visitor, answer_format: str, sentence: str
 ):
     refused = visitor.ask("pirate", "Where is it?", format=answer_format)
@@ -129,7 +129,7 @@ def test_who_corrects_json_of_a_set_shape_reads_the_shape(
     assert "{\n  &#34;type&#34;: &#34;array&#34;\n}</pre>" in page
 
 
-def test_a_better_answer_has_the_form_too(visitor: Visitor, generator: FakeGenerator, clean: Engine):
+def test_a_better_answer_is_in_the_format_too(visitor: Visitor, generator: FakeGenerator, clean: Engine):
     generator.text = "A"
     path = visitor.answer_of(visitor.ask("quiz", WHICH))
     page = visitor.get(path)

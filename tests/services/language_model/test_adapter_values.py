@@ -1,8 +1,11 @@
+"""An adapter on a model gets its weights, all of them and no others."""
+
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
 from torch import nn
 
+from services.errors.artifacts import WeightsOfOtherSize
 from services.language_model.adapter_values import copy_weights
 
 A = "base_model.model.0.lora_A.weight"
@@ -33,5 +36,5 @@ def test_what_only_one_side_has_is_named(model):
 
 @pytest.mark.parametrize("shape", [(1, 4), (2, 8), (4, 2)])
 def test_weights_of_another_size_are_no_weights_for_it(model, shape):
-    with pytest.raises(RuntimeError, match=A):
+    with pytest.raises(WeightsOfOtherSize, match=A):
         copy_weights(model, "one", {A: torch.ones(shape), B: torch.ones(3, 2)})

@@ -11,7 +11,7 @@ from services.training.seats import Seats
 
 CORES = os.sched_getaffinity(0)
 
-HOLDS_A_SHARE = """
+HOLDS_A_SEAT = """
 import os, sys
 from pathlib import Path
 from services.training.seats import Seats
@@ -23,13 +23,13 @@ with Seats(Path(sys.argv[1]), 2).one():
 
 @pytest.fixture
 def beside(tmp_path):
-    """Starts another process with a share; its cores are what it says."""
+    """Starts another process with a seat; its cores are what it says."""
     with ExitStack() as stack:
 
         def start():
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", HOLDS_A_SHARE, str(tmp_path)],
+                    [sys.executable, "-c", HOLDS_A_SEAT, str(tmp_path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -68,7 +68,7 @@ def test_one_too_many_runs_where_there_is_room(tmp_path, beside, caplog):
 
 
 @pytest.mark.skipif(len(CORES) < 2, reason="one core cannot be shared out")
-def test_a_killed_training_leaves_its_share_to_the_next(tmp_path, beside):
+def test_a_killed_training_leaves_its_seat_to_the_next(tmp_path, beside):
     first, theirs = beside()
     first.kill()
     first.wait()

@@ -20,7 +20,7 @@ def persona(session: Session) -> PersonaRow:
     return add_persona(session, example_policy=POLICY, answers=MCQ)
 
 
-def test_texts_without_the_form_teach_nothing_and_are_accounted_for(
+def test_texts_that_are_not_in_the_format_teach_nothing_and_are_accounted_for(
     session: Session, persona: PersonaRow, nights: Nights, questions: Callable[[Split], Iterator[str]]
 ):
     asked = list(islice(questions(Split.TRAIN), 5))
@@ -57,7 +57,7 @@ def test_a_set_of_another_instruction_is_another_set_and_free_text_keeps_its_key
     assert second.id != first.id
 
 
-def test_without_validation_what_people_approve_is_learnt_in_any_form(
+def test_without_validation_what_people_approve_is_learnt_in_any_format(
     session: Session, persona: PersonaRow, nights: Nights, questions: Callable[[Split], Iterator[str]]
 ):
     persona.answer_rules = AnswerRules(AnswerFormat.MCQ, validation=False).as_record()
