@@ -64,12 +64,20 @@ _Takes = ParamSpec("_Takes")
 _Gives = TypeVar("_Gives")
 
 
-class _Clock:
+class Clock:
     """Seconds by rule; what one rule spends in another's function counts there alone."""
 
     def __init__(self) -> None:
         self.took: defaultdict[str, float] = defaultdict(float)
         self._inner = 0.0
+
+    def on_every_rule(self) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+        """What is to stand in which place under which name."""
+        for rule, functions in RULES.items():
+            for place, name in functions:
+                yield place, name, self.timed(rule, getattr(place, name))
+        for rule, (place, name) in STREAMS.items():
+            yield place, name, self.timed_stream(rule, getattr(place, name))
 
     def timed(self, rule: str, step: Callable[_Takes, _Gives]) -> Callable[_Takes, _Gives]:
         def timed(*arguments: _Takes.args, **named: _Takes.kwargs) -> _Gives:
@@ -98,12 +106,9 @@ class _Clock:
 
 def main() -> int:
     slug, cutoff = sys.argv[1:]
-    clock = _Clock()
-    for rule, functions in RULES.items():
-        for place, name in functions:
-            setattr(place, name, clock.timed(rule, getattr(place, name)))
-    for rule, (place, name) in STREAMS.items():
-        setattr(place, name, clock.timed_stream(rule, getattr(place, name)))
+    clock = Clock()
+    for place, name, timed in clock.on_every_rule():
+        setattr(place, name, timed)
     settings = read_settings()
     imported = peak_mib()
     began, before = time.perf_counter(), time.process_time()
