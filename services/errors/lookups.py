@@ -33,6 +33,14 @@ class UnknownRecord(NotFound):
         super().__init__(f"There is no {kind} {record_id}: `persona-loop status` shows the newest ones.")
 
 
+class UnknownRater(NotFound):
+    def __init__(self, rater: str) -> None:
+        self.rater = rater
+        super().__init__(
+            f"There is no rater {rater[:60]}: `persona-loop training-set show` names those of a set."
+        )
+
+
 class UnknownSource(NotFound):
     """Something said that a person asked after, such as rating 12, and nobody said."""
 

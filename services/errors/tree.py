@@ -15,6 +15,7 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
+│   ├── UnknownRater
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo

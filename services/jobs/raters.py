@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.db.feedback_tables import RaterReviewRow, RaterRow
 from services.db.session import session_scope
-from services.errors.lookups import UnknownRecord
+from services.errors.lookups import UnknownRater
 from services.feedback.single_line import check_line
 from services.jobs.installation import now, open_installation
 
@@ -15,11 +15,11 @@ REASON_LIMIT = 500  # characters
 def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
     """Write down a person's decision; from then on it counts before the statistics.
 
-    Raises UnknownRecord, EmptyText, TextTooLong.
+    Raises UnknownRater, EmptyText, TextTooLong.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
         if session.get(RaterRow, parse_rater(rater)) is None:
-            raise UnknownRecord("rater", rater)
+            raise UnknownRater(rater)
         row = RaterReviewRow(
             rater_id=parse_rater(rater),
             verdict=verdict,
@@ -36,4 +36,4 @@ def parse_rater(rater: str) -> UUID:
     try:
         return UUID(rater)
     except ValueError as error:
-        raise UnknownRecord("rater", rater[:60]) from error
+        raise UnknownRater(rater) from error

@@ -66,7 +66,7 @@ def shaped_by(name: str) -> Record:
     Raises InvalidInput for what names none, UnknownSource for one that does not exist, TrainingSetCorrupt.
     """
     kind, _, number = name.partition(":")
-    if kind not in KINDS or not number.isdecimal():
+    if kind not in KINDS or not number.isdecimal() or len(number) > len(str(_LARGEST_ID)):
         kinds = ", ".join(KINDS)
         raise InvalidInput(f"{name[:60]!r} is no source: name one such as rating:12, of {kinds}.")
     with open_installation() as installation, session_scope(installation.engine) as session:

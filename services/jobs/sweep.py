@@ -102,8 +102,13 @@ def _job(installation: Installation, training_set: TrainingSetRow, folder: Path)
 def _chosen(session: Session, persona: str, training_set_id: int | None) -> TrainingSetRow:
     if training_set_id is not None:
         row = session.get(TrainingSetRow, training_set_id)
-        if row is None or (persona and row.persona.slug != persona):
+        if row is None:
             raise UnknownRecord("training set", training_set_id)
+        if persona and row.persona_id != find_persona(session, persona).id:
+            raise InvalidInput(
+                f"Training set {row.id} is of persona {row.persona.slug!r}, not of {persona!r}: "
+                "leave --persona out, or name a set of its own."
+            )
         return row
     newest = select(TrainingSetRow).where(of_everyone()).order_by(TrainingSetRow.id.desc()).limit(1)
     if persona:

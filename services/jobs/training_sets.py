@@ -10,7 +10,7 @@ from services.adapters.promotions import find_persona
 from services.db.feedback_tables import RaterRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.errors.lookups import UnknownRecord
+from services.errors.lookups import UnknownRater, UnknownRecord
 from services.errors.refusals import SetsNotComparable
 from services.jobs.assemble import limits_of, recipe_of
 from services.jobs.installation import Installation, now, open_installation
@@ -87,7 +87,7 @@ def rebuild(training_set_id: int, without_rater: str) -> Record:
     """The same set without one rater's word, frozen as a set of its own, and how the two differ.
 
     Who is left out of the set already stays out. Made under the set's own policy, whatever the persona's is
-    by now. Raises UnknownRecord, and SetsNotComparable where what else a set depends on has changed.
+    by now. Raises UnknownRecord, UnknownRater, and SetsNotComparable where what else a set needs has changed.
     """
     with open_installation() as installation:
         return rebuild_with(installation, training_set_id, without_rater)
@@ -98,7 +98,7 @@ def rebuild_with(installation: Installation, training_set_id: int, without_rater
     with session_scope(installation.engine) as session:
         original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
         if session.get(RaterRow, parse_rater(without_rater)) is None:
-            raise UnknownRecord("rater", without_rater)
+            raise UnknownRater(without_rater)
         recipe = recipe_of(installation.settings, original.persona, [])
         rebuilt = assemble(
             session,

@@ -5,7 +5,7 @@ Only the words are read here: whether a key exists and a value is possible is `r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from services.errors.inputs import InvalidGrid
 
 MOST_COMBINATIONS = 24  # each of them is a whole training
+_NOT_VALUES = ("glob(", "shuffle(")  # names of files; and all values built at once, in no order
 _FORM = "write it as lora.r=8,32,64, a key and values with commas between them"
 
 
@@ -52,7 +53,7 @@ def read_grid(texts: Sequence[str]) -> Grid:
         raise InvalidGrid(f"it has one combination and nothing to compare it with: {_FORM}")
     if count > MOST_COMBINATIONS:
         raise InvalidGrid(
-            f"it has {count} combinations and at most {MOST_COMBINATIONS} are trained: leave values out"
+            f"it has more than {MOST_COMBINATIONS} combinations, the most that are trained: leave values out"
         )
     return grid
 
@@ -67,8 +68,9 @@ def _read_axis(text: str) -> Axis:
         raise InvalidGrid(f"{text!r} cannot be read: {_FORM}")
     if not override.is_sweep_override():
         values: tuple[str, ...] = (override.get_value_element_as_str(),)
-    elif override.is_discrete_sweep() and "glob(" not in text:
-        values = tuple(override.sweep_string_iterator())
+    elif override.is_discrete_sweep() and not any(word in text for word in _NOT_VALUES):
+        # A range may stand for any number of values: what is over the most says enough.
+        values = tuple(islice(override.sweep_string_iterator(), MOST_COMBINATIONS + 1))
     else:
         raise InvalidGrid(f"{text!r} does not say its values one by one: {_FORM}")
     if "" in values:

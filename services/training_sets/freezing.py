@@ -44,14 +44,19 @@ def freeze(store_url: str, file: Path) -> Frozen:
 
 
 def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
-    """A local copy of a frozen file; raises TrainingSetCorrupt when it is gone or its bytes changed."""
+    """A local copy of a frozen file; raises TrainingSetCorrupt when it is gone, no file or of other bytes.
+
+    What keeps a whole file from being read, such as a right that lacks or a full disk, is raised as it is.
+    """
     filesystem, root = fsspec.core.url_to_fs(store_url)
     source = f"{root.rstrip('/')}/{path}"
     into.mkdir(parents=True, exist_ok=True)
     local = into / f"{digest}.jsonl"
     try:
+        if filesystem.isdir(source):  # a local store would hand out an empty folder
+            raise TrainingSetCorrupt(source)
         filesystem.get_file(source, str(local))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise TrainingSetCorrupt(source) from error
     if _digest(local) != digest:
         local.unlink()

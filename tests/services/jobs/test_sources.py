@@ -223,7 +223,7 @@ def test_what_nobody_said_is_not_found(session: Session, kind: str, number: int)
         trace(session, "file:///nowhere", kind, number)
 
 
-@pytest.mark.parametrize("source", ["rating:abc", "rating:", "opinion:1", ":"])
+@pytest.mark.parametrize("source", ["rating:abc", "rating:", "opinion:1", ":", "rating:" + "9" * 5_000])
 def test_what_is_no_source_gets_a_sentence(source: str):
     with pytest.raises(InvalidInput, match="rating:12"):
         shaped_by(source)

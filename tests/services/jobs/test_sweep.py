@@ -129,9 +129,10 @@ def test_whose_set_it_is_must_be_clear(installation: Installation, set_id: int):
         sweep_in(installation, grid, persona="silent", training_set_id=None)
     with pytest.raises(UnknownPersona):
         sweep_in(installation, grid, persona="nobody", training_set_id=None)
-    for persona, given in (("", 404), ("silent", set_id)):
-        with pytest.raises(UnknownRecord):
-            sweep_in(installation, grid, persona=persona, training_set_id=given)
+    with pytest.raises(UnknownRecord, match="training set 404"):
+        sweep_in(installation, grid, persona="", training_set_id=404)
+    with pytest.raises(InvalidInput, match=f"set {set_id} is of persona 'pirate', not of 'silent'"):
+        sweep_in(installation, grid, persona="silent", training_set_id=set_id)
 
     with session_scope(installation.engine) as session:
         silent = find_persona(session, "silent")

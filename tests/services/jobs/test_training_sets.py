@@ -10,7 +10,7 @@ from services.adapters.promotions import find_persona
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
-from services.errors.lookups import UnknownRecord
+from services.errors.lookups import UnknownRater, UnknownRecord
 from services.errors.refusals import SetsNotComparable
 from services.feedback.questions import new_rater
 from services.jobs.assemble import limits_of, recipe_of
@@ -102,5 +102,5 @@ def test_under_another_template_a_difference_would_not_be_the_raters(installatio
 def test_a_set_or_rater_nobody_knows_is_named(installation, training_set):
     with pytest.raises(UnknownRecord, match="training set 404"):
         rebuild_with(installation, 404, "00000000-0000-0000-0000-000000000000")
-    with pytest.raises(UnknownRecord, match="rater"):
+    with pytest.raises(UnknownRater, match="training-set show"):
         rebuild_with(installation, training_set.id, "00000000-0000-0000-0000-000000000000")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.errors.artifacts import TrainingSetCorrupt
 from services.training_sets.freezing import freeze, thaw
 
 
@@ -48,3 +49,20 @@ def test_temporary_files_of_the_system_may_lie_anywhere(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     frozen = freeze(f"file://{tmp_path}", file)
     assert (tmp_path / frozen.path).name == f"{frozen.digest}.jsonl"
+
+
+def test_a_folder_in_the_place_of_a_file_and_a_file_in_that_of_its_folder_are_lost_sets(
+    file: Path, tmp_path: Path
+):
+    for number in range(2):
+        store = tmp_path / str(number)
+        frozen = freeze(f"file://{store}", file)
+        taken = store / frozen.path
+        taken.unlink()
+        if number:
+            taken.parent.rmdir()
+            taken.parent.write_text("")
+        else:
+            taken.mkdir()
+        with pytest.raises(TrainingSetCorrupt):
+            thaw(f"file://{store}", frozen.path, digest=frozen.digest, into=tmp_path / "back")
