@@ -195,7 +195,9 @@ def _why_not(session: Session, store_url: str, source: Source) -> str:
         if reasons:
             return f"left out of training set {row.id}: {'; '.join(reasons)}"
     return (
-        f"training set {later[0].id} and those before were made before it was written down: the next hears it"
+        f"training set {later[0].id} and those before do not know it: it was written down after they were "
+        "made, or by a clock that ran behind. The next one hears it if it begins from the base, or if it came "
+        "less than an hour late"
     )
 
 

@@ -161,7 +161,7 @@ def test_what_was_written_down_after_the_sets_of_its_time_were_made_says_so(
     session: Session, persona: PersonaRow, rating: str, why: Why
 ):
     add_training_set(session, persona)
-    assert "were made before it was written down" in why(rating)["why_not"]
+    assert "was written down after they were made" in why(rating)["why_not"]
 
 
 def test_a_set_that_trained_no_version_says_what_became_of_its_run(
