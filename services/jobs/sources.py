@@ -196,8 +196,8 @@ def _why_not(session: Session, store_url: str, source: Source) -> str:
             return f"left out of training set {row.id}: {'; '.join(reasons)}"
     return (
         f"training set {later[0].id} and those before do not know it: it was written down after they were "
-        "made, or by a clock that ran behind. The next one hears it if it begins from the base, or if it came "
-        "less than an hour late"
+        "made, or by a clock that ran behind. The next one hears it if it begins from the base, or if it "
+        "came less than an hour late"
     )
 
 
