@@ -22,7 +22,7 @@ from services.domain.patterns import most_tests, slow_pattern
 from services.errors.tree import InvalidInput
 
 MOST_STEPS = 100_000  # a second, about
-_TESTS = 2_000  # of single characters by a pattern, in the time of a step
+_TESTS = 10_000  # of single characters by a pattern, in the time of a step
 _PAIRS = 2  # of parts compared, likewise
 _REFERENCES = ("$ref", "$dynamicRef")
 _IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
