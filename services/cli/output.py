@@ -58,7 +58,7 @@ def _fields(record: Record) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in record.items():
-        table.add_row(_cell(name.replace("_", " ")), _cell(value))
+        table.add_row(_cell(name.replace("_", " ")), _cell("no" if value is False else value))
     return table
 
 
@@ -131,7 +131,7 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_plain(one)}" for name, one in value.items())
+        return ", ".join(f"{name}: {_plain(one)}" for name, one in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     return f"{value:.3f}" if isinstance(value, float) else str(value)

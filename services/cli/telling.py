@@ -5,6 +5,7 @@ from typing import Any
 
 from services.cli.lines import GAP, fields, moment, section, sentences, tally, wrapped
 from services.domain.evaluation import OVERALL
+from services.training_sets.deduplication import LONG_THRESHOLD, SHORT_THRESHOLD
 
 Record = dict[str, Any]
 _COLUMNS = "{:>5} {:<16} {:>6} {:>6} {:>6} {:>6} {:>8} {:>5} {:<8} {}"
@@ -16,12 +17,13 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
     for persona in dict.fromkeys(record["persona"] for record in records):
         yield persona
         yield _COLUMNS.format(
-            "set", "cutoff (UTC)", "demos", "pairs", "good", "poor", "left out", "start", "digest", "made"
+            "set", "cutoff (UTC)", "demos", "pairs", "desir.", "undes.", "left out", "start", "digest", "made"
         )
         yield from (_row(record) for record in records if record["persona"] == persona)
         yield ""
     if records:
-        yield "demos: demonstrations; good, poor: unpaired examples; start: where it began"
+        yield "demos: demonstrations; desir., undes.: desirable and undesirable examples"
+        yield "start: where it began"
         if any(record["without"] for record in records):
             yield "*: rebuilt without the word of a rater"
     else:
@@ -124,8 +126,10 @@ def _leaks(leaks: Record | None, prompts: Record) -> Iterator[str]:
     yield from sentences(
         [
             f"{nearest['near_duplicates']} of {nearest['training_prompts']} training prompts are near "
-            f"duplicates of one of {nearest['held_out_prompts']} held-out prompts (it must be 0); the "
-            f"highest similarity is {nearest['highest_similarity']:.2f}",
+            f"duplicates of one of {nearest['held_out_prompts']} held-out prompts (it must be 0)",
+            f"the highest similarity of letters is {nearest['highest_similarity']:.2f}; near duplicates have "
+            f"at least {SHORT_THRESHOLD}, long ones {LONG_THRESHOLD}, and begin with the same words but for "
+            "small edits",
             f"{leaks['asked_by_a_gate']} sources stay away because a gate has asked their prompt",
         ]
     )

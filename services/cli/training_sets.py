@@ -13,7 +13,7 @@ from services.cli.tracing import tell_answer, tell_source
 from services.errors.lookups import UnknownAnswer
 from services.jobs import lineage, raters, sources, training_sets
 
-sets = typer.Typer(no_args_is_help=True, help="Look at training sets.")
+sets = typer.Typer(no_args_is_help=True, help="Look at training sets, and rebuild one without a rater.")
 commands = typer.Typer()
 
 

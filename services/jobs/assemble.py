@@ -1,6 +1,7 @@
 """Assembling: a persona's frozen training set up to a cutoff, or the reason why there is none tonight."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypedDict
@@ -61,20 +62,25 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
         )
         if isinstance(outcome, Skipped):
             record_skip(session, row, outcome, cutoff=cutoff, at=now())
-            logger.info("%s; rows %s, dropped %s", outcome.reason, outcome.counts, outcome.dropped)
             counts, dropped = dict(outcome.counts), dict(outcome.dropped)
+            logger.info("%s; rows: %s; left out: %s", outcome.reason, _told(counts), _told(dropped))
             return {"skipped": outcome.reason, "counts": counts, "dropped": dropped}
         forget_skip(session, row, cutoff=cutoff)
         logger.info(
-            "%s: set %d with %d rows %s, dropped %s; %s",
+            "%s: set %d with %d rows (%s); left out: %s; %s",
             persona,
             outcome.id,
             outcome.row_count,
-            outcome.counts,
-            outcome.dropped,
+            _told(outcome.counts),
+            _told(outcome.dropped),
             "; ".join(outcome.plan["reasons"]),
         )
         return {"training_set_id": outcome.id}
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    """`pairs: 5, desirable: 1`, of what there is any of."""
+    return ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count) or "none"
 
 
 def _read_cutoff(text: str, *, at: datetime) -> datetime:

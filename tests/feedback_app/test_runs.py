@@ -138,6 +138,7 @@ def test_a_run_that_has_not_reported_yet_and_one_that_failed_have_pages(visitor:
     assert page.status_code == 200
     assert "Memory ran out &lt;here&gt;." in page.text
     assert "memory.svg" not in page.text
+    assert "loss.svg" not in page.text
     assert visitor.get(f"/runs/{failed_id}/loss.svg").status_code == 200
 
 

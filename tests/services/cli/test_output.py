@@ -8,7 +8,7 @@ from rich.console import Console
 
 from services.cli import output
 from services.cli.output import PLAIN_WIDTH, Record, show
-from services.cli.telling import check_rows
+from services.cli.telling import check_rows, tell_set
 
 STATUS = {
     "persona": "pirate",
@@ -81,6 +81,27 @@ def test_values_of_several_parts_are_told_without_brackets(printed):
         "1,",
         "2",
     ]
+
+
+def test_what_is_not_so_is_told_as_no(capsys: pytest.CaptureFixture[str]):
+    show({"valid": False, "counts": {}}, as_json=False)
+    assert capsys.readouterr().out.split() == ["valid", "no", "counts", "-"]
+
+
+def test_the_similarity_of_a_set_stands_beside_what_makes_near_duplicates():
+    nearest = {"training_prompts": 7, "held_out_prompts": 3, "near_duplicates": 0, "highest_similarity": 0.95}
+    record = {
+        "training_set": 1,
+        "persona": "pirate",
+        "cutoff": "2026-11-20T02:00:00+00:00",
+        "digest": "a" * 64,
+    }
+    record |= {"rows": 7, "counts": {}, "dropped": {}}
+    record["plan"] = {"stages": ["sft"], "label_smoothing": 0.0, "reasons": []}
+    taken = {"prompts": 0, "newest": []}
+    leaks = {"nearest": nearest, "asked_by_a_gate": 0, "quarantined": taken, "retired": taken}
+    told = " ".join(" ".join(tell_set(record | {"report": {"leaks": leaks}})).split())
+    assert "is 0.95; near duplicates have at least 0.6, long ones 0.8, and begin with the same words" in told
 
 
 def test_machines_get_every_field(capsys: pytest.CaptureFixture[str]):

@@ -63,7 +63,9 @@ def test_a_skipped_night_is_told_and_kept_with_what_became_of_everything(
         "counts": {},
         "dropped": waiting,
     }
-    assert f"{first['skipped']}; rows {{}}, dropped {waiting}" in caplog.text
+    assert (
+        f"{first['skipped']}; rows: none; left out: waits until enough is new for a night: 1" in caplog.text
+    )
     assert sum(again["dropped"].values()) == 2
     kept = skipped_in(installation, "pirate")
     assert [(night["reason"], night["dropped"]) for night in kept] == [
