@@ -28,18 +28,17 @@ class UnknownVersion(NotFound):
 _SHOWN_BY = {  # where a person finds the one that was meant
     "training set": "`persona-loop training-set list` shows those there are",
     "training set of": "`persona-loop assemble` makes one",
-    "gate decision": "`persona-loop status` shows each persona's newest, `persona-loop ledger` all carried out",
-    "adapter version": "a version's id is meant, as `persona-loop train` and `persona-loop versions` print it",
+    "gate decision": "`persona-loop status` shows the newest, `persona-loop ledger` all carried out",
+    "adapter version": "name a version's id, as `persona-loop train` and `persona-loop versions` print it",
     "training run of version": "name a version's id, as `persona-loop train` prints it, not its number",
     "evaluation report": "`persona-loop evaluate` prints the ids of those it makes",
     "file of references beside training set": "it is of an earlier release, so assemble and train another",
-    "rater": "`persona-loop why` on a rating or a correction, such as rating:12, names who said it",
 }
 _NEWEST = "`persona-loop status` shows the newest ones"
 
 
 class UnknownRecord(NotFound):
-    """A training set, run, report, decision or rater asked for by an id that does not exist."""
+    """A training set, run, report or decision asked for by an id that does not exist."""
 
     def __init__(self, kind: str, record_id: object) -> None:
         self.kind, self.record_id = kind, record_id
