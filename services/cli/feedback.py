@@ -68,23 +68,23 @@ def ask(
 @commands.command()
 @speaking
 def rate(answer_id: str, stars: int, as_json: Json = False) -> None:
-    """Give an answer 1 to 5 stars; the newest rating counts."""
+    """Give an answer 1 to 5 stars; the newest counts. Prints its id: `why rating:ID` follows it."""
     with _feedback() as (session, rater):
-        recording.rate(
+        rating = recording.rate(
             session, answer_id=_parse(answer_id), rater=rater, stars=stars, submission=uuid4(), at=now()
         )
-    show({"answer_id": answer_id, "stars": stars}, as_json=as_json)
+    show({"rating": rating, "answer_id": answer_id, "stars": stars}, as_json=as_json)
 
 
 @commands.command()
 @speaking
 def correct(answer_id: str, text: str, as_json: Json = False) -> None:
-    """Write a better answer; the newest counts."""
+    """Write a better answer; the newest counts. Prints its id: `why correction:ID` follows it."""
     with _feedback() as (session, rater):
-        recording.correct(
+        correction = recording.correct(
             session, answer_id=_parse(answer_id), rater=rater, text=text, submission=uuid4(), at=now()
         )
-    show({"answer_id": answer_id, "better_answer": text}, as_json=as_json)
+    show({"correction": correction, "answer_id": answer_id, "better_answer": text}, as_json=as_json)
 
 
 @contextmanager

@@ -32,6 +32,8 @@ def tell_answer(record: Record) -> Iterator[str]:
 def tell_source(record: Record) -> Iterator[str]:
     """From something said forward, as the job describes it."""
     yield f"{record['source']}, said of {record['persona']} at {moment(record['said_at'])}"
+    if record["rater"] is not None:
+        yield from fields({"rater": record["rater"]})
     for shaped in record["shaped"]:
         made = "" if shaped["version"] is None else f"version {shaped['version']}: "
         yield from sentences(

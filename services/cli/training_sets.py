@@ -64,7 +64,7 @@ def skipped(persona: str, as_json: Json = False) -> None:
 @speaking
 def rebuild(
     training_set_id: int,
-    without_rater: Annotated[str, typer.Option(help="The rater's id, as `training-set show` gives it.")],
+    without_rater: Annotated[str, typer.Option(help="The rater's id, as `why rating:12` gives it.")],
     as_json: Json = False,
 ) -> None:
     """The set as it would have been without one rater, and the difference."""

@@ -49,7 +49,7 @@ class UnknownRater(NotFound):
     def __init__(self, rater: str) -> None:
         self.rater = rater
         super().__init__(
-            f"There is no rater {rater[:60]}: `persona-loop training-set show` names those of a set."
+            f"There is no rater {rater[:60]}: `persona-loop why` names who said something, such as rating:12."
         )
 
 

@@ -53,8 +53,8 @@ def rate(
     reasons: Collection[Reason] = (),
     submission: UUID,
     at: datetime,
-) -> None:
-    """Append a rating (stars, or a thumb in their place) and make it the rater's current one of this answer.
+) -> int:
+    """Append a rating (stars, or a thumb in their place) and make it the rater's current one; its id.
 
     Whoever asked may rate, and whom the answer was offered to (`peers`). The same by the same submission
     again changes nothing. Raises StarsOutOfRange, UnknownAnswer, NotTheAsker, and FormOutdated when this form
@@ -67,7 +67,7 @@ def rate(
     tags = sorted({reason.value for reason in reasons})
     said = _in_words(stars, tags)
     once = _said_once(submission, answer_id, rater, said)
-    rating_id = session.scalar(
+    rating_id: int | None = session.scalar(
         insert(RatingRow)
         .values(
             answer_id=answer_id,
@@ -82,15 +82,18 @@ def rate(
         .returning(RatingRow.id)
     )
     if rating_id is None:
-        _check_still_said(said, _current_rating(session, answer_id, rater))
-        return
+        current = _current_rating(session, answer_id, rater)
+        if current is None or _in_words(current.thumb or current.stars, current.reasons) != said:
+            raise FormOutdated
+        return current.id
     _point_at(session, answer_id, rater, rating_id)
+    return rating_id
 
 
 def correct(
     session: Session, *, answer_id: AnswerId, rater: RaterId, text: str, submission: UUID, at: datetime
-) -> None:
-    """Append a better answer; one that equals the answer is no correction and is refused.
+) -> int:
+    """Append a better answer, and return its id; one that equals the answer is no correction and is refused.
 
     It is in the format that the persona is asked for, unless its answers are not validated either.
     Raises EmptyText, TextTooLong, CorrectionUnchanged, AnswerNotInFormat, UnknownAnswer, NotTheAsker, and
@@ -102,7 +105,7 @@ def correct(
     if checked.split() == answer.split():
         raise CorrectionUnchanged
     once = _said_once(submission, answer_id, rater, checked)
-    _append_text(
+    return _append_text(
         session, CorrectionRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at
     )
 
@@ -160,30 +163,36 @@ def _append_text(
     text: str,
     submission: UUID,
     at: datetime,
-) -> None:
-    added = session.execute(
+) -> int:
+    """The id of what stands in the journal.
+
+    A form sent twice is thanked for twice, but not once something newer stands in its place: FormOutdated.
+    """
+    added: int | None = session.scalar(
         insert(journal)
         .values(answer_id=answer_id, rater_id=rater, text=text, submission=submission, created_at=at)
         .on_conflict_do_nothing(index_elements=["submission"])
         .returning(journal.id)
+    )
+    if added is not None:
+        return added
+    newest = session.execute(
+        select(journal.id, journal.text)
+        .where(journal.answer_id == answer_id, journal.rater_id == rater)
+        .order_by(journal.id.desc())
+        .limit(1)
     ).one_or_none()
-    if added is None:
-        newest = (
-            select(journal.text)
-            .where(journal.answer_id == answer_id, journal.rater_id == rater)
-            .order_by(journal.id.desc())
-            .limit(1)
-        )
-        _check_still_said(text, session.scalar(newest))
+    if newest is None or newest.text != text:
+        raise FormOutdated
+    return int(newest.id)
 
 
-def _current_rating(session: Session, answer_id: AnswerId, rater: RaterId) -> str | None:
-    current = session.scalar(
+def _current_rating(session: Session, answer_id: AnswerId, rater: RaterId) -> RatingRow | None:
+    return session.scalar(
         select(RatingRow)
         .join(CurrentRatingRow, CurrentRatingRow.rating_id == RatingRow.id)
         .where(CurrentRatingRow.answer_id == answer_id, CurrentRatingRow.rater_id == rater)
     )
-    return _in_words(current.thumb or current.stars, current.reasons) if current else None
 
 
 def _point_at(session: Session, answer_id: AnswerId, rater: RaterId, rating_id: int) -> None:
@@ -200,12 +209,6 @@ def _point_at(session: Session, answer_id: AnswerId, rater: RaterId, rating_id: 
 
 def _in_words(given: object, tags: list[str]) -> str:
     return " ".join([str(given), *tags])
-
-
-def _check_still_said(said: object, newest: object) -> None:
-    """A form sent twice is thanked for twice, but not once something newer stands in its place."""
-    if newest != said:
-        raise FormOutdated
 
 
 def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str) -> UUID:

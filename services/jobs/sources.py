@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, null, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.db.feedback_tables import (
@@ -53,11 +53,12 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something said of a persona; `name` is such as "rating:12"."""
+    """Something said of a persona; `name` is such as "rating:12". A seed has no rater."""
 
     name: str
     persona: PersonaRow
     said_at: datetime
+    rater: UUID | None
 
 
 def shaped_by(name: str) -> Record:
@@ -81,6 +82,7 @@ def trace(session: Session, store_url: str, kind: str, source_id: int) -> Record
         "source": source.name,
         "persona": source.persona.slug,
         "said_at": source.said_at.isoformat(),
+        "rater": None if source.rater is None else str(source.rater),
         "shaped": [record for row in learnt for record in _shaped(session, row, itself)],
         "why_not": "" if learnt else _why_not(session, store_url, source),
     }
@@ -105,21 +107,21 @@ def _find(session: Session, kind: str, source_id: int) -> Source:
     found = session.execute(_said(kind, source_id)).one_or_none() if source_id <= _LARGEST_ID else None
     if found is None:
         raise UnknownSource(kind, source_id)
-    persona, said_at = found
-    return Source(name, persona, said_at)
+    persona, said_at, rater = found
+    return Source(name, persona, said_at, rater)
 
 
-def _said(kind: str, source_id: int) -> Select[PersonaRow, datetime]:
-    """Of which persona it was said, and when."""
+def _said(kind: str, source_id: int) -> Select[PersonaRow, datetime, UUID | None]:
+    """Of which persona it was said, when, and by whom."""
     if kind == "seed":
         return (
-            select(PersonaRow, SeedExampleRow.imported_at)
+            select(PersonaRow, SeedExampleRow.imported_at, null())
             .join(SeedExampleRow, SeedExampleRow.persona_id == PersonaRow.id)
             .where(SeedExampleRow.id == source_id)
         )
     journal, answer = _JOURNALS[kind]
     return (
-        select(PersonaRow, journal.created_at)
+        select(PersonaRow, journal.created_at, journal.rater_id)
         .join(ConversationRow, ConversationRow.persona_id == PersonaRow.id)
         .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
         .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)

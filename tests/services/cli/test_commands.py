@@ -92,7 +92,7 @@ def pirate(command_engine: Engine) -> str:
             "no training run of version 0: name a version's id",
         ),
         (["training-set", "show", "404"], 1, "`persona-loop training-set list` shows"),
-        (["rater", "me", "trusted", "--reason", "x"], 1, "no rater me: `persona-loop "),
+        (["rater", "me", "trusted", "--reason", "x"], 1, "no rater me: `persona-loop why`"),
         (["gate", "404", "405"], 1, "no evaluation report 404"),
         (["gate"], 2, "report ids"),
         (["promote", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
@@ -246,9 +246,12 @@ def test_ratings_and_corrections_answer_machines_too(run, command_engine: Engine
         (settings.var_dir / "cli-rater").write_text(str(asker_of(answer)))
         answer_id = str(answer.id)
     rated = json.loads(run("rate", answer_id, "4", "--json").output)
-    assert rated == {"answer_id": answer_id, "stars": 4}
+    assert rated == {"rating": rated["rating"], "answer_id": answer_id, "stars": 4}
+    told = run("why", f"rating:{rated['rating']}")
+    assert f"rater  {(settings.var_dir / 'cli-rater').read_text()}" in told.output
     corrected = json.loads(run("correct", answer_id, "Arr, it scatters!", "--json").output)
     assert corrected["better_answer"] == "Arr, it scatters!"
+    assert run("why", f"correction:{corrected['correction']}").exit_code == 0
 
 
 def test_a_database_that_is_down_is_one_sentence(run, monkeypatch: pytest.MonkeyPatch):
