@@ -102,5 +102,5 @@ def test_under_another_template_a_difference_would_not_be_the_raters(installatio
 def test_a_set_or_rater_nobody_knows_is_named(installation, training_set):
     with pytest.raises(UnknownRecord, match="training set 404"):
         rebuild_with(installation, 404, "00000000-0000-0000-0000-000000000000")
-    with pytest.raises(UnknownRater, match="training-set show"):
+    with pytest.raises(UnknownRater, match="persona-loop why"):
         rebuild_with(installation, training_set.id, "00000000-0000-0000-0000-000000000000")
