@@ -37,9 +37,12 @@ def count(session: Session, table: type) -> int:
 def test_a_rating_sent_twice_counts_once(session: Session):
     answer = add_answer(session, add_persona(session))
     submission = uuid4()
-    for _ in range(2):
+    first, again = (
         rate(session, answer_id=answer.id, rater=asker_of(answer), stars=4, submission=submission, at=AT)
+        for _ in range(2)
+    )
     assert count(session, RatingRow) == 1
+    assert first == again
 
 
 def test_a_better_answer_has_the_form_where_answers_are_validated(session: Session):
