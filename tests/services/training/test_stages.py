@@ -82,7 +82,7 @@ def test_rows_beyond_the_limit_are_left_out_kind_by_kind_and_counted(stages, cap
         ([], Objective.SFT, NothingToLearn, "it holds no rows"),
         ([make_pair(0)], Objective.SFT, NothingToLearn, "sft stage wants demonstrations"),
         ([make_row(0)], Objective.DPO, NothingToLearn, "dpo stage wants pairs"),
-        ([make_row(0)], Objective.KTO, NothingToLearn, "kto stage wants answers judged"),
+        ([make_row(0)], Objective.KTO, NothingToLearn, "kto stage wants unpaired examples"),
         ([{**make_row(0), "completion": " "}] * 3, Objective.SFT, NoSupervisedTokens, "None of the 3 rows"),
         (
             [{**make_judgement(i), "completion": ""} for i in range(3)],
