@@ -30,6 +30,7 @@ from services.errors.tree import DemoFailed
 from services.jobs import rollback as rolling_back
 from services.operations.stack import Stack, feedback_url
 from services.settings import Settings
+from services.tables import page
 
 ACTOR = "demo"
 CURATOR_RATERS = 4  # too few on purpose, corrections included
@@ -69,7 +70,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     """
     for talkative in ("httpx", "httpx2", "alembic", "services.jobs"):  # the demo itself says what happens
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    console = Console()
+    console = page()
     began = time.monotonic()
     console.rule("[bold]Starting the service: PostgreSQL, Airflow, inference server, web app")
     with ExitStack() as service:

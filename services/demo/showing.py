@@ -10,9 +10,11 @@ from services.demo.judgement import Judgement, Sample
 from services.demo.moves import Move
 from services.demo.raters import Feedback
 from services.demo.summary import Played
+from services.domain.evaluation import OVERALL
 from services.operations.environment import ADMINISTRATOR
 from services.operations.stack import feedback_url
 from services.settings import SECRETS_FILE, Settings
+from services.tables import Record, print_rows
 
 VERDICT_COLOURS = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow"}
 
@@ -29,7 +31,11 @@ def show_feedback(console: Console, feedback: Feedback) -> None:
 def show_judgement(console: Console, judgement: Judgement) -> None:
     """Answers before and after, then the gate's card."""
     console.print(_answers(judgement.samples, judgement.champion, judgement.version))
-    console.print(_card(judgement))
+    console.print(
+        f"The gate on version {judgement.version}, against version {judgement.champion}: "
+        f"{_coloured(judgement.verdict)}"
+    )
+    print_rows(console, [_check(check) for check in judgement.checks])
 
 
 def show_skipped(console: Console, skipped: dict[str, str]) -> None:
@@ -74,9 +80,9 @@ def show_addresses(console: Console, settings: Settings, persona: str) -> None:
 
 def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:
     table = Table(title="Questions nobody rated, answered as served", show_lines=True)
-    table.add_column("asked", ratio=2)
-    table.add_column(f"before (version {champion})", ratio=3)
-    table.add_column(f"after (version {version})", ratio=3)
+    table.add_column("asked", ratio=2, overflow="fold")
+    table.add_column(f"before (version {champion})", ratio=3, overflow="fold")
+    table.add_column(f"after (version {version})", ratio=3, overflow="fold")
     for sample in samples:
         table.add_row(
             Text.assemble(sample.question, "\n", (f"reader: {sample.audience}", "dim")),
@@ -91,29 +97,17 @@ def _marked(answer: str, *, right: bool) -> Text:
     return Text.assemble(("✓ ", "green") if right else ("✗ wrong fact: ", "red"), answer)
 
 
-def _card(judgement: Judgement) -> Table:
-    table = Table(
-        title=f"The gate on version {judgement.version}: {_coloured(judgement.verdict)}",
-        caption=f"against version {judgement.champion}",
-    )
-    for column in ("metric", "over", "measured", "champion", "items", "verdict", "why"):
-        table.add_column(column)
-    for check in judgement.checks:
-        table.add_row(
-            check["metric"],
-            check["slice"],
-            _number(check["measured"]),
-            _number(check["champion"]),
-            str(check["items"]),
-            _coloured(check["verdict"]),
-            check["reason"],
-        )
-    return table
+def _check(check: dict[str, Any]) -> Record:
+    return {
+        "verdict": Text(check["verdict"], VERDICT_COLOURS[check["verdict"]]),
+        "metric": check["metric"],
+        "of": "" if check["slice"] == OVERALL else check["slice"],
+        "measured": check["measured"],
+        "champion": check["champion"],
+        "items": check["items"],
+        "reason": check["reason"],
+    }
 
 
 def _coloured(verdict: str) -> str:
     return f"[{VERDICT_COLOURS[verdict]}]{verdict}[/]"
-
-
-def _number(value: Any) -> str:  # noqa: ANN401  (a number of stored JSON, or None)
-    return "none" if value is None else f"{value:.3f}"

@@ -1,16 +1,18 @@
 """The command line on a real database: what it prints, and that its exit codes mean what they say."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, make_url, select, text
 from typer.testing import CliRunner, Result
 
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, version_by_number
 from services.cli.main import app
 from services.db import migrate
+from services.db.lineage_tables import GateDecisionRow
 from services.db.session import make_engine, session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.training import RunState
@@ -20,6 +22,7 @@ from services.settings import Settings
 from tests.builders import (
     add_answer,
     add_rating,
+    add_report,
     add_run,
     add_serving_version,
     add_training_set,
@@ -180,6 +183,23 @@ def test_machines_get_json_and_people_a_table(run, pirate: str):
     assert record["serves"] == 1
     assert "Pirate" in run("status").output
     assert [row["version"] for row in json.loads(run("versions", pirate, "--json").output)] == [1, 0]
+
+
+def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pytest.LogCaptureFixture):
+    assert run("persona", "create", "judged", "--name", "Judged").exit_code == 0
+    with session_scope(command_engine) as session:
+        persona = find_persona(session, "judged")
+        candidate, champion = (
+            add_report(session, version, held_out_loss=1.0).id
+            for version in (add_version(session, persona), version_by_number(session, persona, 0))
+        )
+    caplog.set_level(logging.INFO)
+    told = run("gate", str(candidate), str(champion))
+    assert told.exit_code == 3, told.output
+    with session_scope(command_engine) as session:
+        checks = session.scalars(select(GateDecisionRow)).one().checks
+    (metric, *_) = {check["metric"] for check in checks}
+    assert (told.output + caplog.text).count(metric) == sum(check["metric"] == metric for check in checks)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from services.cli import output
-from services.cli.output import PLAIN_WIDTH, Record, show
+from services.cli.output import show
 from services.cli.telling import check_rows, tell_set
+from services.tables import PLAIN_WIDTH, Record
 
 STATUS = {
     "persona": "pirate",
@@ -29,10 +30,10 @@ CHECK = {"metric": "held_out_loss", "candidate": 1.2, "passed": True, "reason": 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch):
     def at(width: int, *records: Record) -> list[str]:
-        page = StringIO()
-        monkeypatch.setattr(output, "Console", lambda **_: Console(file=page, width=width))
+        paper = StringIO()
+        monkeypatch.setattr(output, "page", lambda: Console(file=paper, width=width))
         show(list(records), as_json=False)
-        return page.getvalue().splitlines()
+        return paper.getvalue().splitlines()
 
     return at
 
@@ -81,6 +82,23 @@ def test_values_of_several_parts_are_told_without_brackets(printed):
         "1,",
         "2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [(None, PLAIN_WIDTH), ("60", 60), ("0", PLAIN_WIDTH), ("wide", PLAIN_WIDTH)]
+)
+def test_in_a_pipe_a_table_is_as_wide_as_columns_says_and_every_word_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str | None, width: int
+):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    many = {f"metric_{number}": f"said-in-full-{number}" for number in range(9)}
+    show([CHECK, many], as_json=False)
+    printed = capsys.readouterr().out
+    assert width - 25 < max(map(len, map(str.rstrip, printed.splitlines()))) <= width
+    assert "…" not in printed
+    assert all(value in printed for value in many.values())
 
 
 def test_what_is_not_so_is_told_as_no(capsys: pytest.CaptureFixture[str]):

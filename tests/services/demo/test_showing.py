@@ -1,0 +1,42 @@
+"""What the demo shows at the end of its night: every word of the gate, in a narrow terminal too."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from services.demo.judgement import Figures, Judgement, Sample
+from services.demo.showing import show_judgement
+
+NOWHERE = Figures(style_hit=0.0, fact_hit=1.0)
+REASON = "the lower bound of the difference, 0.512, is above the margin of 0.050"
+WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_heading_and_no_word_is_cut(width: int):
+    check = {"metric": "held_out_loss", "measured": 0.5, "champion": 0.25, "items": 1234, "reason": REASON}
+    checks = [
+        check | {"slice": "overall", "verdict": "INSUFFICIENT"},
+        check | {"slice": "source:bank", "verdict": "PASS"},
+    ]
+    sample = Sample("Why?", "student", "physics", WORD, f"Arr, {WORD}", before_right=True, after_right=False)
+    judgement = Judgement(
+        verdict="INSUFFICIENT",
+        checks=checks,
+        version=3,
+        champion=0,
+        base=NOWHERE,
+        before=NOWHERE,
+        after=NOWHERE,
+        samples=(sample,),
+        promotion_id=None,
+    )
+    paper = StringIO()
+    show_judgement(Console(file=paper, width=width), judgement)
+    printed = paper.getvalue()
+    assert "…" not in printed
+    assert all(len(line) <= width for line in printed.splitlines())
+    for word in ("measured", "champion", "items", "held_out_loss", "INSUFFICIENT", "source:bank", "0.500"):
+        assert word in printed
+    assert "The gate on version 3, against version 0: INSUFFICIENT" in " ".join(printed.split())
