@@ -23,7 +23,7 @@ app.add_typer(training_sets.commands)
 @app.command()
 @speaking
 def status(as_json: Json = False) -> None:
-    """Every persona: who serves, the newest set, run and verdict; and how much people said."""
+    """Every persona: who serves, the newest set and what it led to; and how much people said."""
     totals, personas_now = reading.totals(), reading.personas()
     if as_json:
         show({"totals": totals, "personas": personas_now}, as_json=True)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona, who_serves
+from services.db.decisions import newest_decision_on
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
@@ -27,7 +28,11 @@ Record = dict[str, Any]
 
 
 def personas() -> list[Record]:
-    """Every persona with who serves it and its newest training set, run and decision."""
+    """Every persona with who serves it, its newest training set, and what that led to.
+
+    `run` is the newest on that set, `version` what came of the run and `decision` the newest on that version;
+    each is None where it has not come to that.
+    """
     with open_installation() as installation, session_scope(installation.engine) as session:
         return personas_in(session)
 
@@ -130,21 +135,9 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         .order_by(TrainingSetRow.id.desc())
         .limit(1)
     )
-    run = session.scalar(
-        select(TrainingRunRow)
-        .join(TrainingSetRow)
-        .where(TrainingSetRow.persona_id == row.id)
-        .order_by(TrainingRunRow.id.desc())
-        .limit(1)
-    )
-    decided = session.scalar(
-        select(GateDecisionRow)
-        .join(EvaluationReportRow, GateDecisionRow.candidate_report_id == EvaluationReportRow.id)
-        .join(AdapterVersionRow)
-        .where(AdapterVersionRow.persona_id == row.id)
-        .order_by(GateDecisionRow.id.desc())
-        .limit(1)
-    )
+    run = _newest_run(session, newest_set) if newest_set else None
+    version = _version_of(session, run) if run else None
+    decided = session.scalar(newest_decision_on(version.id)) if version else None
     return {
         "persona": row.slug,
         "name": row.display_name,
@@ -156,9 +149,23 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "rows": newest_set.row_count if newest_set else None,
         "run": state_of(run, held_runs(session)) if run else None,
         "progress": f"{run.step}/{run.total_steps}" if run else None,
+        "version": version.number if version else None,
         "decision": decided.id if decided else None,
         "verdict": decided.verdict if decided else None,
     }
+
+
+def _newest_run(session: Session, training_set: TrainingSetRow) -> TrainingRunRow | None:
+    return session.scalar(
+        select(TrainingRunRow)
+        .where(TrainingRunRow.training_set_id == training_set.id)
+        .order_by(TrainingRunRow.id.desc())
+        .limit(1)
+    )
+
+
+def _version_of(session: Session, run: TrainingRunRow) -> AdapterVersionRow | None:
+    return session.scalar(select(AdapterVersionRow).where(AdapterVersionRow.training_run_id == run.id))
 
 
 def _overall(session: Session, version_id: int) -> Record:

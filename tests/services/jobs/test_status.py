@@ -3,6 +3,7 @@
 import math
 
 from sqlalchemy import Engine, update
+from sqlalchemy.orm import Session
 
 from services.adapters.promotions import find_persona
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
@@ -12,11 +13,13 @@ from services.jobs.installation import Installation
 from services.jobs.status import personas_in
 from services.jobs.train import train_with
 from services.training.watching import run_page, runs_of
-from tests.builders import add_training_set
+from tests.builders import add_decision, add_persona, add_run, add_training_set, add_version
 from tests.fakes import FakeTrainer
 from tests.services.jobs.test_train import training_set
 
 __all__ = ["training_set"]
+
+CHAIN = ("training_set", "run", "version", "decision", "verdict")
 
 
 def shown(engine: Engine) -> str:
@@ -56,6 +59,28 @@ def test_a_set_rebuilt_without_a_rater_is_not_the_newest(
         add_training_set(session, persona, policy={"without": ["somebody"]})
         (record,) = personas_in(session)
     assert record["training_set"] == training_set.id
+
+
+def test_what_stands_beside_the_newest_set_is_what_it_led_to(session: Session):
+    persona = add_persona(session)
+    old = add_training_set(session, persona)
+    version = add_version(session, persona)
+    version.training_run_id = add_run(session, old, state=RunState.SUCCEEDED).id
+    decision = add_decision(session, version, verdict="PASS")
+    (record,) = personas_in(session)
+    assert {name: record[name] for name in CHAIN} == {
+        "training_set": old.id,
+        "run": "succeeded",
+        "version": 1,
+        "decision": decision.id,
+        "verdict": "PASS",
+    }
+    new = add_training_set(session, persona)
+    (record,) = personas_in(session)
+    assert [record[name] for name in CHAIN] == [new.id, None, None, None, None]
+    add_run(session, new, state=RunState.FAILED)
+    (record,) = personas_in(session)
+    assert [record[name] for name in CHAIN] == [new.id, "failed", None, None, None]
 
 
 def test_what_a_training_tells_is_kept_with_its_run(installation: Installation, training_set: TrainingSetRow):
