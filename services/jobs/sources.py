@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, null, select
+from sqlalchemy import Select, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.db.feedback_tables import (
@@ -89,7 +89,10 @@ def trace(session: Session, store_url: str, kind: str, source_id: int) -> Record
 
 
 def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRow]:
-    """The sets that learnt from one source and those that went on from one of them, oldest first."""
+    """The sets that learnt from one source and those that went on from one of them, oldest first.
+
+    One that was rebuilt without the word of a rater says what would have been: it counts once trained on.
+    """
     learnt = newest = _learning_sets(session, kind, source_id)
     while newest:
         start = TrainingSetRow.plan["start"]["training_set"].as_integer()
@@ -97,7 +100,12 @@ def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRo
         learnt = learnt | newest
     return list(
         session.scalars(
-            select(TrainingSetRow).where(TrainingSetRow.id.in_(learnt)).order_by(TrainingSetRow.id)
+            select(TrainingSetRow)
+            .where(
+                TrainingSetRow.id.in_(learnt),
+                or_(of_everyone(), TrainingSetRow.id.in_(select(TrainingRunRow.training_set_id))),
+            )
+            .order_by(TrainingSetRow.id)
         )
     )
 
@@ -153,10 +161,12 @@ def _shaped(session: Session, training_set: TrainingSetRow, itself: Collection[i
         (version.number, _judged(session, version)) if version else (None, _not_made(session, run))
         for run, version in runs
     ]
+    how = "learnt from it" if training_set.id in itself else "went on from a set that learnt from it"
+    rebuilt = "rebuilt without the word of a rater, " if training_set.policy.get("without") else ""
     record = {
         "training_set": training_set.id,
         "cutoff": training_set.cutoff.isoformat(),
-        "how": "learnt from it" if training_set.id in itself else "went on from a set that learnt from it",
+        "how": f"{rebuilt}{how}",
     }
     return [
         record | {"version": number, "outcome": outcome}

@@ -164,6 +164,20 @@ def test_what_was_written_down_after_the_sets_of_its_time_were_made_says_so(
     assert "was written down after they were made" in why(rating)["why_not"]
 
 
+def test_a_set_rebuilt_without_a_rater_shaped_something_only_where_it_was_trained(
+    session: Session, persona: PersonaRow, rating: str, why: Why
+):
+    learnt, rebuilt = (add_training_set(session, persona, policy=one) for one in ({}, {"without": ["other"]}))
+    for one in (learnt, rebuilt):
+        learn(session, one, rating)
+    assert [shaped["training_set"] for shaped in why(rating)["shaped"]] == [learnt.id]
+    trained(session, rebuilt)
+    first, second = why(rating)["shaped"]
+    assert (first["training_set"], first["how"]) == (learnt.id, "learnt from it")
+    assert (second["training_set"], second["version"]) == (rebuilt.id, 1)
+    assert second["how"] == "rebuilt without the word of a rater, learnt from it"
+
+
 def test_a_set_that_trained_no_version_says_what_became_of_its_run(
     session: Session, persona: PersonaRow, rating: str, why: Why
 ):
