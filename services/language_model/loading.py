@@ -34,8 +34,18 @@ logger = logging.getLogger(__name__)
 
 _DTYPES = {HalfPrecision.BF16: torch.bfloat16, HalfPrecision.FP16: torch.float16}
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+# At its import bitsandbytes says that a kernel of the hub is missing; its own takes the place.
+_MISSING_KERNEL = "Failed to load CPU gemm_4bit_forward"
 # What from_pretrained raises for a folder or name that holds no usable model.
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HFValidationError)
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_MISSING_KERNEL)
+
+
+# Here and not in a function: PEFT imports bitsandbytes, so this module has to be imported before PEFT is.
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_tells_something)
 
 
 def load_config(name: str, *, revision: str) -> PretrainedConfig:

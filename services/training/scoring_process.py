@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import cast
 
 import torch
+
+# Before PEFT, which imports bitsandbytes: it knows what of that need not be heard.
+from services.language_model.loading import load_base, load_tokenizer
+
+# isort: split
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -22,7 +27,6 @@ from services.adapters.digests import WEIGHTS_FILE
 from services.domain.training import Objective
 from services.errors.training import CheckpointIncomplete
 from services.language_model.adapter_values import copy_weights
-from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.machine import device, usable_quantisation
 from services.training.adapter_weights import NAME
 from services.training.dataset import Tokenised, TokenisedRow
