@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import EXIT_ERROR, Json, Record, show, speaking
+from services.cli.output import EXIT_ERROR, Json, show, speaking
 from services.jobs import sweep as sweeping
+from services.tables import Record
 from services.training.memory_parts import MEASURED, size_words
 
 commands = typer.Typer()
