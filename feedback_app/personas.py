@@ -65,7 +65,9 @@ def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -
     with session_scope(backend().engine) as session:
         row = find_persona(session, slug)
         persona, version = row.as_persona(), who_serves(session, row).number
-        routes = {wanted: target.as_persona() for wanted, target in routes_of(session, row).items()}
+        targets = routes_of(session, row)
+        routes = {wanted: target.as_persona() for wanted, target in targets.items()}
+        labels = queries.labels(session, targets.values())
     note(persona=slug, version=version)
     return render_template(
         "persona.html",
@@ -73,6 +75,7 @@ def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -
         version=version,
         form=form,
         routes=routes,
+        labels=labels,
         known_questions=known_questions() if backend().settings.embedded_base else (),
         audiences=AUDIENCES,
         sentence=str(problem) if problem else "",

@@ -3,11 +3,12 @@
 Each page is one SQL statement. Nothing here writes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from services.db.feedback_tables import (
@@ -32,11 +33,15 @@ from services.errors.refusals import NotTheAsker
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """One answer as its asker sees it; stars, correction and comment are None until given."""
+    """One answer as its asker sees it; stars, correction and comment are None until given.
+
+    `persona_label` is the persona's name in a list: with its slug where another one bears the same name.
+    """
 
     id: AnswerId
     persona: PersonaSlug
     persona_name: str
+    persona_label: str
     question: Question
     text: str
     version: int
@@ -56,10 +61,10 @@ class AnswerView:
 
 @dataclass(frozen=True, slots=True)
 class PersonaChoice:
-    """`answers` is how it answers itself, `routes` who answers for it, by name, in which other formats."""
+    """`answers` is how it answers itself, `routes` who answers for it, by label, in which other formats."""
 
     slug: PersonaSlug
-    display_name: str
+    label: str
     answers: AnswerFormat
     routes: tuple[tuple[AnswerFormat, str], ...]
 
@@ -68,23 +73,26 @@ def list_personas(session: Session) -> list[PersonaChoice]:
     """All there are, by name."""
     target = aliased(PersonaRow)
     rows = session.execute(
-        select(PersonaRow, target)
+        select(PersonaRow, _label(PersonaRow), target.answer_format, _label(target))
         .outerjoin(PersonaRouteRow, PersonaRouteRow.persona_id == PersonaRow.id)
         .outerjoin(target, target.id == PersonaRouteRow.target_id)
         .order_by(PersonaRow.display_name, PersonaRow.id, target.answer_format)
     )
-    found: dict[PersonaRow, list[PersonaRow]] = {}
-    for persona, answering in rows:
-        found.setdefault(persona, []).extend([answering] if answering else [])
-    return [
-        PersonaChoice(
-            slug=PersonaSlug(row.slug),
-            display_name=row.display_name,
-            answers=AnswerFormat(row.answer_format),
-            routes=tuple((AnswerFormat(one.answer_format), one.display_name) for one in answering),
-        )
-        for row, answering in found.items()
-    ]
+    found: dict[PersonaSlug, PersonaChoice] = {}
+    for persona, label, answer_format, answering in rows:
+        slug = PersonaSlug(persona.slug)
+        choice = found.setdefault(slug, PersonaChoice(slug, label, AnswerFormat(persona.answer_format), ()))
+        if answer_format:
+            routes = (*choice.routes, (AnswerFormat(answer_format), answering))
+            found[slug] = replace(choice, routes=routes)
+    return list(found.values())
+
+
+def labels(session: Session, personas: Collection[PersonaRow]) -> dict[str, str]:
+    """By slug, the names of these personas in a list."""
+    label = _label(PersonaRow).label("label")
+    chosen = PersonaRow.id.in_([one.id for one in personas])
+    return {row.slug: row.label for row in session.execute(select(PersonaRow.slug, label).where(chosen))}
 
 
 def history(session: Session, *, rater: RaterId, limit: int = 50) -> list[AnswerView]:
@@ -113,6 +121,7 @@ def _answers() -> Select[*tuple[Any, ...]]:
             ConversationRow,
             PersonaRow.slug,
             PersonaRow.display_name,
+            _label(PersonaRow).label("persona_label"),
             PersonaRow.answer_format,
             PersonaRow.answer_rules,
             AdapterVersionRow.number.label("version"),
@@ -136,6 +145,13 @@ def _answers() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _label(persona: type[PersonaRow]) -> ColumnElement[str]:
+    """The name of a persona that is selected around it, with its slug where another one bears the same."""
+    other = aliased(PersonaRow)
+    shared = exists().where(other.display_name == persona.display_name, other.id != persona.id)
+    return case((shared, persona.display_name + " (" + persona.slug + ")"), else_=persona.display_name)
+
+
 def _newest_text(journal: type[CorrectionRow] | type[CommentRow]) -> ScalarSelect[str]:
     """The asker's last text in a journal, of the answer that is selected around it."""
     of = aliased(journal)
@@ -154,6 +170,7 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         id=AnswerId(answer.id),
         persona=PersonaSlug(row.slug),
         persona_name=row.display_name,
+        persona_label=row.persona_label,
         question=Question(
             text=question.text, context=question.context, domain=question.domain, audience=question.audience
         ),

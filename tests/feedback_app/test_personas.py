@@ -1,5 +1,6 @@
 """Choosing a persona and asking it: what is stored, what is refused, and that no typed word is lost."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -13,10 +14,14 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import encode_multipart
 
 from feedback_app.backend import Backend
+from services.adapters.promotions import find_persona
 from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
 from services.db.session import make_engine, session_scope
+from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.conversation import CONTEXT_LIMIT, PROMPT_VERSION, QUESTION_LIMIT
 from services.errors.outages import InferenceBusy, InferenceUnavailable
+from services.feedback.routes import add_route
+from tests.builders import add_persona
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 
@@ -34,6 +39,29 @@ def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> in
 
 def test_personas_are_offered_by_name(visitor: Visitor):
     assert "Pirate" in visitor.get("/").text
+
+
+def test_personas_of_one_name_are_told_apart_by_their_slugs_wherever_one_is_chosen(
+    visitor: Visitor, clean: Engine
+):
+    letters = AnswerRules(AnswerFormat.MCQ)
+    with session_scope(clean) as session:
+        quiz = add_persona(session, slug="quiz", display_name="Quiz", answers=letters)
+        add_route(session, find_persona(session, "pirate"), quiz)
+    visitor.ask()
+    for page in ("/", "/p/pirate", "/history"):
+        assert not {"(pirate)", "(quiz)"} & set(re.findall(r"\(\w+\)", visitor.get(page).text))
+    with session_scope(clean) as session:
+        add_persona(session, slug="corsair", display_name="Pirate")
+        add_persona(session, slug="riddles", display_name="Quiz", answers=letters)
+    for page, labels in (
+        ("/", ["Pirate (pirate)", "Pirate (corsair)", "Quiz (riddles)", "by Quiz (quiz)"]),
+        ("/p/pirate", ["by Quiz (quiz)"]),
+        ("/history", ["Pirate (pirate)"]),
+    ):
+        shown = visitor.get(page).text
+        assert [label for label in labels if label not in shown] == []
+    assert "(pirate)" not in visitor.get("/p/pirate").text
 
 
 def test_an_ask_leads_to_its_answer(visitor: Visitor):
