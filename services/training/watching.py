@@ -6,9 +6,9 @@ Reads what `reporting` wrote; each page is a fixed number of statements. Nothing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from services.db.decisions import newest_decision_on
@@ -38,7 +38,10 @@ _HELD = text(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`version` is the number of what came of it and `verdict` what a gate said of that last; None before."""
+    """`version` is the number of what came of it and `verdict` what a gate said of that last; None before.
+
+    `loss` is that of the stage `loss_of`.
+    """
 
     id: int
     state: str
@@ -48,6 +51,7 @@ class RunSummary:
     step: int
     total_steps: int
     loss: float | None
+    loss_of: Objective
     started_at: datetime
     finished_at: datetime | None
     version: int | None
@@ -63,6 +67,13 @@ class StageView:
     points: Sequence[TrainingPointRow]
     scores: Sequence[CheckpointScoreRow]
     result: Mapping[str, Any]
+
+    @property
+    def loss(self) -> float | None:
+        """What it ended with, or told last; None before it told any, and where it was no number."""
+        if self.result:
+            return cast("float | None", self.result["final_loss"])
+        return self.points[-1].loss if self.points else None
 
     def panel(self, stages: int) -> Panel:
         rows = f" on {self.result['rows']:,} rows" if self.result else ""
@@ -129,11 +140,11 @@ def run_page(session: Session, run_id: int) -> RunView:
     ).one_or_none()
     if found is None:
         raise UnknownRecord("training run", run_id)
-    run, version, verdict = found
+    run, *more = found
     stages = _stages(session, run)
     ended = [one for stage in stages for one in stage.result.get("concessions", ())]
     return RunView(
-        summary=_summary(run, version, verdict, held_runs(session)),
+        summary=_summary(run, *more, held_runs(session)),
         persona=run.training_set.persona.slug,
         persona_name=run.training_set.persona.display_name,
         goes_on_from=_goes_on_from(session, run),
@@ -156,12 +167,19 @@ def state_of(run: TrainingRunRow, held: frozenset[int]) -> str:
     return INTERRUPTED if run.state == RunState.RUNNING and run.id not in held else run.state
 
 
-def _runs() -> Select[TrainingRunRow, int, str | None]:
-    """Runs with their sets, the number of the version that came of each, and what a gate said of it last."""
+def _runs() -> Select[TrainingRunRow, int, str | None, int | None]:
+    """Runs with their sets, the number of the version that came of each, what a gate said of it last, and the
+    stage that reported last.
+    """
     newest = newest_decision_on(AdapterVersionRow.id)
     verdict = newest.with_only_columns(GateDecisionRow.verdict).scalar_subquery()
+    reported = (
+        select(func.max(TrainingPointRow.stage))
+        .where(TrainingPointRow.training_run_id == TrainingRunRow.id)
+        .scalar_subquery()
+    )
     return (
-        select(TrainingRunRow, AdapterVersionRow.number, verdict)
+        select(TrainingRunRow, AdapterVersionRow.number, verdict, reported)
         .join(TrainingRunRow.training_set)
         .outerjoin(AdapterVersionRow, AdapterVersionRow.training_run_id == TrainingRunRow.id)
         .options(contains_eager(TrainingRunRow.training_set))
@@ -169,17 +187,19 @@ def _runs() -> Select[TrainingRunRow, int, str | None]:
 
 
 def _summary(
-    run: TrainingRunRow, version: int | None, verdict: str | None, held: frozenset[int]
+    run: TrainingRunRow, version: int | None, verdict: str | None, reported: int | None, held: frozenset[int]
 ) -> RunSummary:
+    stages = tuple(Objective(stage) for stage in run.training_set.plan["stages"])
     return RunSummary(
         id=run.id,
         state=state_of(run, held),
         training_set_id=run.training_set_id,
         rows=run.training_set.row_count,
-        stages=tuple(Objective(stage) for stage in run.training_set.plan["stages"]),
+        stages=stages,
         step=run.step,
         total_steps=run.total_steps,
         loss=run.loss,
+        loss_of=stages[(reported or 1) - 1],
         started_at=run.started_at,
         finished_at=run.finished_at,
         version=version,

@@ -184,6 +184,20 @@ def test_every_page_fits_a_phone_in_light_and_dark(browser: Browser, site: str):
         context.close()
 
 
+@pytest.mark.parametrize("width", [320, 375, 1280])
+def test_the_header_is_one_line_without_javascript(browser: Browser, site: str, width: int):
+    context = browser.new_context(viewport={"width": width, "height": 700}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site)
+    photograph(page, f"header-{width}")
+    links = page.get_by_role("navigation", name="Site").get_by_role("link")
+    assert links.all_inner_texts() == ["persona-loop", "Personas", "Your history"]
+    boxes = [link.bounding_box() for link in links.all()]
+    assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes)
+    assert max(box["height"] for box in boxes) < 40  # no word of a link is on a second line
+    context.close()
+
+
 def test_a_run_is_watched_without_javascript_and_drawn_on_any_screen(
     browser: Browser, site: str, engine: Engine
 ):

@@ -37,7 +37,7 @@ def test_the_persona_leads_to_its_runs_and_each_to_its_page(visitor: Visitor, ru
     page = visitor.get("/p/pirate/runs")
     assert f'href="/runs/{running}"' in page.text
     assert "SFT, then DPO on 412 rows" in page.text
-    assert "step 160 of 198" in page.text
+    assert "step 160 of 198 · DPO loss 0.1819" in page.text
 
 
 def test_a_running_run_shows_how_far_it_is_and_renews_itself(visitor: Visitor, running: int):
@@ -45,6 +45,8 @@ def test_a_running_run_shows_how_far_it_is_and_renews_itself(visitor: Visitor, r
     for shown in ("160 of 198", "DPO, 2 of 2", "0.1819", "1,234", "about 12 min", ">running<"):
         assert shown in page
     assert '<meta http-equiv="refresh" content="15">' in page
+    assert "<dt>SFT loss</dt><dd>2.2500</dd>" in page
+    assert "<dt>DPO loss</dt><dd>0.1819</dd>" in page
     assert "<script" not in page.split("<main")[1]
 
     still = visitor.get(f"/runs/{running}?still=").text
