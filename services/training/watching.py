@@ -140,11 +140,11 @@ def run_page(session: Session, run_id: int) -> RunView:
     ).one_or_none()
     if found is None:
         raise UnknownRecord("training run", run_id)
-    run, *more = found
+    run, version, verdict, reported = found
     stages = _stages(session, run)
     ended = [one for stage in stages for one in stage.result.get("concessions", ())]
     return RunView(
-        summary=_summary(run, *more, held_runs(session)),
+        summary=_summary(run, version, verdict, reported, held_runs(session)),
         persona=run.training_set.persona.slug,
         persona_name=run.training_set.persona.display_name,
         goes_on_from=_goes_on_from(session, run),
