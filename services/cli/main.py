@@ -9,6 +9,7 @@ import typer
 from services.cli import feedback, loop, personas, service, sweep, training_sets
 from services.cli.output import Json, show, speaking
 from services.jobs import status as reading
+from services.tables import Record
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(personas.commands, name="persona")
@@ -29,7 +30,12 @@ def status(as_json: Json = False) -> None:
         show({"totals": totals, "personas": personas_now}, as_json=True)
         return
     show(totals, as_json=False)
-    show(personas_now, as_json=False)
+    show([record | _not_yet(record) for record in personas_now], as_json=False)
+
+
+def _not_yet(record: Record) -> Record:
+    """A dash for each step that the newest set has not come to, which a table would leave out."""
+    return {name: "—" for name in ("training_set", "run", "version", "decision") if record[name] is None}
 
 
 @app.command()
