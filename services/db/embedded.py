@@ -39,6 +39,7 @@ DATABASES = ("persona_loop", "airflow")
 _HOST = "127.0.0.1"
 _AUTH = "scram-sha-256"
 _READY_WITHIN = 60.0  # seconds; recovery after a crash included
+_STOPPED_WITHIN = 300.0  # its last checkpoint writes out what is in memory, which takes a slow disk a while
 # One call for the whole file system instead of one for each of a thousand files: seconds on a slow disk.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _OPTIONS = {
@@ -167,7 +168,7 @@ def _login(settings: Settings, port: int) -> connection | None:
 def _wait_for_its_end(settings: Settings) -> None:
     """Its pid file goes last, unless it was killed; a server of another process has nothing else to tell."""
     child = _children.get(_data(settings))
-    deadline = time.monotonic() + _READY_WITHIN
+    deadline = time.monotonic() + _STOPPED_WITHIN
     while (_data(settings) / "postmaster.pid").exists() and (child is None or child.poll() is None):
         if time.monotonic() > deadline:
             raise EmbeddedDatabaseFailed(f"it does not stop; its log is {_log(settings)}")
