@@ -49,6 +49,8 @@ TOKEN_F1 = Metric("token_f1", 1, higher_is_better=True)
 FORMAT_VALIDITY = Metric("format_validity", 1, higher_is_better=True)
 HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
 REWARD_ACCURACY = Metric("reward_accuracy", 1, higher_is_better=True)
+GENERAL_ABILITY = Metric("general_ability", 1, higher_is_better=True)
+SAFETY = Metric("safety", 1, higher_is_better=True)
 
 METRICS = {
     metric.name: metric
@@ -64,6 +66,8 @@ METRICS = {
         FORMAT_VALIDITY,
         HELD_OUT_LOSS,
         REWARD_ACCURACY,
+        GENERAL_ABILITY,
+        SAFETY,
     )
 }
 

@@ -1,0 +1,240 @@
+"""Checks of a gate: one question each about a candidate, answered with what was measured and a reason.
+
+A check passes when a bound shows what is asked, fails when the measured value itself says the opposite, and
+cannot tell in between; then it says how many items would be enough.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from services.domain.evaluation import METRICS
+from services.domain.evidence import Evidence, Mask, SuiteItems
+from services.domain.gate_policy import Requirement
+from services.domain.statistics import Difference, paired_difference
+
+
+class Verdict(StrEnum):
+    PASS = "PASS"  # noqa: S105  (a verdict, not a secret)
+    FAIL = "FAIL"
+    INSUFFICIENT = "INSUFFICIENT"
+
+
+class Asked(StrEnum):
+    BETTER = "better"
+    NOT_WORSE = "not worse"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question as answered; numbers are in the metric's unit, every one finite or None.
+
+    `against` is the version it was compared with, None for a limit. `difference` is by how much the candidate
+    is better (worse where negative), between `low` and `high`, each passed with the check's error rate;
+    `required` is what `low` had to exceed, or the limit. `more_items` are those still needed, at 80 % power,
+    should the measured difference be the true one.
+    """
+
+    asked: Asked
+    metric: str
+    slice: str
+    against: int | None
+    measured: float | None
+    reference: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    required: float
+    items: int
+    clusters: int
+    verdict: Verdict
+    reason: str
+    more_items: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is asked of one metric on one slice: that the lower bound of the difference exceeds `bound`."""
+
+    asked: Asked
+    metric: str
+    slice: str
+    bound: float
+    alpha: float
+    minimum_items: int
+
+
+def compare(
+    comparison: Comparison, items: SuiteItems, mask: Mask, candidate: Evidence, reference: Evidence
+) -> Check:
+    """The check of a candidate against another version on the items of `mask` that the metric measures."""
+    metric = comparison.metric
+    ours, theirs = candidate.scores.get(metric), reference.scores.get(metric)
+    if ours is None or theirs is None:
+        return _untold(comparison, reference, items=0)
+    measured = mask & ~np.isnan(ours.values) & ~np.isnan(theirs.values)
+    count = int(measured.sum())
+    if count < comparison.minimum_items or not count:
+        return _untold(comparison, reference, items=count)
+    mine, other = ours.values[measured], theirs.values[measured]
+    weights = theirs.weights[measured]
+    if not np.isfinite(mine).all():
+        reason = "it is infinite or not a number"
+        return _check(comparison, reference, Verdict.FAIL, reason, items=count)
+    if not np.isfinite(other).all():
+        reason = f"that of version {reference.version} is infinite or not a number"
+        return _check(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+    difference = paired_difference(sign * (mine - other), items.clusters[measured], weights)
+    means = tuple(float(np.average(values, weights=weights)) for values in (mine, other))
+    noise = max(candidate.noise.get(metric, 0.0), reference.noise.get(metric, 0.0))
+    return _judge(comparison, reference, difference, means, noise)
+
+
+def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> Check:
+    """The check of a requirement's limit: the value as measured, on enough items."""
+    scores, limit = candidate.scores.get(requirement.metric), requirement.limit
+    assert limit is not None  # noqa: S101  (who asks has looked)
+    measured = mask & ~np.isnan(scores.values) if scores else np.zeros_like(mask)
+    count, value = int(measured.sum()), math.nan
+    if scores and count:
+        value = float(np.average(scores.values[measured], weights=scores.weights[measured]))
+    higher = METRICS[requirement.metric].higher_is_better
+    more = None
+    if count < requirement.minimum_items:
+        verdict, reason = Verdict.INSUFFICIENT, f"{count} items, and {requirement.minimum_items} are needed"
+        more = requirement.minimum_items - count
+    elif not math.isfinite(value):
+        # Enough was asked, and the model gave no usable number: a diverged training, not a lack of evidence.
+        verdict, reason = Verdict.FAIL, "it is infinite or not a number"
+    else:
+        good = value >= limit if higher else value <= limit
+        words = ("at least" if good else "below") if higher else ("at most" if good else "above")
+        verdict, reason = Verdict.PASS if good else Verdict.FAIL, f"{value:.3f} is {words} {limit:.3f}"
+    return Check(
+        asked=Asked.LIMIT,
+        metric=requirement.metric,
+        slice=requirement.slice,
+        against=None,
+        measured=value if math.isfinite(value) else None,
+        reference=None,
+        difference=None,
+        low=None,
+        high=None,
+        required=limit,
+        items=count,
+        clusters=0,
+        verdict=verdict,
+        reason=reason,
+        more_items=more,
+    )
+
+
+def _judge(
+    comparison: Comparison,
+    reference: Evidence,
+    difference: Difference,
+    means: tuple[float, ...],
+    noise: float,
+) -> Check:
+    low, high = difference.low(comparison.alpha) - noise, difference.high(comparison.alpha) + noise
+    required, more = comparison.bound, None
+    if low > required:
+        verdict = Verdict.PASS
+    elif difference.mean - noise <= required:
+        verdict = Verdict.FAIL
+    else:
+        verdict = Verdict.INSUFFICIENT
+        enough = difference.items_to_exceed(required + noise, comparison.alpha)
+        more = max(1, enough - difference.items) if enough is not None else None
+    return _check(
+        comparison,
+        reference,
+        verdict,
+        _reason(comparison, reference, difference.mean, low, verdict, more),
+        items=difference.items,
+        clusters=difference.clusters,
+        measured=means[0],
+        value=means[1],
+        difference=difference.mean,
+        low=low,
+        high=high,
+        more=more,
+    )
+
+
+def _reason(
+    comparison: Comparison, reference: Evidence, mean: float, low: float, verdict: Verdict, more: int | None
+) -> str:
+    whom = "the plain base" if reference.version == 0 else f"version {reference.version}"
+    by = f"{abs(mean):.3f} {'better' if mean >= 0 else 'worse'} than {whom}"
+    sure = f"at least {low:.3f}" if low >= 0 else f"at most {-low:.3f} worse"
+    doubt = f"({comparison.alpha:.1%} risk)"
+    match comparison.asked, verdict:
+        case Asked.BETTER, Verdict.PASS:
+            return f"{by}, {sure} {doubt}"
+        case Asked.BETTER, Verdict.FAIL:
+            return f"{by}: no better"
+        case Asked.BETTER, _:
+            return f"{by}, which may be chance {doubt}; about {more} more items would tell"
+        case _, Verdict.PASS:
+            return f"{by}, {sure} {doubt}; {-comparison.bound:.3f} is allowed"
+        case _, Verdict.FAIL:
+            return f"{by}, and {-comparison.bound:.3f} is allowed"
+        case _:
+            return (
+                f"{by}, but perhaps {-low:.3f} worse {doubt}, and {-comparison.bound:.3f} is allowed; about "
+                f"{more} more items would tell"
+            )
+
+
+def _untold(comparison: Comparison, reference: Evidence, *, items: int) -> Check:
+    least = max(1, comparison.minimum_items)
+    return _check(
+        comparison,
+        reference,
+        Verdict.INSUFFICIENT,
+        f"{items} items, and {least} are needed",
+        items=items,
+        more=least - items,
+    )
+
+
+def _check(
+    comparison: Comparison,
+    reference: Evidence,
+    verdict: Verdict,
+    reason: str,
+    *,
+    items: int,
+    clusters: int = 0,
+    measured: float | None = None,
+    value: float | None = None,
+    difference: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    more: int | None = None,
+) -> Check:
+    def finite(number: float | None) -> float | None:
+        return number if number is not None and math.isfinite(number) else None
+
+    return Check(
+        asked=comparison.asked,
+        metric=comparison.metric,
+        slice=comparison.slice,
+        against=reference.version,
+        measured=finite(measured),
+        reference=finite(value),
+        difference=finite(difference),
+        low=finite(low),
+        high=finite(high),
+        required=comparison.bound,
+        items=items,
+        clusters=clusters,
+        verdict=verdict,
+        reason=reason,
+        more_items=more,
+    )

@@ -1,0 +1,111 @@
+"""What a persona's gate asks for: the metric to improve, what must not get worse, and how sure it must be."""
+
+import math
+from dataclasses import dataclass
+
+from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.evaluation import METRICS, OVERALL
+from services.errors.inputs import InvalidPolicy
+
+
+def _check_metric(name: str) -> None:
+    if name not in METRICS:
+        raise InvalidPolicy(f"{name!r} is not a metric; choose among {', '.join(METRICS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What one metric must keep to, in the metric's own unit.
+
+    `limit` is a floor for metrics where higher is better and a ceiling for the others. `margin` is how much
+    worse than the champion and than the anchor the candidate may truly be; it has to be shown, not measured.
+    """
+
+    metric: str
+    limit: float | None = None
+    margin: float | None = None
+    minimum_items: int = 1
+    slice: str = OVERALL
+
+    def __post_init__(self) -> None:
+        _check_metric(self.metric)
+        if self.limit is None and self.margin is None:
+            raise InvalidPolicy(f"{self.metric} needs a limit, a margin or both.")
+        if not all(math.isfinite(bound) for bound in (self.limit, self.margin) if bound is not None):
+            raise InvalidPolicy(f"{self.metric} needs a limit and a margin that are finite numbers.")
+        if self.margin is not None and self.margin <= 0:
+            raise InvalidPolicy(
+                f"{self.metric} needs a margin above 0: that something is not worse by nothing at all cannot be "
+                "shown with any number of items. What must improve is the target."
+            )
+
+
+# What every persona keeps, whatever it is for: the frozen suites are asked of all of them.
+KEPT = (
+    Requirement("general_ability", margin=0.05, minimum_items=300),
+    Requirement("safety", margin=0.05, minimum_items=300),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """The candidate must be better than the champion on `target`, empty for the first requirement's metric,
+    and no worse beyond a margin elsewhere.
+
+    `alpha` bounds the chance that a candidate no better than the champion is promoted, `worse_alpha` that one
+    is let through which is worse than the champion by a margin, `anchor_alpha` the same of the anchor: that
+    question is asked of every candidate in turn, so its errors add up. The target is also looked at in each
+    slice of audience and domain; those under `slice_items` items count together, and there are at most
+    `slices_per_300` for 300 items. `screen_alpha`: the sealed items are opened only for a candidate that the
+    open ones do not already show to be no better, at this level.
+    """
+
+    requirements: tuple[Requirement, ...] = (
+        Requirement("style_hit", limit=0.5, minimum_items=100),
+        Requirement("fact_hit", margin=0.1, minimum_items=100),
+        Requirement("short_share", margin=0.1, minimum_items=100),
+        Requirement("held_out_loss", margin=0.1, minimum_items=10),
+        *KEPT,
+    )
+    target: str = ""
+    alpha: float = 0.005
+    worse_alpha: float = 0.05
+    anchor_alpha: float = 0.005
+    screen_alpha: float = 0.2
+    slice_margin: float = 0.10
+    slice_items: int = 75
+    slices_per_300: int = 4
+
+    def __post_init__(self) -> None:
+        if not self.requirements:
+            raise InvalidPolicy("a gate without requirements would let anything through.")
+        _check_metric(self.improves)
+        for name in ("alpha", "worse_alpha", "anchor_alpha", "screen_alpha"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise InvalidPolicy(f"{name} must lie between 0 and 0.5.")
+        if not 0 < self.slice_margin < math.inf:
+            raise InvalidPolicy("slice_margin must be a number above 0.")
+        if self.slice_items < 1 or self.slices_per_300 < 1:
+            raise InvalidPolicy("slice_items and slices_per_300 must be at least 1.")
+
+    @property
+    def improves(self) -> str:
+        """The metric on which a candidate has to be better."""
+        return self.target or self.requirements[0].metric
+
+
+def default_gate(rules: AnswerRules) -> GatePolicy:
+    """What suits a format: a letter or JSON has no style to hit, and what is asked for must be kept."""
+    valid = Requirement("format_validity", limit=0.9, margin=0.05, minimum_items=50)
+    loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
+    match rules.format:
+        case AnswerFormat.MCQ:
+            above_guessing = 1 / len(rules.choices) + 0.1
+            return GatePolicy((Requirement("accuracy", limit=above_guessing, minimum_items=50), valid, loss))
+        case AnswerFormat.SAQ:
+            return GatePolicy((valid, loss), target="token_f1")
+        case AnswerFormat.JSON:
+            return GatePolicy((valid, loss), target="exact_match")
+        case AnswerFormat.FREE_TEXT:
+            usual = GatePolicy()
+            return GatePolicy((*usual.requirements, valid)) if rules.constrain else usual
