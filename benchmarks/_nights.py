@@ -18,7 +18,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow, TrainingRunRow
 from services.db.prompt_tables import PromptSplitRow
 from services.db.session import session_scope
-from services.domain.gate import Verdict
+from services.domain.checks import Verdict
 from services.domain.splits import Split
 from services.errors.refusals import PersonaExists
 from services.feedback.personas import PersonaPlan, create_persona, differences
@@ -124,7 +124,7 @@ def judge(engine: Engine, version_id: int, *, promotes: bool = True) -> Judged:
     decision_id = _decision_on(engine, version_id)
     if decision_id is None:
         reports = evaluating.evaluate(version_id)
-        decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
+        decision_id = gating.gate(reports["candidate"], reports["champion"], reports["anchor"])["decision_id"]
     with session_scope(engine) as session:
         passed = session.get_one(GateDecisionRow, decision_id).verdict == Verdict.PASS
     if passed and promotes:

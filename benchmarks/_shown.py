@@ -14,7 +14,7 @@ from benchmarks._nights import Judged
 from benchmarks._serving import database, inference_server
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.domain.example_policy import ExamplePolicy
-from services.domain.gate import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.personas import Persona, PersonaSlug
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback.personas import PersonaPlan
@@ -33,7 +33,7 @@ PREFERENCES = (
 )
 YES = Bar(Relation.IS, "yes")
 # An accuracy that chance alone has once in a hundred nights of a hundred and sixty questions.
-PREFERS = GatePolicy((Requirement("reward_accuracy", limit=0.6, margin=0.0, minimum_items=50),))
+PREFERS = GatePolicy((Requirement("reward_accuracy", limit=0.6, minimum_items=50),))
 
 Measure = Callable[[Engine, Path], list[Row]]
 

@@ -76,5 +76,3 @@ class Holdout:
 
 def _first(number: int, count: int) -> Mask:
     return np.arange(count) < number
-
-

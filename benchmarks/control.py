@@ -25,7 +25,7 @@ from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.db import embedded
 from services.db.lineage_tables import GateDecisionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.domain.gate import Verdict
+from services.domain.checks import Verdict
 from services.errors.tree import PersonaLoopError
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
@@ -89,7 +89,7 @@ def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
     with inference_server(settings):
         added, set_id = _fill_up(settings, engine, wanted=real.training_set.counts["demonstrations"])
         reports = evaluating.evaluate(training.train(set_id))
-        decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
+        decision_id = gating.gate(reports["candidate"], reports["champion"], reports["anchor"])["decision_id"]
     with session_scope(engine) as session:
         control = session.scalars(
             select(TrainingRunRow).where(TrainingRunRow.training_set_id == set_id)

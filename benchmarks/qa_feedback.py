@@ -25,7 +25,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import Choice
-from services.domain.gate import Verdict
+from services.domain.checks import Verdict
 from services.domain.training import Objective
 from services.jobs import assemble as assembling
 from services.training_sets.importers.formats import FormatName, read_file

@@ -29,7 +29,7 @@ from services.db.feedback_tables import PersonaRow, SeedExampleRow
 from services.db.session import session_scope
 from services.domain.evaluation import ItemSource
 from services.domain.example_policy import ExamplePolicy, Start
-from services.domain.gate import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.splits import split_key
 from services.errors.tree import InvalidInput

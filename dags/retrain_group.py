@@ -38,14 +38,14 @@ def retrain(persona: str) -> None:
         from services.jobs import evaluate as job
 
         reports = job.evaluate(version_id)
-        return {"candidate": reports["candidate"], "champion": reports["champion"]}
+        return {arm: reports[arm] for arm in ("candidate", "champion", "anchor")}
 
     @task(**LIGHT)
     def gate(reports: dict[str, int]) -> int:
         from services.jobs import gate as job
 
         with refusals_are_final():
-            return job.gate(reports["candidate"], reports["champion"])["decision_id"]
+            return job.gate(**reports)["decision_id"]
 
     @task(**LIGHT)
     def promote(decision_id: int) -> int:

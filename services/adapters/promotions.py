@@ -55,6 +55,20 @@ def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterV
     ) or version_by_number(session, persona, BASE_VERSION)
 
 
+def anchor_of(session: Session, persona: PersonaRow) -> AdapterVersionRow | None:
+    """The first approved version whose files are sound, which every later one is held against; None before
+    there is one.
+    """
+    return session.scalar(
+        select(AdapterVersionRow)
+        .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
+        .where(PromotionRow.persona_id == persona.id, PromotionRow.kind == PromotionKind.FULL)
+        .where(AdapterVersionRow.unsound_at.is_(None))
+        .order_by(PromotionRow.id)
+        .limit(1)
+    )
+
+
 def history(session: Session, persona: PersonaRow) -> list[Promotion]:
     """The persona's ledger, oldest first."""
     rows = session.execute(

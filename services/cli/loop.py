@@ -1,19 +1,15 @@
-"""The steps of the loop by hand: assemble, train, evaluate, gate, promote, rollback."""
+"""The steps of the loop by hand: assemble, train, evaluate, promote, rollback; the gate has a file."""
 
 import getpass
 from typing import Annotated
 
 import typer
 
-from services.cli.output import EXIT_NO, Json, show, speaking, tell
-from services.cli.telling import check_rows, tell_decision
-from services.errors.tree import InvalidInput
+from services.cli.output import EXIT_NO, Json, show, speaking
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
-from services.jobs import gate as gating
 from services.jobs import promote as promoting
 from services.jobs import rollback as rolling_back
-from services.jobs import status
 from services.jobs.installation import now
 
 commands = typer.Typer()
@@ -56,29 +52,6 @@ def evaluate(
 ) -> None:
     """Let a version, the champion and the base answer one suite; prints the report ids."""
     show(dict(evaluating.evaluate(version_id)), as_json=as_json)
-
-
-@commands.command()
-@speaking
-def gate(
-    candidate: Annotated[int | None, typer.Argument(help="The candidate's report id.")] = None,
-    champion: Annotated[int | None, typer.Argument(help="The champion's report id.")] = None,
-    decision: Annotated[int | None, typer.Option("--show", help="Show a stored decision.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Decide on two reports, or show a stored decision; exit code 3 unless the verdict is PASS."""
-    if decision is None:
-        if candidate is None or champion is None:
-            raise InvalidInput("Name two report ids, or a decision with --show.")
-        decision = gating.gate(candidate, champion)["decision_id"]
-    found = status.decision(decision)
-    if as_json:
-        show(found, as_json=True)
-    else:
-        tell(tell_decision(found))
-        show(check_rows(found), as_json=False)
-    if found["verdict"] != "PASS":
-        raise typer.Exit(EXIT_NO)
 
 
 @commands.command()

@@ -73,13 +73,20 @@ def check_rows(record: Record) -> list[Record]:
             "verdict": check["verdict"],
             "metric": check["metric"],
             "of": "" if check["slice"] == OVERALL else check["slice"],
+            "against": _against(check["against"]),
             "measured": check["measured"],
-            "champion": check["champion"],
+            "theirs": check["reference"],
             "items": check["items"],
             "reason": check["reason"],
         }
         for check in record["checks"]
     ]
+
+
+def _against(version: int | None) -> str:
+    if version is None:
+        return ""
+    return "base" if version == 0 else f"v{version}"
 
 
 def tell_skipped(night: Record) -> Iterator[str]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -189,24 +190,33 @@ class EvaluationReportRow(Base):
 
 
 class GateDecisionRow(Base):
+    """What the gate said of a candidate, with everything needed to say it again."""
+
     __tablename__ = "gate_decisions"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     candidate_report_id: Mapped[int] = mapped_column(ForeignKey("evaluation_reports.id"))
     champion_report_id: Mapped[int] = mapped_column(ForeignKey("evaluation_reports.id"))
+    anchor_report_id: Mapped[int] = mapped_column(ForeignKey("evaluation_reports.id"))
     policy: Mapped[JsonObject]
     policy_digest: Mapped[str]
+    gate_version: Mapped[int]
     verdict: Mapped[str]
     checks: Mapped[list[JsonObject]]
+    used: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # keys of items
+    opened: Mapped[bool] = mapped_column(server_default=text("false"))  # the sealed items among them
     created_at: Mapped[datetime]
 
     candidate_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[candidate_report_id])
     champion_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[champion_report_id])
+    anchor_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[anchor_report_id])
     __table_args__ = (
         UniqueConstraint(
             "candidate_report_id",
             "champion_report_id",
             "policy_digest",
+            "anchor_report_id",
+            "gate_version",
             name="gate_decisions_inputs_uq",
         ),
         CheckConstraint("verdict IN ('PASS', 'FAIL', 'INSUFFICIENT')", name="verdict_known"),

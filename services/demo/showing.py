@@ -103,7 +103,7 @@ def _check(check: dict[str, Any]) -> Record:
         "metric": check["metric"],
         "of": "" if check["slice"] == OVERALL else check["slice"],
         "measured": check["measured"],
-        "champion": check["champion"],
+        "before": check["reference"],
         "items": check["items"],
         "reason": check["reason"],
     }

@@ -1,11 +1,13 @@
 """What a judgement is made of: items that are asked, scores per item, metrics with their direction."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
 from services.domain.conversation import Question
 
 OVERALL = "overall"
+SEALED_SHARE = 0.25  # of a persona's own items
 
 
 class ItemSource(StrEnum):
@@ -19,6 +21,7 @@ class Item:
     """One question every arm answers; `answer_key` is empty where no short fact is known.
 
     A PAIR is not answered: which of `reference` and `rejected`, empty elsewhere, an arm prefers is read off.
+    `cluster` is the conversation that the prompt was first asked in, empty where nobody asked it.
     """
 
     key: str
@@ -27,6 +30,13 @@ class Item:
     reference: str
     answer_key: str
     rejected: str = ""
+    cluster: str = ""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is looked at for promotions alone: by hash, and together with its conversation."""
+        drawn = hashlib.sha256(f"sealed {self.cluster or self.key}".encode()).digest()
+        return int.from_bytes(drawn[:4], "big") < SEALED_SHARE * 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +93,3 @@ class MetricValue:
     slice: str
     value: float | None
     items: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSummary:
-    """What the gate reads of a stored report."""
-
-    report_id: int
-    version: int
-    suite_digest: str
-    prompt_version: str
-    settings_digest: str
-    metrics: tuple[MetricValue, ...]
-
-    def find(self, name: str, slice_name: str = OVERALL) -> MetricValue | None:
-        for metric in self.metrics:
-            if metric.name == name and metric.slice == slice_name:
-                return metric
-        return None

@@ -18,7 +18,8 @@ class Requirement:
     """What one metric must keep to, in the metric's own unit.
 
     `limit` is a floor for metrics where higher is better and a ceiling for the others. `margin` is how much
-    worse than the champion and than the anchor the candidate may truly be; it has to be shown, not measured.
+    worse than the champion and than the anchor the candidate may truly be: that has to be shown, so that a
+    margin of 0 asks for an improvement.
     """
 
     metric: str
@@ -33,11 +34,6 @@ class Requirement:
             raise InvalidPolicy(f"{self.metric} needs a limit, a margin or both.")
         if not all(math.isfinite(bound) for bound in (self.limit, self.margin) if bound is not None):
             raise InvalidPolicy(f"{self.metric} needs a limit and a margin that are finite numbers.")
-        if self.margin is not None and self.margin <= 0:
-            raise InvalidPolicy(
-                f"{self.metric} needs a margin above 0: that something is not worse by nothing at all cannot be "
-                "shown with any number of items. What must improve is the target."
-            )
 
 
 # What every persona keeps, whatever it is for: the frozen suites are asked of all of them.

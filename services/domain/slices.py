@@ -1,4 +1,4 @@
-"""Which parts of a suite are judged by themselves: slices large enough to say something, the rest together."""
+"""Which parts of a suite are judged by themselves: slices large enough to tell, the rest together."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -73,7 +73,7 @@ class NotPassed(Refused):
         self.decision_id, self.verdict = decision_id, verdict
         super().__init__(
             f"Decision {decision_id} is {verdict}, and only PASS may be promoted: "
-            f"`persona-loop gate --show {decision_id}` says what was missing."
+            f"`persona-loop gate show {decision_id}` says what was missing."
         )
 
 
@@ -83,6 +83,15 @@ class DecisionOutdated(Refused):
         super().__init__(
             f"Decision {decision_id} compared with version {judged_against}, and version {serves} serves by "
             "now: evaluate the candidate again and let the gate decide anew."
+        )
+
+
+class GateChanged(Refused):
+    def __init__(self, decision_id: int, *, made_by: int, this: int) -> None:
+        self.decision_id, self.made_by, self.this = decision_id, made_by, this
+        super().__init__(
+            f"Decision {decision_id} was made by version {made_by} of the gate, and this is version {this}: "
+            "replay it with a release of its time."
         )
 
 

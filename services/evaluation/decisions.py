@@ -14,52 +14,96 @@ from services.db.lineage_tables import (
     GateDecisionRow,
     PromotionRow,
 )
-from services.domain.gate import GatePolicy, Requirement, decide
+from services.domain.gate import GATE_VERSION, Decision, decide
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
 from services.errors.lookups import UnknownRecord
-from services.evaluation.reports import summary_of
+from services.errors.refusals import GateChanged
+from services.evaluation.evidence import evidence_of, suite_of
+from services.evaluation.suites import suite_items
 
 
 def parse_policy(record: dict[str, Any]) -> GatePolicy:
     """A stored or uploaded policy; InvalidPolicy says what is wrong with it."""
     try:
-        return GatePolicy(tuple(Requirement(**requirement) for requirement in record["requirements"]))
+        requirements = tuple(Requirement(**requirement) for requirement in record["requirements"])
+        return GatePolicy(**{**record, "requirements": requirements})
     except (KeyError, TypeError) as error:
         raise InvalidPolicy(f"it does not have the expected shape ({error}).") from error
 
 
 def decide_and_store(
-    session: Session, *, candidate_report: int, champion_report: int, policy: GatePolicy, at: datetime
+    session: Session,
+    *,
+    candidate_report: int,
+    champion_report: int,
+    anchor_report: int | None = None,
+    policy: GatePolicy,
+    at: datetime,
 ) -> GateDecisionRow:
     """The decision on these reports under this policy: the stored one, or a new one.
 
-    Raises UnknownRecord, ReportsNotComparable.
+    Without an anchor's report the champion is the anchor. Raises UnknownRecord, ReportsNotComparable.
     """
-    candidate, champion = _report(session, candidate_report), _report(session, champion_report)
-    decision = decide(summary_of(candidate), summary_of(champion), policy)
+    anchor_id = champion_report if anchor_report is None else anchor_report
+    candidate, champion, anchor = (
+        _report(session, one) for one in (candidate_report, champion_report, anchor_id)
+    )
+    decision = _decide(session, candidate, champion, anchor, policy)
     record = asdict(policy)
+    inputs = {
+        "candidate_report_id": candidate_report,
+        "champion_report_id": champion_report,
+        "anchor_report_id": anchor_id,
+        "policy_digest": digest_of(record),
+        "gate_version": GATE_VERSION,
+    }
     session.execute(
         insert(GateDecisionRow)
         .values(
-            candidate_report_id=candidate_report,
-            champion_report_id=champion_report,
+            **inputs,
             policy=record,
-            policy_digest=digest_of(record),
             verdict=decision.verdict,
             checks=[asdict(check) for check in decision.checks],
+            used=list(decision.used),
+            opened=decision.opened,
             created_at=at,
         )
         .on_conflict_do_nothing(constraint="gate_decisions_inputs_uq")
     )
-    return session.scalars(
-        select(GateDecisionRow).where(
-            GateDecisionRow.candidate_report_id == candidate_report,
-            GateDecisionRow.champion_report_id == champion_report,
-            GateDecisionRow.policy_digest == digest_of(record),
-        )
-    ).one()
+    return session.scalars(select(GateDecisionRow).filter_by(**inputs)).one()
+
+
+def decide_again(session: Session, decision: GateDecisionRow) -> Decision:
+    """What the gate says today of the stored reports under the stored policy.
+
+    Raises GateChanged for a decision that another version of the gate made.
+    """
+    if decision.gate_version != GATE_VERSION:
+        raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
+    return _decide(
+        session,
+        decision.candidate_report,
+        decision.champion_report,
+        decision.anchor_report,
+        parse_policy(decision.policy),
+    )
+
+
+def _decide(
+    session: Session,
+    candidate: EvaluationReportRow,
+    champion: EvaluationReportRow,
+    anchor: EvaluationReportRow,
+    policy: GatePolicy,
+) -> Decision:
+    items = suite_items(session, candidate.suite_digest)
+    judged, reference, first = (
+        evidence_of(one, suite_items(session, one.suite_digest)) for one in (candidate, champion, anchor)
+    )
+    return decide(suite_of(items), judged, reference, first, policy)
 
 
 def promoted_over(session: Session, version: AdapterVersionRow) -> AdapterVersionRow | None:

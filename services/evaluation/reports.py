@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from services.db.lineage_tables import EvaluationReportRow
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
-from services.domain.evaluation import MetricValue, ReportSummary
 from services.domain.personas import Persona
 from services.domain.training import digest_of
 from services.evaluation.scoring import ItemScore, PairScore, summarise
@@ -71,15 +70,3 @@ def store_report(
     )
     assert report is not None  # noqa: S101  (it was written or found in this transaction)
     return report.id
-
-
-def summary_of(report: EvaluationReportRow) -> ReportSummary:
-    """What the gate reads of a stored report."""
-    return ReportSummary(
-        report_id=report.id,
-        version=report.version.number,
-        suite_digest=report.suite_digest,
-        prompt_version=report.prompt_version,
-        settings_digest=report.settings_digest,
-        metrics=tuple(MetricValue(**metric) for metric in report.metrics),
-    )

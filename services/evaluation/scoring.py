@@ -169,8 +169,8 @@ def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...
     """Means overall and by slice; losses are weighted by their tokens."""
     sums: dict[tuple[str, str], list[tuple[float | None, int]]] = defaultdict(list)
     for scored in scores:
-        for name, value, weight in _measured(scored):
-            for slice_name in _slices(scored.item):
+        for name, value, weight in measured(scored):
+            for slice_name in slices_of(scored.item):
                 sums[name, slice_name].append((value, weight))
     return tuple(
         MetricValue(
@@ -183,14 +183,14 @@ def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...
     )
 
 
-def _slices(item: Item) -> tuple[str, ...]:
+def slices_of(item: Item) -> tuple[str, ...]:
     """Everything, and the item's audience, domain and source; its language where the audience says one."""
     audience, language = item.question.audience, language_of(item.question.audience)
     known = (f"audience:{audience}", f"domain:{item.question.domain}", f"source:{item.source}")
     return (OVERALL, *known, f"language:{language}") if language else (OVERALL, *known)
 
 
-def _measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int]]:
+def measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int]]:
     if isinstance(scored, PairScore):
         return [(REWARD_ACCURACY.name, scored.preferred, 1)]
     values: list[tuple[str, float | None, int]] = [

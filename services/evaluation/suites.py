@@ -12,7 +12,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import EvaluationItemRow, PersonaRow
+from services.db.feedback_tables import ConversationRow, EvaluationItemRow, PersonaRow, QuestionRow
 from services.db.lineage_tables import EvaluationSuiteRow
 from services.db.prompt_tables import PromptRetirementRow
 from services.domain.conversation import Question
@@ -28,7 +28,10 @@ def compose_items(
 
     What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
     """
-    references = tuple(map(_held_out_item, held_out))
+    conversations = _first_conversations(session, persona, cutoff=cutoff)
+    references = tuple(
+        _held_out_item(reference, conversations.get(reference.prompt_key, "")) for reference in held_out
+    )
     stored = session.scalars(
         select(EvaluationItemRow)
         .where(
@@ -80,10 +83,23 @@ def item_of(record: dict[str, Any]) -> Item:
         reference=record["reference"],
         answer_key=record["answer_key"],
         rejected=record.get("rejected", ""),  # suites older than pairs have none
+        cluster=record.get("cluster", ""),
     )
 
 
-def _held_out_item(reference: Reference) -> Item:
+def _first_conversations(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dict[str, str]:
+    """In which conversation each prompt was asked first, by the prompt's key."""
+    asked = session.execute(
+        select(QuestionRow.prompt_key, ConversationRow.id)
+        .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
+        .where(ConversationRow.persona_id == persona.id, QuestionRow.asked_at <= cutoff)
+        .distinct(QuestionRow.prompt_key)
+        .order_by(QuestionRow.prompt_key, QuestionRow.asked_at, QuestionRow.id)
+    )
+    return {row.prompt_key: str(row.id) for row in asked}
+
+
+def _held_out_item(reference: Reference, conversation: str) -> Item:
     """The demonstration of a prompt goes by the prompt's key, each of its pairs by one of its own."""
     key, rejected = reference.prompt_key, reference.rejected
     return Item(
@@ -93,4 +109,5 @@ def _held_out_item(reference: Reference) -> Item:
         reference=reference.text,
         answer_key="",
         rejected=rejected,
+        cluster=conversation,
     )

@@ -12,7 +12,7 @@ from services.adapters.versions import register_base
 from services.db.feedback_tables import PersonaRow
 from services.domain.conversation import check_text
 from services.domain.example_policy import ExamplePolicy
-from services.domain.gate import GatePolicy, default_gate
+from services.domain.gate_policy import GatePolicy, default_gate
 from services.domain.personas import Persona, check_template, parse_slug
 from services.errors.refusals import PersonaExists
 from services.feedback.single_line import check_line

@@ -1,4 +1,4 @@
-"""Evaluating: candidate, champion and plain base answer the same suite as clients of the inference server."""
+"""Evaluating: candidate, champion, anchor and base answer one suite as clients of the inference server."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import version_by_number, who_serves
+from services.adapters.promotions import anchor_of, version_by_number, who_serves
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
 from services.db.session import session_scope
@@ -30,15 +30,16 @@ logger = logging.getLogger(__name__)
 
 
 class Reports(TypedDict):
-    """Report ids; champion and base are the same report while the plain base serves."""
+    """Report ids; some are the same report, as those of champion and base while the plain base serves."""
 
     candidate: int
     champion: int
+    anchor: int
     base: int
 
 
 def evaluate(version_id: int) -> Reports:
-    """Reports of a version, of whom it is compared with and of the base, on one suite."""
+    """Reports of a version, of whom it is compared with, and of the base, on one suite."""
     with open_installation() as installation:
         return evaluate_with(installation, version_id)
 
@@ -55,10 +56,13 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         row = candidate.persona
         persona = row.as_persona()
         champion = opponent(session, row, candidate)
+        anchor = anchor_of(session, row)
+        if anchor is None or anchor.id == candidate.id:  # a retry after the first promotion
+            anchor = champion
         base = version_by_number(session, row, BASE_VERSION)
         suite = _freeze(session, installation.settings, row, candidate)
         items = suite_items(session, suite)
-    arms = {candidate.id: candidate.name, champion.id: champion.name, base.id: base.name}
+    arms = {one.id: one.name for one in (candidate, champion, anchor, base)}
     reports = {
         arm: _report(installation, persona, suite, items, version_id=arm, name=name)
         for arm, name in arms.items()
@@ -66,6 +70,7 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
     return {
         "candidate": reports[candidate.id],
         "champion": reports[champion.id],
+        "anchor": reports[anchor.id],
         "base": reports[base.id],
     }
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options, rules_of
 from services.domain.conversation import Question, persona_messages
-from services.domain.gate import default_gate
+from services.domain.gate_policy import default_gate
 from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.errors.tree import InvalidInput
 

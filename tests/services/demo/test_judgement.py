@@ -20,7 +20,7 @@ from services.demo.raters import Feedback, Said
 from services.demo.summary import Played
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
-from services.domain.gate import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.personas import AUDIENCES, PersonaSlug
 from services.domain.promotions import PromotionKind
 from services.evaluation.decisions import decide_and_store

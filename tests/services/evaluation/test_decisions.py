@@ -7,7 +7,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
-from services.domain.gate import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.decisions import decide_and_store, parse_policy

@@ -19,7 +19,7 @@ from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
 from services.domain.evaluation import MetricValue
-from services.domain.gate import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt

@@ -1,0 +1,73 @@
+"""Stored reports as the gate reads them: the items of a suite and a version's scores on them, as arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from services.db.lineage_tables import EvaluationReportRow
+from services.domain.evaluation import Item, ItemSource
+from services.domain.evidence import Evidence, Scores, SuiteItems
+from services.errors.refusals import ReportsNotComparable
+from services.evaluation.scoring import ItemScore, PairScore, measured, slices_of
+
+# Of these a quarter is sealed, and they have audiences and domains that the persona is for.
+OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
+
+
+def suite_of(items: Sequence[Item]) -> SuiteItems:
+    """The items of a suite in its order; what nobody asked in a conversation is a cluster of its own."""
+    numbers: dict[str, int] = {}
+    clusters = [numbers.setdefault(item.cluster or item.key, len(numbers)) for item in items]
+    slices: dict[str, list[int]] = {}
+    for position, item in enumerate(items):
+        for name in slices_of(item):
+            slices.setdefault(name, []).append(position)
+    return SuiteItems(
+        keys=tuple(item.key for item in items),
+        clusters=np.array(clusters, dtype=np.int64),
+        strata=tuple(_stratum(item) for item in items),
+        sealed=np.array([item.source in OWN_SOURCES and item.is_sealed for item in items], dtype=bool),
+        slices={name: _mask(positions, len(items)) for name, positions in slices.items()},
+    )
+
+
+def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
+    """A version's scores on the items of its suite; ReportsNotComparable where it lacks some of them."""
+    if [record["item"]["key"] for record in report.items] != [item.key for item in items]:
+        raise ReportsNotComparable(f"report {report.id} does not hold the items of its suite")
+    found: dict[str, Scores] = {}
+    for position, (record, item) in enumerate(zip(report.items, items, strict=True)):
+        for name, value, weight in measured(_score_of(record, item)):
+            scores = found.setdefault(name, _unmeasured(len(items)))
+            scores.values[position] = np.inf if value is None else value
+            scores.weights[position] = weight
+    return Evidence(
+        report_id=report.id,
+        version=report.version.number,
+        suite_digest=report.suite_digest,
+        prompt_version=report.prompt_version,
+        settings_digest=report.settings_digest,
+        scores=found,
+    )
+
+
+def _score_of(record: dict[str, Any], item: Item) -> ItemScore | PairScore:
+    kind = PairScore if "preferred" in record else ItemScore
+    return kind(**{**record, "item": item})
+
+
+def _unmeasured(count: int) -> Scores:
+    return Scores(np.full(count, np.nan), np.zeros(count))
+
+
+def _mask(positions: Sequence[int], count: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    mask = np.zeros(count, dtype=bool)
+    mask[list(positions)] = True
+    return mask
+
+
+def _stratum(item: Item) -> str:
+    if item.source not in OWN_SOURCES:
+        return ""
+    return f"{item.question.audience} · {item.question.domain}"
