@@ -23,9 +23,9 @@ from benchmarks._shuffled import shuffled
 from benchmarks._table import Row
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
+from services.domain.checks import Verdict
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import Choice
-from services.domain.checks import Verdict
 from services.domain.training import Objective
 from services.jobs import assemble as assembling
 from services.training_sets.importers.formats import FormatName, read_file

@@ -20,9 +20,9 @@ from benchmarks._nights import Judged, Learner, nights, sides
 from benchmarks._shown import YES, plan, show, yes
 from benchmarks._shuffled import SEED, shuffled, turned_back
 from benchmarks._table import Bar, Figure, Relation, Row
+from services.domain.checks import Verdict
 from services.domain.conversation import Question, user_text
 from services.domain.example_policy import ExamplePolicy
-from services.domain.checks import Verdict
 from services.domain.splits import split_key
 from services.domain.training import Objective
 from services.training_sets.deduplication import clusters, sign

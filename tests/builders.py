@@ -30,6 +30,7 @@ from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
 from services.domain.feedback import RaterId, Reason, Thumb
+from services.domain.gate import GATE_VERSION
 from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.domain.promotions import PromotionKind
 from services.domain.splits import prompt_key, split_key
@@ -262,9 +263,12 @@ def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) 
     champion = session.get_one(AdapterVersionRow, who_serves(session, version.persona).version_id)
     suite = freeze_suite(session, version.persona, [], at=AT)
     known = find_report(session, version_id=champion.id, suite_digest=suite, settings_digest="settings")
+    reference = (known or add_report(session, champion)).id
     decision = GateDecisionRow(
         candidate_report_id=add_report(session, version).id,
-        champion_report_id=(known or add_report(session, champion)).id,
+        champion_report_id=reference,
+        anchor_report_id=reference,
+        gate_version=GATE_VERSION,
         policy={},
         policy_digest="policy",
         verdict=verdict,

@@ -5,7 +5,7 @@ cannot tell in between; then it says how many items would be enough.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -42,16 +42,16 @@ class Check:
     metric: str
     slice: str
     against: int | None
-    measured: float | None
-    reference: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
     required: float
     items: int
-    clusters: int
     verdict: Verdict
     reason: str
+    measured: float | None = None
+    reference: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    clusters: int = 0
     more_items: int | None = None
 
 
@@ -83,10 +83,10 @@ def compare(
     weights = theirs.weights[measured]
     if not np.isfinite(mine).all():
         reason = "it is infinite or not a number"
-        return _check(comparison, reference, Verdict.FAIL, reason, items=count)
+        return _told(comparison, reference, Verdict.FAIL, reason, items=count)
     if not np.isfinite(other).all():
         reason = f"that of version {reference.version} is infinite or not a number"
-        return _check(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
+        return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     difference = paired_difference(sign * (mine - other), items.clusters[measured], weights)
     means = tuple(float(np.average(values, weights=weights)) for values in (mine, other))
@@ -119,16 +119,11 @@ def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> 
         metric=requirement.metric,
         slice=requirement.slice,
         against=None,
-        measured=value if math.isfinite(value) else None,
-        reference=None,
-        difference=None,
-        low=None,
-        high=None,
         required=limit,
         items=count,
-        clusters=0,
         verdict=verdict,
         reason=reason,
+        measured=_finite(value),
         more_items=more,
     )
 
@@ -150,19 +145,16 @@ def _judge(
         verdict = Verdict.INSUFFICIENT
         enough = difference.items_to_exceed(required + noise, comparison.alpha)
         more = max(1, enough - difference.items) if enough is not None else None
-    return _check(
-        comparison,
-        reference,
-        verdict,
-        _reason(comparison, reference, difference.mean, low, verdict, more),
-        items=difference.items,
-        clusters=difference.clusters,
+    reason = _reason(comparison, reference, difference.mean, low, verdict, more)
+    return replace(
+        _told(comparison, reference, verdict, reason, items=difference.items),
         measured=means[0],
-        value=means[1],
+        reference=means[1],
         difference=difference.mean,
-        low=low,
-        high=high,
-        more=more,
+        low=_finite(low),
+        high=_finite(high),
+        clusters=difference.clusters,
+        more_items=more,
     )
 
 
@@ -193,48 +185,24 @@ def _reason(
 
 def _untold(comparison: Comparison, reference: Evidence, *, items: int) -> Check:
     least = max(1, comparison.minimum_items)
-    return _check(
-        comparison,
-        reference,
-        Verdict.INSUFFICIENT,
-        f"{items} items, and {least} are needed",
-        items=items,
-        more=least - items,
-    )
+    reason = f"{items} items, and {least} are needed"
+    told = _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=items)
+    return replace(told, more_items=least - items)
 
 
-def _check(
-    comparison: Comparison,
-    reference: Evidence,
-    verdict: Verdict,
-    reason: str,
-    *,
-    items: int,
-    clusters: int = 0,
-    measured: float | None = None,
-    value: float | None = None,
-    difference: float | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    more: int | None = None,
-) -> Check:
-    def finite(number: float | None) -> float | None:
-        return number if number is not None and math.isfinite(number) else None
-
+def _told(comparison: Comparison, reference: Evidence, verdict: Verdict, reason: str, *, items: int) -> Check:
+    """A check with nothing measured yet."""
     return Check(
         asked=comparison.asked,
         metric=comparison.metric,
         slice=comparison.slice,
         against=reference.version,
-        measured=finite(measured),
-        reference=finite(value),
-        difference=finite(difference),
-        low=finite(low),
-        high=finite(high),
         required=comparison.bound,
         items=items,
-        clusters=clusters,
         verdict=verdict,
         reason=reason,
-        more_items=more,
     )
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

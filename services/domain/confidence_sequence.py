@@ -1,9 +1,8 @@
 """Bounds on a mean that hold at every moment at once, however often they are looked at.
 
-Asymptotic confidence sequences of Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), "Time-uniform central
-limit theory and asymptotic confidence sequences", Annals of Statistics 52(6), 2613-2640, arXiv 2103.06476:
-theorem 2.2 (two-sided) and its tightness parameter, equation (21). The kept library, confseq 0.0.11, has it in
-two lines of the same formula and brings a compiler with it.
+Asymptotic confidence sequences by Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), "Time-uniform central
+limit theory and asymptotic confidence sequences", Annals of Statistics 52(6), 2613-2640, arXiv 2103.06476;
+the two-sided boundary of Gaussian mixtures.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the gate reads of stored reports: the items of a suite, and each version's scores on them as arrays."""
+"""What the gate reads of stored reports: a suite's items, and each version's scores on them as arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

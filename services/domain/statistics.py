@@ -50,8 +50,8 @@ def paired_difference(differences: Floats, clusters: Integers, weights: Floats) 
     """The weighted mean of `differences` with its cluster-robust standard error; arrays (items,).
 
     Items of one cluster are dependent in any way; clusters are independent (Miller 2024, "Adding error bars
-    to evals", arXiv 2411.00640, section 2.2, for a ratio of sums over clusters, with the factor
-    G / (G - 1) for G clusters). Fewer than two clusters have an infinite standard error.
+    to evals", arXiv 2411.00640; with the factor G / (G - 1) for G clusters). Fewer than two clusters have an
+    infinite standard error.
 
     Where all differences are equal, as between versions that give the same answers, that formula would be
     sure of itself from two items on. So one more pair of opposite differences of the largest size seen, or of

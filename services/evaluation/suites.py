@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import ConversationRow, EvaluationItemRow, PersonaRow, QuestionRow
@@ -93,7 +93,7 @@ def _first_conversations(session: Session, persona: PersonaRow, *, cutoff: datet
         select(QuestionRow.prompt_key, ConversationRow.id)
         .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
         .where(ConversationRow.persona_id == persona.id, QuestionRow.asked_at <= cutoff)
-        .distinct(QuestionRow.prompt_key)
+        .ext(distinct_on(QuestionRow.prompt_key))
         .order_by(QuestionRow.prompt_key, QuestionRow.asked_at, QuestionRow.id)
     )
     return {row.prompt_key: str(row.id) for row in asked}

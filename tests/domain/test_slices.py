@@ -13,7 +13,7 @@ from services.domain.slices import OTHER, judged_slices
         ({"a": 100, "b": 74}, {OTHER: 174}),
         ({"a": 74}, {OTHER: 74}),
         ({"a": 300}, {"a": 300}),
-        ({name: 75 for name in "abcdef"}, {name: 75 for name in "abcdef"}),  # 450 items have room for six
+        (dict.fromkeys("abcdef", 75), dict.fromkeys("abcdef", 75)),  # 450 items have room for six
         ({"a": 80, "b": 79, "c": 78, "d": 77, "e": 6}, {"a": 80, "b": 79, "c": 78, OTHER: 83}),
     ],
 )

@@ -30,7 +30,7 @@ from services.evaluation.suites import freeze_suite
 from services.operations.airflow_client import RunState
 from tests.builders import AT, add_answer, add_persona, add_version
 
-POLICY = GatePolicy((Requirement("style_hit", limit=0.5), Requirement("fact_hit", margin=0.05)))
+POLICY = GatePolicy((Requirement("style_hit", limit=0.5), Requirement("fact_hit", limit=0.9)))
 PLAIN, STYLED = "The answer is Oslo.", "The answer is Oslo, because all agree; consider it important."
 
 
@@ -78,7 +78,7 @@ def test_figures_are_those_of_questions_nobody_was_shown(session: Session):
     assert (judgement.before.fact_hit, judgement.after.fact_hit) == (1, 1)
     assert (judgement.verdict, judgement.champion, judgement.version) == ("PASS", 0, 1)
     assert judgement.promotion_id is None
-    assert [check["metric"] for check in judgement.checks] == ["style_hit", "fact_hit"]
+    assert [check["metric"] for check in judgement.checks] == ["style_hit", "style_hit", "fact_hit"]
 
 
 @pytest.mark.usefixtures("decision")

@@ -17,15 +17,14 @@ from services.db.lineage_tables import (
 )
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
+from services.domain.checks import Verdict
 from services.domain.conversation import Question
-from services.domain.evaluation import MetricValue
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
-from services.evaluation.reports import summary_of
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.training_sets.freezing import Frozen, freeze
@@ -89,13 +88,16 @@ def generator(installation: Installation) -> FakeGenerator:
 
 def gate(engine: Engine, reports: Reports) -> int:
     with session_scope(engine) as session:
-        return decide_and_store(
+        decision = decide_and_store(
             session,
             candidate_report=reports["candidate"],
             champion_report=reports["champion"],
+            anchor_report=reports["anchor"],
             policy=POLICY,
             at=AT,
-        ).id
+        )
+        decision.verdict = Verdict.PASS  # whatever two equal answers are worth: what matters here is which row
+        return decision.id
 
 
 def test_a_second_evaluation_asks_nothing_again(
@@ -184,8 +186,8 @@ def test_a_held_out_pair_is_judged_by_what_the_version_prefers(
     reports = evaluate_with(installation, version_id)
     with session_scope(installation.engine) as session:
         stored = session.get_one(EvaluationReportRow, reports["base"])
-        accuracy = summary_of(stored).find("reward_accuracy")
-        assert accuracy == MetricValue("reward_accuracy", "overall", 0.5, 1)
+        accuracy = {"name": "reward_accuracy", "slice": "overall", "value": 0.5, "items": 1}
+        assert accuracy in stored.metrics
         (item,) = [one["item"] for one in stored.items if one["item"]["source"] == "pair"]
         assert (item["reference"], item["rejected"]) == ("Chlorophyll.", "Green paint all over.")
         assert len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3
