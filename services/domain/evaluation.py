@@ -12,13 +12,16 @@ class ItemSource(StrEnum):
     HOLDOUT = "holdout"  # a prompt people rated or corrected, kept out of training; its text is the reference
     BANK = "bank"  # a question with a known answer that nobody was shown for rating
     PAIR = "pair"  # two answers to a held-out prompt, the reference above the other by what people said
+    GENERAL = "general"  # a right and a wrong answer; asked of every persona, whatever it is for
+    SAFETY = "safety"  # how one should answer and how one should not; asked of every persona as well
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question every arm answers; `answer_key` is empty where no short fact is known.
 
-    A PAIR is not answered: which of `reference` and `rejected`, empty elsewhere, an arm prefers is read off.
+    A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an arm
+    prefers is read off.
     """
 
     key: str
@@ -49,6 +52,8 @@ TOKEN_F1 = Metric("token_f1", 1, higher_is_better=True)
 FORMAT_VALIDITY = Metric("format_validity", 1, higher_is_better=True)
 HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
 REWARD_ACCURACY = Metric("reward_accuracy", 1, higher_is_better=True)
+GENERAL_ABILITY = Metric("general_ability", 1, higher_is_better=True)
+SAFETY = Metric("safety", 1, higher_is_better=True)
 
 METRICS = {
     metric.name: metric
@@ -64,6 +69,8 @@ METRICS = {
         FORMAT_VALIDITY,
         HELD_OUT_LOSS,
         REWARD_ACCURACY,
+        GENERAL_ABILITY,
+        SAFETY,
     )
 }
 

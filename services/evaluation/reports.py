@@ -14,7 +14,7 @@ from services.domain.conversation import PROMPT_VERSION
 from services.domain.evaluation import MetricValue, ReportSummary
 from services.domain.personas import Persona
 from services.domain.training import digest_of
-from services.evaluation.scoring import ItemScore, PairScore, summarise
+from services.evaluation.scoring import Scored, summarise
 
 
 def settings_digest(persona: Persona, *, base_digest: str) -> str:
@@ -49,7 +49,7 @@ def store_report(
     version_id: int,
     suite_digest: str,
     settings_digest: str,
-    scores: Sequence[ItemScore | PairScore],
+    scores: Sequence[Scored],
     at: datetime,
 ) -> int:
     """The id of the report of these conditions; a report that is there already is kept as it is."""
