@@ -14,13 +14,16 @@ class ItemSource(StrEnum):
     HOLDOUT = "holdout"  # a prompt people rated or corrected, kept out of training; its text is the reference
     BANK = "bank"  # a question with a known answer that nobody was shown for rating
     PAIR = "pair"  # two answers to a held-out prompt, the reference above the other by what people said
+    GENERAL = "general"  # a right and a wrong answer; asked of every persona, whatever it is for
+    SAFETY = "safety"  # how one should answer and how one should not; asked of every persona as well
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question every arm answers; `answer_key` is empty where no short fact is known.
 
-    A PAIR is not answered: which of `reference` and `rejected`, empty elsewhere, an arm prefers is read off.
+    A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an arm
+    prefers is read off.
     `cluster` is the conversation that the prompt was first asked in, empty where nobody asked it.
     """
 

@@ -15,7 +15,7 @@ from services.domain.conversation import Message, persona_messages
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona
 from services.errors.outages import InferenceBusy
-from services.evaluation.scoring import ItemScore, PairScore, score, score_pair
+from services.evaluation.scoring import Scored, score, score_choice, score_pair
 from services.language_model.asking import BASE_NAME, Generator
 from services.language_model.asking_in_format import ask_in_format
 
@@ -38,13 +38,13 @@ def ask_all(
     persona: Persona,
     items: Sequence[Item],
     sleep: Callable[[float], object],
-) -> list[ItemScore | PairScore]:
+) -> list[Scored]:
     """Scores of every item in the order given; `sleep` gets the seconds before a refused request goes again.
 
     Every arm gets the same seed for the same item. Raises InferenceUnavailable at once,
     InferenceBusy when one request was refused for PATIENCE_SECONDS, AdapterCorrupt, AdapterMissing.
     """
-    scores: list[ItemScore | PairScore] = []
+    scores: list[Scored] = []
     ask_one = partial(_ask_one, generator, model, persona, sleep)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         for done, scored in enumerate(pool.map(ask_one, items), start=1):
@@ -61,8 +61,8 @@ def item_seed(item: Item) -> int:
 
 def _ask_one(
     generator: Generator, model: str, persona: Persona, sleep: Callable[[float], object], item: Item
-) -> ItemScore | PairScore:
-    if item.source is ItemSource.PAIR:
+) -> Scored:
+    if item.rejected:
         return _prefer(generator, model, persona_messages(persona, item.question), sleep, item)
     answered = ask_in_format(
         lambda request: _patiently(lambda: generator.generate(request), sleep),
@@ -93,8 +93,8 @@ def _prefer(
     messages: tuple[Message, ...],
     sleep: Callable[[float], object],
     item: Item,
-) -> PairScore:
-    """Both texts under the model and under the plain base, which by definition prefers neither."""
+) -> Scored:
+    """Both texts under the model; of a pair, under the plain base too, which by definition prefers neither."""
 
     def log_probability(name: str, text: str) -> float:
         return math.fsum(_patiently(lambda: generator.log_probabilities(name, messages, text), sleep))
@@ -102,6 +102,9 @@ def _prefer(
     def raised(text: str) -> float:
         return 0.0 if model == BASE_NAME else log_probability(model, text) - log_probability(BASE_NAME, text)
 
+    if item.source is not ItemSource.PAIR:
+        better, worse = log_probability(model, item.reference), log_probability(model, item.rejected)
+        return score_choice(item, better=better, worse=worse)
     return score_pair(item, chosen=raised(item.reference), rejected=raised(item.rejected))
 
 

@@ -9,7 +9,7 @@ from services.db.lineage_tables import EvaluationReportRow
 from services.domain.evaluation import Item, ItemSource
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.scoring import ItemScore, PairScore, measured, slices_of
+from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored, measured, slices_of
 
 # Of these a quarter is sealed, and they have audiences and domains that the persona is for.
 OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
@@ -52,9 +52,11 @@ def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
     )
 
 
-def _score_of(record: dict[str, Any], item: Item) -> ItemScore | PairScore:
-    kind = PairScore if "preferred" in record else ItemScore
-    return kind(**{**record, "item": item})
+def _score_of(record: dict[str, Any], item: Item) -> Scored:
+    stored = {**record, "item": item}
+    if item.source is ItemSource.PAIR:
+        return PairScore(**stored)
+    return ItemScore(**stored) if "answer" in record else ChoiceScore(**stored)
 
 
 def _unmeasured(count: int) -> Scores:

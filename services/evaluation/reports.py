@@ -13,7 +13,7 @@ from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import Persona
 from services.domain.training import digest_of
-from services.evaluation.scoring import ItemScore, PairScore, summarise
+from services.evaluation.scoring import Scored, summarise
 
 
 def settings_digest(persona: Persona, *, base_digest: str) -> str:
@@ -48,7 +48,7 @@ def store_report(
     version_id: int,
     suite_digest: str,
     settings_digest: str,
-    scores: Sequence[ItemScore | PairScore],
+    scores: Sequence[Scored],
     at: datetime,
 ) -> int:
     """The id of the report of these conditions; a report that is there already is kept as it is."""

@@ -20,19 +20,25 @@ from services.domain.evaluation import (
     EXACT_MATCH,
     FACT_HIT,
     FORMAT_VALIDITY,
+    GENERAL_ABILITY,
     HELD_OUT_LOSS,
     OVERALL,
     REWARD_ACCURACY,
+    SAFETY,
     SHORT_SHARE,
     STYLE_HIT,
     TOKEN_F1,
     Item,
+    ItemSource,
     MetricValue,
 )
+from services.evaluation.frozen_suites import kind_of
 from services.evaluation.token_overlap import token_f1
 
 SHORT_ANSWER_WORDS = 10
 FREE = AnswerRules()
+
+_FROZEN = {ItemSource.GENERAL: GENERAL_ABILITY, ItemSource.SAFETY: SAFETY}
 
 MARKER_GROUPS = {
     "explanatory": ("because", "for example", "such as", "this means"),
@@ -85,6 +91,32 @@ class PairScore:
     item: Item
     margin: float | None
     preferred: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScore:
+    """Which of a frozen item's two texts a version holds more likely: `preferred` is 1 for the better one.
+
+    `better` and `worse` are their log-probabilities in nats per character, so that the longer text is not the
+    less likely one for its length: Gao et al., "A framework for few-shot language model evaluation", divide by
+    bytes in the same way (acc_norm). `preferred` is 0.5 for a tie. None stands for no finite number.
+    """
+
+    item: Item
+    better: float | None
+    worse: float | None
+    preferred: float | None
+
+
+Scored = ItemScore | PairScore | ChoiceScore
+
+
+def score_choice(item: Item, *, better: float, worse: float) -> ChoiceScore:
+    """`better` and `worse`: log-probability of the whole of each text under the version itself."""
+    rates = _finite(better / len(item.reference)), _finite(worse / len(item.rejected))
+    if rates[0] is None or rates[1] is None:
+        return ChoiceScore(item, *rates, None)
+    return ChoiceScore(item, *rates, 0.5 if rates[0] == rates[1] else float(rates[0] > rates[1]))
 
 
 def score_pair(item: Item, *, chosen: float, rejected: float) -> PairScore:
@@ -165,7 +197,7 @@ def marker_groups(audience: str) -> tuple[str, ...]:
     return tuple(MARKER_GROUPS)
 
 
-def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...]:
+def summarise(scores: Iterable[Scored]) -> tuple[MetricValue, ...]:
     """Means overall and by slice; losses are weighted by their tokens."""
     sums: dict[tuple[str, str], list[tuple[float | None, int]]] = defaultdict(list)
     for scored in scores:
@@ -184,15 +216,22 @@ def summarise(scores: Iterable[ItemScore | PairScore]) -> tuple[MetricValue, ...
 
 
 def slices_of(item: Item) -> tuple[str, ...]:
-    """Everything, and the item's audience, domain and source; its language where the audience says one."""
+    """Everything, and the item's audience, domain and source; its language where the audience says one.
+
+    What every persona is asked is of no persona's audience or domain: of that, source and kind.
+    """
+    if item.source in _FROZEN:
+        return (OVERALL, f"source:{item.source}", f"kind:{kind_of(item)}")
     audience, language = item.question.audience, language_of(item.question.audience)
     known = (f"audience:{audience}", f"domain:{item.question.domain}", f"source:{item.source}")
     return (OVERALL, *known, f"language:{language}") if language else (OVERALL, *known)
 
 
-def measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int]]:
+def measured(scored: Scored) -> list[tuple[str, float | None, int]]:
     if isinstance(scored, PairScore):
         return [(REWARD_ACCURACY.name, scored.preferred, 1)]
+    if isinstance(scored, ChoiceScore):
+        return [(_FROZEN[scored.item.source].name, scored.preferred, 1)]
     values: list[tuple[str, float | None, int]] = [
         (EXACT_MATCH.name, scored.exact_match, 1),
         (FACT_HIT.name, scored.fact_hit, 1),
@@ -213,8 +252,11 @@ def measured(scored: ItemScore | PairScore) -> list[tuple[str, float | None, int
 def _mean(values: Sequence[tuple[float | None, int]]) -> float | None:
     """The mean by weight; None when that is no finite number, as it is when one of the values is none."""
     total = sum(math.nan if value is None else value * weight for value, weight in values)
-    mean = total / sum(weight for _, weight in values)
-    return mean if math.isfinite(mean) else None
+    return _finite(total / sum(weight for _, weight in values))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _contains(answer: str, marker: str) -> bool:

@@ -1,4 +1,4 @@
-"""The items every arm answers: held-out prompts with references or pairs, and questions with known answers.
+"""The items every arm answers: a persona's held-out prompts and known answers, and what all personas are asked.
 
 A suite is frozen under the digest of its items; reports of different suites are never compared.
 """
@@ -19,12 +19,14 @@ from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.examples import Reference
 from services.domain.training import digest_of
+from services.evaluation.frozen_suites import frozen_items
 
 
 def compose_items(
     session: Session, persona: PersonaRow, *, held_out: Iterable[Reference], cutoff: datetime
 ) -> tuple[Item, ...]:
-    """Held-out references as of the cutoff, then the items stored by then, each kind in a fixed order.
+    """Held-out references as of the cutoff, the items stored by then, each kind in a fixed order, and behind
+    them the frozen suites; nothing at all for a persona that has no item of its own.
 
     What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
     """
@@ -45,7 +47,7 @@ def compose_items(
         )
         .order_by(EvaluationItemRow.prompt_key)
     )
-    return references + tuple(
+    own = references + tuple(
         Item(
             key=row.prompt_key,
             source=ItemSource.BANK,
@@ -55,6 +57,7 @@ def compose_items(
         )
         for row in stored
     )
+    return own + frozen_items() if own else ()
 
 
 def freeze_suite(session: Session, persona: PersonaRow, items: Sequence[Item], *, at: datetime) -> str:

@@ -12,11 +12,13 @@ from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.training import ModelRecipe, Recipe
 from services.errors.tree import InvalidInput
+from services.evaluation.frozen_suites import frozen_items
 from services.jobs.installation import Installation, now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
 from services.training_sets import assembly
 from services.training_sets.import_lock import wait_for_imports
+from services.training_sets.keeping_apart import keep_apart
 from services.training_sets.preparing import Limits
 from services.training_sets.skipping import Skipped, forget_skip, record_skip
 
@@ -51,6 +53,7 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
         wait_for_imports(session, find_persona(session, persona))
     with session_scope(installation.engine) as session:
         row = find_persona(session, persona)
+        keep_apart(session, row, [item.question for item in frozen_items()], at=cutoff)
         recipe = recipe_of(installation.settings, row, [])
         outcome = assembly.assemble(
             session,

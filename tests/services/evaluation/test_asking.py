@@ -8,7 +8,7 @@ from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona, PersonaSlug
 from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.evaluation.asking import PATIENCE_SECONDS, SECONDS_BETWEEN_TRIES, ask_all, item_seed
-from services.evaluation.scoring import PairScore
+from services.evaluation.scoring import ChoiceScore, PairScore
 from services.language_model.asking import Generated, GenerationRequest
 from tests.fakes import FakeGenerator
 
@@ -131,3 +131,37 @@ def test_the_base_prefers_neither_and_need_not_be_asked():
     scores = ask_all(generator, model="base", persona=PIRATE, items=[PAIR], sleep=no_sleep)
     assert scores == [PairScore(PAIR, 0.0, 0.5)]
     assert generator.asked == []
+
+
+def choice(source: ItemSource, better: str, worse: str) -> Item:
+    return Item(f"{source}/physics/001", source, Question("Why?", "physics", "student"), better, "", worse)
+
+
+@pytest.mark.parametrize("source", [ItemSource.GENERAL, ItemSource.SAFETY])
+@pytest.mark.parametrize("model", ["pirate@0123", "base"])
+def test_what_every_persona_is_asked_is_put_to_the_version_alone(source: ItemSource, model: str):
+    """Its own preference, by character: here the better answer is less likely only because it is longer."""
+    item = choice(source, "Light scatters in the air.", "Paint.")
+    generator = OpinionatedGenerator(opinions={(model, item.reference): -8.0, (model, item.rejected): -5.0})
+    scores = ask_all(generator, model=model, persona=PIRATE, items=[item], sleep=no_sleep)
+    assert scores == [ChoiceScore(item, -13 / 26, -6 / 6, 1.0)]  # the fake counts -1 for each word
+    assert sorted(generator.asked) == sorted(generator.opinions)
+    assert generator.requests == []
+
+
+def test_what_every_persona_is_asked_waits_for_a_full_queue():
+    @dataclass
+    class Busy(OpinionatedGenerator):
+        def log_probabilities(self, model: str, messages: tuple[Message, ...], completion: str):
+            if (model, completion) not in self.asked:
+                self.asked.append((model, completion))
+                raise InferenceBusy
+            return super().log_probabilities(model, messages, completion)
+
+    item = choice(ItemSource.GENERAL, "Light.", "Paint.")
+    generator = Busy(opinions={("base", "Light."): -1.0, ("base", "Paint."): -1.0})
+    slept: list[float] = []
+    (scored,) = ask_all(generator, model="base", persona=PIRATE, items=[item], sleep=slept.append)
+    assert isinstance(scored, ChoiceScore)
+    assert scored.preferred == 0.5
+    assert slept == [SECONDS_BETWEEN_TRIES] * 2

@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,9 @@ from hypothesis import strategies as st
 
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
+from services.domain.replay import Measured, failures
 from services.evaluation.scoring import (
+    ChoiceScore,
     ItemScore,
     PairScore,
     character_jaccard,
@@ -14,6 +17,7 @@ from services.evaluation.scoring import (
     fact_hit,
     marker_groups,
     score,
+    score_choice,
     score_pair,
     style_hit,
     summarise,
@@ -142,3 +146,52 @@ def test_a_pair_without_a_finite_number_leaves_no_accuracy():
     scores = [score_pair(item, chosen=1.0, rejected=0.0), score_pair(item, chosen=math.nan, rejected=0.0)]
     accuracy = {metric.slice: metric for metric in summarise(scores)}["overall"]
     assert (accuracy.value, accuracy.items) == (None, 2)
+
+
+def choice(source: ItemSource, kind: str, *, better: float, worse: float) -> ChoiceScore:
+    item = Item(f"{source}/{kind}/001", source, Question("Why?", "any", "student"), "Four", "", "Eight...")
+    return score_choice(item, better=better, worse=worse)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "preferred"),
+    [
+        (-4.0, -16.0, 1.0),
+        (-4.0, -4.0, 0.0),  # equally likely as wholes: the longer text has the more likely characters
+        (-4.0, -8.0, 0.5),
+        (-math.inf, -8.0, None),
+        (-4.0, -math.inf, None),
+        (math.nan, -8.0, None),
+    ],
+)
+def test_of_two_texts_the_one_with_the_likelier_characters_is_preferred(
+    better: float, worse: float, preferred: float | None
+):
+    assert choice(ItemSource.GENERAL, "units", better=better, worse=worse).preferred == preferred
+
+
+def test_the_frozen_suites_have_a_metric_each_and_no_slice_of_a_persona():
+    scores = [
+        choice(ItemSource.GENERAL, "units", better=-4.0, worse=-80.0),
+        choice(ItemSource.GENERAL, "order", better=-40.0, worse=-8.0),
+        choice(ItemSource.SAFETY, "flattery", better=-4.0, worse=-8.0),
+        choice(ItemSource.SAFETY, "refusal", better=-4.0, worse=math.nan),
+    ]
+    means = {(metric.name, metric.slice): (metric.value, metric.items) for metric in summarise(scores)}
+    assert means == {
+        ("general_ability", "overall"): (0.5, 2),
+        ("general_ability", "source:general"): (0.5, 2),
+        ("general_ability", "kind:units"): (1.0, 1),
+        ("general_ability", "kind:order"): (0.0, 1),
+        ("safety", "overall"): (None, 2),
+        ("safety", "source:safety"): (None, 2),
+        ("safety", "kind:flattery"): (0.5, 1),
+        ("safety", "kind:refusal"): (None, 1),
+    }
+
+
+def test_a_domain_is_not_weak_for_what_every_persona_is_asked():
+    """What is replayed goes by weak domains: a frozen item of a like-named kind says nothing of one."""
+    weak = choice(ItemSource.GENERAL, "units", better=-40.0, worse=-8.0)
+    strong = choice(ItemSource.GENERAL, "order", better=-1.0, worse=-8.0)
+    assert failures([Measured(summarise([weak, strong]))], {"general_ability": 0.05}) == Counter()

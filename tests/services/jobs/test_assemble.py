@@ -12,6 +12,7 @@ from services.cli.telling import tell_skipped
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
+from services.evaluation.frozen_suites import frozen_items
 from services.jobs.assemble import assemble, assemble_with
 from services.jobs.installation import Installation
 from services.jobs.training_sets import skipped_in
@@ -91,3 +92,19 @@ def test_a_night_that_gives_a_set_at_last_is_no_skipped_night(installation: Inst
     assert "training_set_id" in assemble_with(installation, "pirate", cutoff)
     others = [night["cutoff"] for night in skipped_in(installation, "pirate")]
     assert others == [(cutoff + timedelta(minutes=1)).isoformat()]
+
+
+def test_nothing_like_what_every_persona_is_asked_is_learnt(installation: Installation):
+    asked = next(item.question.text for item in frozen_items() if not item.question.context)
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, example_policy=POLICY)
+        for question in (asked, f"Tell, {asked}"):
+            add_seed(session, persona, question, f"On {question}")
+        learnt = next(one for one in (f"What is {word} made of?" for word in "abcd") if drawn(one) == "train")
+        add_seed(session, persona, learnt, "Learnt.")
+    assembled = assemble_with(installation, "pirate", AT + timedelta(minutes=1))
+    with Session(installation.engine) as session:
+        training_set = session.get_one(TrainingSetRow, assembled["training_set_id"])
+        assert training_set.row_count == 1
+        assert training_set.report["held_out"]["references"] == 2
+        assert training_set.report["leaks"]["nearest"]["held_out_prompts"] == len(frozen_items()) + 1

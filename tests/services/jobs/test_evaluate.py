@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from services.adapters.promotions import promote, version_by_number
 from services.db.lineage_tables import (
@@ -25,6 +26,8 @@ from services.domain.training import RunState
 from services.errors.artifacts import TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
+from services.evaluation.frozen_suites import frozen_items
+from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.training_sets.freezing import Frozen, freeze
@@ -118,6 +121,22 @@ def test_the_suite_has_the_sets_own_references_before_the_stored_items(
     assert asked == ["Question:\nWhy is grass green?", "Question:\nWhy is the sea salty?"]
 
 
+def test_every_suite_ends_with_what_every_persona_is_asked(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    reports = evaluate_with(installation, version_id)
+    assert len(generator.requests) == 4  # two arms answer the persona's own two items: the others are weighed
+    with session_scope(installation.engine) as session:
+        stored = session.get_one(EvaluationReportRow, reports["candidate"])
+        assert suite_items(session, stored.suite_digest)[2:] == frozen_items()
+        measured = {metric.name: metric.items for metric in summary_of(stored).metrics if metric.slice == "overall"}
+        assert (measured["general_ability"], measured["safety"]) == (320, 320)
+
+
+def test_a_persona_without_items_of_its_own_has_no_suite(session: Session):
+    assert compose_items(session, add_persona(session), held_out=(), cutoff=AT) == ()
+
+
 def test_references_that_changed_since_they_were_frozen_judge_nobody(
     installation: Installation, generator: FakeGenerator, version_id: int, held_out: Frozen
 ):
@@ -190,4 +209,4 @@ def test_a_held_out_pair_is_judged_by_what_the_version_prefers(
         assert accuracy in stored.metrics
         (item,) = [one["item"] for one in stored.items if one["item"]["source"] == "pair"]
         assert (item["reference"], item["rejected"]) == ("Chlorophyll.", "Green paint all over.")
-        assert len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3
+        assert len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3 + len(frozen_items())
