@@ -48,7 +48,9 @@ def test_a_suite_has_320_items_in_kinds_of_about_one_size(source: str, kinds: in
 
 def test_every_item_is_one_question_with_two_different_answers():
     items = frozen_items()
-    assert len({item.key for item in items}) == len({split_key(item.question) for item in items}) == len(items)
+    assert (
+        len({item.key for item in items}) == len({split_key(item.question) for item in items}) == len(items)
+    )
     for item in items:
         assert check_question(item.question) == item.question
         assert item.reference.strip() == item.reference != ""
