@@ -101,7 +101,7 @@ def gate(engine: Engine, reports: Reports) -> int:
         )
         decision.verdict = (
             Verdict.PASS
-        )  # whatever two equal answers are worth: what matters here is which row
+        )  # two equal answers say nothing; this is about rows
         return decision.id
 
 
@@ -131,9 +131,7 @@ def test_every_suite_ends_with_what_every_persona_is_asked(
     with session_scope(installation.engine) as session:
         stored = session.get_one(EvaluationReportRow, reports["candidate"])
         assert suite_items(session, stored.suite_digest)[2:] == frozen_items()
-        measured = {
-            metric.name: metric.items for metric in summary_of(stored).metrics if metric.slice == "overall"
-        }
+        measured = {one["name"]: one["items"] for one in stored.metrics if one["slice"] == "overall"}
         assert (measured["general_ability"], measured["safety"]) == (320, 320)
 
 
