@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db import migrate
-from services.db.lineage_tables import SkippedNightRow, TrainingPointRow
+from services.db.lineage_tables import PromotionRow, SkippedNightRow, TrainingPointRow
 from services.db.session import make_engine
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.example_policy import ExamplePolicy, Start
@@ -20,11 +20,13 @@ from tests.builders import (
     AT,
     add_answer,
     add_comparison,
+    add_decision,
     add_persona,
     add_rating,
     add_run,
     add_serving_version,
     add_training_set,
+    add_version,
 )
 
 
@@ -93,6 +95,39 @@ def test_the_ledger_refuses_changes(session: Session, change: str):
     session.flush()
     with pytest.raises(DBAPIError, match="append-only"):
         session.execute(text(change))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "of_another_version"), [("FAIL", False), ("INSUFFICIENT", False), ("PASS", True)]
+)
+def test_a_full_promotion_that_nothing_says_pass_of_is_refused_by_the_database(
+    session: Session, verdict: str, of_another_version: bool
+):
+    persona = add_persona(session)
+    version = add_version(session, persona, number=1)
+    decision = add_decision(session, version, verdict=verdict)
+    promoted = add_version(session, persona, number=2) if of_another_version else version
+    session.add(
+        PromotionRow(
+            persona_id=persona.id,
+            version=promoted,
+            kind="full",
+            decision_id=decision.id,
+            actor="me",
+            reason="because",
+            at=AT,
+        )
+    )
+    with pytest.raises(IntegrityError, match=f"decision {decision.id} does not say PASS of this version"):
+        session.flush()
+
+
+def test_a_decision_cannot_be_changed(session: Session):
+    persona = add_persona(session)
+    decision = add_decision(session, add_version(session, persona, number=1), verdict="FAIL")
+    decision.verdict = "PASS"
+    with pytest.raises(DBAPIError, match="gate_decisions is append-only"):
+        session.flush()
 
 
 def test_a_full_promotion_without_a_decision_is_refused_by_the_database(session: Session):

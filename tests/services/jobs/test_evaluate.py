@@ -18,7 +18,6 @@ from services.db.lineage_tables import (
 )
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
-from services.domain.checks import Verdict
 from services.domain.conversation import Question
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
@@ -34,7 +33,7 @@ from services.training_sets.freezing import Frozen, freeze
 from tests.builders import AT, add_items, add_persona, add_run, add_version
 from tests.fakes import FakeGenerator
 
-POLICY = GatePolicy((Requirement("fact_hit", margin=0.0),))
+POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
 
 
 def item(question: str) -> str:
@@ -91,18 +90,14 @@ def generator(installation: Installation) -> FakeGenerator:
 
 def gate(engine: Engine, reports: Reports) -> int:
     with session_scope(engine) as session:
-        decision = decide_and_store(
+        return decide_and_store(
             session,
             candidate_report=reports["candidate"],
             champion_report=reports["champion"],
             anchor_report=reports["anchor"],
             policy=POLICY,
             at=AT,
-        )
-        decision.verdict = (
-            Verdict.PASS
-        )  # two equal answers say nothing; this is about rows
-        return decision.id
+        ).id
 
 
 def test_a_second_evaluation_asks_nothing_again(
@@ -173,7 +168,10 @@ def test_items_that_come_in_later_leave_the_suite_as_it_was(installation: Instal
 def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
     installation: Installation, generator: FakeGenerator, version_id: int
 ):
-    generator.text = "Salt."
+    with session_scope(installation.engine) as session:
+        version = session.get_one(AdapterVersionRow, version_id)
+        add_items(session, version.persona, [item(f"Why is sea {one} salty?") for one in range(30)], at=AT)
+        generator.by_model[version.name] = "Salt."
     first = evaluate_with(installation, version_id)
     decision = gate(installation.engine, first)
     with session_scope(installation.engine) as session:
