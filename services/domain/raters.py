@@ -28,6 +28,7 @@ peers who find what is right 80 % of the time, four opinions an answer (tests/do
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,6 +43,7 @@ HONEST_AGREEMENT = 0.4  # with the right choice, of somebody of another taste
 # a dozen, and so does an honest rater's run of bad luck: they can afford the higher bar, habit cannot.
 TURNED_SHARE = 0.1
 _BLOCK = 30_000  # opinions tested at once; each needs about 200 bytes meanwhile
+_PASSES = 50  # over all opinions at most, to find those of each block
 
 
 class Standing(StrEnum):
@@ -118,12 +120,14 @@ def judge_raters(
     mask = (opinions.per_answer > 1)[opinions.answer]
     if new is not None:
         mask &= new
-    order = np.flatnonzero(mask).astype(np.int32)[np.argsort(opinions.rater[mask], kind="stable")]
-    lengths = np.bincount(opinions.rater[mask], minlength=opinions.raters)
-    bar = np.log(max(int(np.count_nonzero(before.tested + lengths)), 1) / ALPHA)
+    spoke = np.bincount(opinions.rater[mask], minlength=opinions.raters) > 0
+    bar = np.log(max(int(np.count_nonzero(spoke | (before.tested > 0))), 1) / ALPHA)
     found = before
-    for block in _blocks(lengths):
-        found = _go_on(found, opinions.where(order[block]), consensus, bar=bar)
+    for block in _of_few_raters(opinions.rater):
+        tested = block[mask[block]]
+        if tested.size:
+            order = tested[np.argsort(opinions.rater[tested], kind="stable")]
+            found = _go_on(found, opinions.where(order), consensus, bar=bar)
     return found
 
 
@@ -160,13 +164,13 @@ def _since(known: Integers, tested: Integers, first: Integers) -> Integers:
     return np.where(known > 0, known, np.where(first > 0, tested + first, 0))
 
 
-def _blocks(lengths: Integers) -> Iterator[slice]:
-    """Slices of opinions sorted by rater, each of whole raters and of about _BLOCK opinions."""
-    ends, begin, opinions = np.cumsum(lengths), 0, int(lengths.sum())
-    while begin < opinions:
-        end = int(ends[np.searchsorted(ends, min(begin + _BLOCK, opinions))])
-        yield slice(begin, end)
-        begin = end
+def _of_few_raters(rater: Integers) -> Iterator[Integers]:
+    """The places of what some raters said, in order: about _BLOCK of them, or all that one rater said."""
+    said = np.cumsum(np.bincount(rater))
+    block = max(_BLOCK, rater.size // _PASSES)
+    begins = np.flatnonzero(np.diff(said // block, prepend=-1)).tolist()
+    for first, end in pairwise([*begins, said.size]):
+        yield np.flatnonzero((rater >= first) & (rater < end))
 
 
 def within_daily_limit(rater: Integers, day: Integers, *, limit: int, spent: Integers | int = 0) -> Mask:
@@ -175,32 +179,27 @@ def within_daily_limit(rater: Integers, day: Integers, *, limit: int, spent: Int
     `day` is any whole number that is the same all day, such as days since 1970. `spent` (opinions,) is how
     many of that day came before these.
     """
-    within = np.ones(rater.size, dtype=bool)
-    crowded = np.flatnonzero(_in_crowded_days(rater, day, spent, limit=limit))
-    rater, day = rater[crowded], day[crowded]
+    within = np.empty(rater.size, dtype=bool)
+    for block in _of_few_raters(rater):
+        before = spent if isinstance(spent, int) else spent[block]
+        within[block] = _earlier_that_day(rater[block], day[block]) + before < limit
+    return within
+
+
+def _earlier_that_day(rater: Integers, day: Integers) -> Integers:
+    """How many opinions of the same rater and day come before each, (opinions,)."""
     order = np.lexsort((day, rater))
     begins = np.ones(order.size, dtype=bool)
     begins[1:] = (np.diff(rater[order]) != 0) | (np.diff(day[order]) != 0)
     position = np.arange(order.size)
-    of_day = np.empty(order.size, dtype=np.intp)
-    of_day[order] = position - np.maximum.accumulate(np.where(begins, position, 0))
-    within[crowded] = of_day + (spent if isinstance(spent, int) else spent[crowded]) < limit
-    return within
-
-
-def _in_crowded_days(rater: Integers, day: Integers, spent: Integers | int, *, limit: int) -> Mask:
-    """Whose rater may have said more on that day than counts: few, so that few need to be put in order."""
-    rater_and_day = rater.astype(np.int64)
-    rater_and_day *= int(day.max(initial=0)) + 1
-    rater_and_day += day
-    known, said = np.unique(rater_and_day, return_counts=True)
-    busy = said + np.max(spent, initial=0) > limit
-    return np.isin(rater_and_day, known[busy])
+    earlier = np.empty(order.size, dtype=np.intp)
+    earlier[order] = position - np.maximum.accumulate(np.where(begins, position, 0))
+    return earlier
 
 
 def _others(opinions: Opinions, consensus: Consensus) -> Floats:
     """What the others think right of the answer behind each opinion, (opinions, choices)."""
-    everybody = np.log(np.maximum(consensus.posterior, np.finfo(float).tiny))[opinions.answer]
+    everybody = np.log(np.maximum(consensus.posterior[opinions.answer], np.finfo(float).tiny))
     others = everybody - np.log(consensus.confusion)[opinions.rater, :, opinions.choice]
     others = np.exp(others - others.max(axis=1, keepdims=True))
     return np.asarray(others / others.sum(axis=1, keepdims=True))

@@ -129,9 +129,10 @@ def cluster_new(session: Session, persona: PersonaRow, *, cutoff: datetime) -> C
 
 def _read_known(session: Session, persona: PersonaRow, prompts: _Prompts, signing: Signing) -> None:
     known = {"persona": persona.id, "version": SIGNATURE_VERSION}
-    for row in stream(session, _KNOWN, known, chunk=_CHUNK):
-        prompts.add(row.split_key, row.cluster, row.split)
-        signing.add(row.bands, row.words)
+    for rows in stream(session, _KNOWN, known, chunk=_CHUNK).partitions(_CHUNK):
+        for row in rows:
+            prompts.add(row.split_key, row.cluster, row.split)
+        signing.add([row.bands for row in rows], [row.words for row in rows])
 
 
 def _read_new(session: Session, persona: PersonaRow, prompts: _Prompts, *, cutoff: datetime) -> Iterator[str]:

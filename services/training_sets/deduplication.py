@@ -13,7 +13,7 @@ of documents"); rensa computes it because it is many times as fast as datasketch
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -40,7 +40,7 @@ SIGNATURE_VERSION = f"rensa{RMinHash.ALGORITHM_VERSION}-char{SHINGLE_CHARACTERS}
 SHORT_THRESHOLD = 0.6
 LONG_THRESHOLD = 0.8
 
-_CHUNK = 4_096
+_CHUNK = 512  # prompts signed or pairs compared at once; their numbers pass through Python as objects
 # In a bucket of many different prompts each is compared with this many neighbours, so that the work stays
 # linear; buckets are sorted differently in each band, so that neighbours differ too.
 _NEIGHBOURS = 16
@@ -70,37 +70,45 @@ class Signatures:
 
 
 class Signing:
-    """Signatures that come one after another; they grow in place, so that nothing is held twice."""
+    """Signatures that come some at a time, kept apart until all are there: what grows leaves holes behind."""
 
     def __init__(self) -> None:
-        self._bands, self._words, self._lengths = bytearray(), bytearray(), bytearray()
+        self._bands, self._words, self._lengths = list[bytes](), list[bytes](), bytearray()
 
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def add(self, bands: bytes, words: bytes) -> None:
-        """One prompt, as its arrays' bytes."""
-        self._bands += bands
-        self._words += words
-        self._lengths.append(len(words) // 8)
+    def add(self, bands: Sequence[bytes], words: Sequence[bytes]) -> None:
+        """Some prompts, as each one's arrays' bytes."""
+        self._bands.append(b"".join(bands))
+        self._words.append(b"".join(words))
+        self._lengths += bytes(len(marks) // 8 for marks in words)
 
     def sign(self, texts: Iterable[str]) -> None:
         """Many prompts, in their order."""
-        stream = iter(texts)
+        bands, marks, stream = bytearray(), bytearray(), iter(texts)
         while chunk := [normalise(text) for text in islice(stream, _CHUNK)]:
             words = leading_words(chunk)
-            self._bands += _minhash(chunk).tobytes()
-            self._words += words[words != 0].tobytes()
+            bands += _minhash(chunk).tobytes()
+            marks += words[words != 0].tobytes()
             self._lengths += np.count_nonzero(words, axis=1).astype(np.uint8).tobytes()
+        self._bands.append(bytes(bands))
+        self._words.append(bytes(marks))
 
     def signatures(self) -> Signatures:
         """All of them; nothing is added after."""
         lengths = np.frombuffer(self._lengths, dtype=np.uint8)
         return Signatures(
-            np.frombuffer(self._bands, dtype=np.int64).reshape(-1, BANDS),
-            np.frombuffer(self._words, dtype=np.uint64),
+            np.frombuffer(_joined(self._bands), dtype=np.int64).reshape(-1, BANDS),
+            np.frombuffer(_joined(self._words), dtype=np.uint64),
             np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
         )
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    whole = b"".join(parts)
+    parts.clear()  # before anything else is put together
+    return whole
 
 
 def sign(texts: Iterable[str]) -> Signatures:

@@ -91,11 +91,9 @@ def _nearest(
     known: dict[str, object] = {"persona": persona.id, "version": SIGNATURE_VERSION, "cutoff": cutoff}
     which = "" if learnt is None else "AND split_key = ANY(:keys)"
     training = known | {"split": "train", "keys": sorted(learnt or ())}
-    for row in stream(session, text(_SIGNED.format(which=which)), training, chunk=_CHUNK):
-        signing.add(row.bands, row.words)
+    _read(session, signing, training, which=which)
     prompts = len(signing)
-    for row in stream(session, text(_SIGNED.format(which="")), known | {"split": "holdout"}, chunk=_CHUNK):
-        signing.add(row.bands, row.words)
+    _read(session, signing, known | {"split": "holdout"})
     highest, near = nearest_across(signing.signatures(), first=prompts)
     return {
         "training_prompts": prompts,
@@ -103,3 +101,9 @@ def _nearest(
         "highest_similarity": round(highest, 3),
         "near_duplicates": near,
     }
+
+
+def _read(session: Session, signing: Signing, known: Mapping[str, object], *, which: str = "") -> None:
+    signed = stream(session, text(_SIGNED.format(which=which)), known, chunk=_CHUNK)
+    for rows in signed.partitions(_CHUNK):
+        signing.add([row.bands for row in rows], [row.words for row in rows])

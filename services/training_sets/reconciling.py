@@ -88,7 +88,8 @@ def reconcile(
     silent = np.isin(heard.rater, np.fromiter(excluded, dtype=np.int32, count=len(excluded)))
     by_day = _beyond_limit(heard, policy, known)
     counted = ~silent & ~by_day
-    consensus = _agree(everyone, heard, counted, memory)
+    order = _answer_by_answer(heard, counted)
+    consensus = _agree(everyone, heard, order, memory)
     findings = judge_raters(
         everyone.where(counted),
         consensus,
@@ -99,8 +100,8 @@ def reconcile(
     if flagged:
         del consensus  # before the next one takes as much again
         excluded |= dict.fromkeys(flagged, DropReason.RATER_FLAGGED)
-        counted &= ~np.isin(heard.rater, flagged)
-        consensus = _agree(everyone, heard, counted, memory)
+        order = order[~np.isin(heard.rater[order], flagged)]
+        consensus = _agree(everyone, heard, order, memory)
     later = remember(
         known,
         raters,
@@ -109,7 +110,7 @@ def reconcile(
         newest=_newest(heard, known),
         beyond_limit=heard.rating[by_day],
     )
-    return _by_answer(heard, policy, counted, consensus, findings, excluded, later)
+    return _by_answer(heard, policy, order, consensus, findings, excluded, later)
 
 
 def _flagged(findings: RaterFindings, raters: Sequence[str], reviews: Mapping[str, str]) -> list[int]:
@@ -121,17 +122,23 @@ def _flagged(findings: RaterFindings, raters: Sequence[str], reviews: Mapping[st
     ]
 
 
-def _agree(everyone: Opinions, heard: Heard, counted: Mask, memory: Memory | None) -> Consensus:
+def _answer_by_answer(heard: Heard, counted: Mask) -> Integers:
+    """The places of the opinions that count, by answer and then in order of time."""
+    places = np.flatnonzero(counted).astype(np.int32)
+    return places[np.argsort(heard.answer[counted], kind="stable")]
+
+
+def _agree(everyone: Opinions, heard: Heard, order: Integers, memory: Memory | None) -> Consensus:
     if memory is None or heard.new is None:
-        return find_consensus(everyone.where(counted))
+        return find_consensus(everyone.where(order))
     earlier = memory.taught(heard.raters)
-    return find_consensus(everyone.where(counted), earlier=earlier, new=heard.new[counted])
+    return find_consensus(everyone.where(order), earlier=earlier, new=heard.new[order])
 
 
 def _beyond_limit(heard: Heard, policy: ExamplePolicy, memory: Memory) -> Mask:
     """Which opinions their rater's daily limit does not let count: of earlier ones, those it did not then."""
     beyond = np.isin(heard.rating, memory.beyond_limit)
-    new = np.ones(heard.rating.size, dtype=bool) if heard.new is None else heard.new
+    new = slice(None) if heard.new is None else heard.new
     rater, day = heard.rater[new], heard.day[new]
     spent = memory.spent(heard.raters, rater=rater, day=day)
     beyond[new] = ~within_daily_limit(rater, day, limit=policy.daily_limit, spent=spent)
@@ -141,8 +148,8 @@ def _beyond_limit(heard: Heard, policy: ExamplePolicy, memory: Memory) -> Mask:
 def _newest(heard: Heard, memory: Memory) -> list[tuple[int, int]]:
     """Each rater's last day, and how many opinions they gave on it."""
     new = slice(None) if heard.new is None else heard.new
-    rater, day = heard.rater[new], heard.day[new].astype(np.int64)
-    last = np.full(len(heard.raters), -1, dtype=np.int64)
+    rater, day = heard.rater[new], heard.day[new]
+    last = np.full(len(heard.raters), -1, dtype=np.int32)
     np.maximum.at(last, rater, day)
     said = np.bincount(rater[day == last[rater]], minlength=len(heard.raters))
     found = []
@@ -156,25 +163,24 @@ def _newest(heard: Heard, memory: Memory) -> list[tuple[int, int]]:
 def _by_answer(
     heard: Heard,
     policy: ExamplePolicy,
-    counted: Mask,
+    order: Integers,
     consensus: Consensus,
     findings: RaterFindings,
     excluded: Mapping[int, DropReason],
     memory: Memory,
 ) -> Reconciled:
+    counted = np.zeros(heard.rating.size, dtype=bool)
+    counted[order] = True
     tagged = counted & (heard.tags > 0)
     tags = np.zeros(heard.answers, dtype=np.uint8)
     np.bitwise_or.at(tags, heard.answer[tagged], heard.tags[tagged])
-    good = np.bincount(heard.answer[counted & (heard.choice == Choice.GOOD)], minlength=heard.answers)
-    answer = heard.answer[counted]
-    starts = np.concatenate(([0], np.cumsum(np.bincount(answer, minlength=heard.answers))))
-    places = np.flatnonzero(counted).astype(np.int32)
+    opinions = np.bincount(heard.answer[counted], minlength=heard.answers)
     return Reconciled(
         raters=heard.raters,
-        counted=Spoken.of(heard, places[np.argsort(answer, kind="stable")]),
+        counted=Spoken.of(heard, order),
         uncounted=Spoken.of(heard, np.flatnonzero(~counted)),
-        starts=starts,
-        good=good,
+        starts=np.concatenate(([0], np.cumsum(opinions))),
+        good=np.bincount(heard.answer[counted & (heard.choice == Choice.GOOD)], minlength=heard.answers),
         tags=tags,
         consensus=consensus,
         findings=findings,

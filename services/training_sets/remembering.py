@@ -54,9 +54,11 @@ class Memory:
 
     def spent(self, raters: Sequence[str], *, rater: Integers, day: Integers) -> Integers:
         """How many opinions of that day each opinion's rater had given before, (opinions,)."""
-        days = np.array([self.raters.get(one, {}).get("day", -1) for one in raters], dtype=np.int64)
-        said = np.array([self.raters.get(one, {}).get("said", 0) for one in raters], dtype=np.int64)
-        return np.where(days[rater] == day, said[rater], 0)
+        days = np.array([self.raters.get(one, {}).get("day", -1) for one in raters], dtype=np.int32)
+        said = np.array([self.raters.get(one, {}).get("said", 0) for one in raters], dtype=np.int32)
+        spent = said[rater]
+        spent[days[rater] != day] = 0
+        return spent
 
     @property
     def flagged(self) -> Collection[str]:
