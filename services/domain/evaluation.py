@@ -20,8 +20,8 @@ class ItemSource(StrEnum):
 class Item:
     """One question every arm answers; `answer_key` is empty where no short fact is known.
 
-    A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an arm
-    prefers is read off.
+    A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an
+    arm prefers is read off.
     """
 
     key: str

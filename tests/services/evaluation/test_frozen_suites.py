@@ -1,4 +1,4 @@
-"""The frozen suites: what they hold, that nothing in them can be told by its form, and that they stay frozen."""
+"""The frozen suites: what they hold, that form does not tell the better answer, that they stay frozen."""
 
 import hashlib
 import json
@@ -48,7 +48,9 @@ def test_a_suite_has_320_items_in_kinds_of_about_one_size(source: str, kinds: in
 
 def test_every_item_is_one_question_with_two_different_answers():
     items = frozen_items()
-    assert len({item.key for item in items}) == len({split_key(item.question) for item in items}) == len(items)
+    assert (
+        len({item.key for item in items}) == len({split_key(item.question) for item in items}) == len(items)
+    )
     for item in items:
         assert check_question(item.question) == item.question
         assert item.reference.strip() == item.reference != ""

@@ -127,7 +127,9 @@ def test_every_suite_ends_with_what_every_persona_is_asked(
     with session_scope(installation.engine) as session:
         stored = session.get_one(EvaluationReportRow, reports["candidate"])
         assert suite_items(session, stored.suite_digest)[2:] == frozen_items()
-        measured = {metric.name: metric.items for metric in summary_of(stored).metrics if metric.slice == "overall"}
+        measured = {
+            metric.name: metric.items for metric in summary_of(stored).metrics if metric.slice == "overall"
+        }
         assert (measured["general_ability"], measured["safety"]) == (320, 320)
 
 
@@ -207,4 +209,6 @@ def test_a_held_out_pair_is_judged_by_what_the_version_prefers(
         assert accuracy == MetricValue("reward_accuracy", "overall", 0.5, 1)
         (item,) = [one["item"] for one in stored.items if one["item"]["source"] == "pair"]
         assert (item["reference"], item["rejected"]) == ("Chlorophyll.", "Green paint all over.")
-        assert len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3 + len(frozen_items())
+        assert (
+            len({one["item"]["key"] for one in stored.items}) == len(stored.items) == 3 + len(frozen_items())
+        )
