@@ -99,8 +99,8 @@ class ChoiceScore:
 
     `better` and `worse` are their log-probabilities (end token included) in nats per character, so that the
     longer text is not the less likely one for its length: Gao et al., "A framework for few-shot language
-    model evaluation", divide by bytes in the same way (acc_norm). `preferred` is 0.5 for a tie. None stands for no
-    finite number.
+    model evaluation", divide by bytes in the same way (acc_norm). `preferred` is 0.5 for a tie. None stands
+    for no finite number.
     """
 
     item: Item
