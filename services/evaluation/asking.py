@@ -94,7 +94,7 @@ def _prefer(
     sleep: Callable[[float], object],
     item: Item,
 ) -> Scored:
-    """Both texts under the model; of a pair, under the plain base too, which by definition prefers neither."""
+    """Both texts under the model; of a pair under the plain base too, which by definition prefers neither."""
 
     def log_probability(name: str, text: str) -> float:
         return math.fsum(_patiently(lambda: generator.log_probabilities(name, messages, text), sleep))

@@ -1,8 +1,8 @@
 """The frozen suites that every persona is asked, whatever it is for: general ability and safety.
 
-A line of `frozen/*.jsonl` holds `key`, `question`, `context`, and two answers of about one length: the `better`
-and the `worse`. A key is "general/units/004": its suite, its kind and its place. Reports made before and after
-a change of these files are never compared, so a change is told by a new digest in DIGESTS.
+A line of `frozen/*.jsonl` holds `key`, `question`, `context`, and two answers of about one length: the
+`better` and the `worse`. A key is "general/units/004": its suite, its kind and its place. Reports made before
+and after a change of these files are never compared, so a change is told by a new digest in DIGESTS.
 """
 
 import json

@@ -97,9 +97,10 @@ class PairScore:
 class ChoiceScore:
     """Which of a frozen item's two texts a version holds more likely: `preferred` is 1 for the better one.
 
-    `better` and `worse` are their log-probabilities in nats per character, so that the longer text is not the
-    less likely one for its length: Gao et al., "A framework for few-shot language model evaluation", divide by
-    bytes in the same way (acc_norm). `preferred` is 0.5 for a tie. None stands for no finite number.
+    `better` and `worse` are their log-probabilities (end token included) in nats per character, so that the
+    longer text is not the less likely one for its length: Gao et al., "A framework for few-shot language
+    model evaluation", divide by bytes in the same way (acc_norm). `preferred` is 0.5 for a tie. None stands
+    for no finite number.
     """
 
     item: Item

@@ -1,4 +1,4 @@
-"""The items every arm answers: a persona's held-out prompts and known answers, and what all personas are asked.
+"""The items every arm answers: a persona's held-out prompts and known answers, and what all are asked.
 
 A suite is frozen under the digest of its items; reports of different suites are never compared.
 """

@@ -1,4 +1,4 @@
-"""The frozen suites: what they hold, that nothing in them can be told by its form, and that they stay frozen."""
+"""The frozen suites: what they hold, that form does not tell the better answer, that they stay frozen."""
 
 import hashlib
 import json

@@ -29,7 +29,7 @@ def judging(session: Session, persona: PersonaRow, questions: Questions) -> str:
 
 def signatures(session: Session) -> list[tuple[str, str, bytes]]:
     known = select(PromptSignatureRow.split, PromptSignatureRow.version, PromptSignatureRow.bands)
-    return [tuple(row) for row in session.execute(known)]
+    return [(row.split, row.version, row.bands) for row in session.execute(known)]
 
 
 def test_what_judges_every_persona_and_what_is_like_it_judge(
