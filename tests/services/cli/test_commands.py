@@ -15,6 +15,7 @@ from services.db import migrate
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import make_engine, session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.evaluation import ItemSource
 from services.domain.training import RunState
 from services.evaluation.suites import compose_items
 from services.jobs.installation import now
@@ -337,8 +338,9 @@ def test_a_persona_of_a_form_is_made_judged_and_asked_in_anothers_name(
     assert items.exit_code == 1
     assert "Line 3" in items.output
     with session_scope(command_engine) as session:
-        [item] = compose_items(session, find_persona(session, "quiz"), held_out=(), cutoff=now())
+        item, *frozen = compose_items(session, find_persona(session, "quiz"), held_out=(), cutoff=now())
     assert (item.reference, item.answer_key, item.question.audience) == ("B", "B", "general reader (en)")
+    assert {one.source for one in frozen} == {ItemSource.GENERAL, ItemSource.SAFETY}
     assert json.loads(run("persona", "route", "pirate", "quiz", "--json").output) == {
         "free_text": "pirate",
         "mcq": "quiz",

@@ -12,6 +12,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.prompt_tables import PromptRetirementRow, PromptSignatureRow
 from services.domain.conversation import Question
+from services.domain.evaluation import ItemSource
 from services.domain.splits import Split
 from services.evaluation.suites import compose_items
 from services.feedback.questions import new_rater, record_ask
@@ -145,7 +146,7 @@ def item(question: str) -> str:
 
 def judges(session: Session, persona: PersonaRow, *, minutes: int) -> set[str]:
     items = compose_items(session, persona, held_out=(), cutoff=AT + timedelta(minutes=minutes))
-    return {one.question.text for one in items}
+    return {one.question.text for one in items if one.source is ItemSource.BANK}
 
 
 @pytest.mark.usefixtures("learnt")
