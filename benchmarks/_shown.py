@@ -67,10 +67,10 @@ def show(name: str, data: str, arguments: Sequence[str], measure: Measure) -> in
     return 0
 
 
-def plan(slug: str, policy: ExamplePolicy) -> PersonaPlan:
+def plan(slug: str, policy: ExamplePolicy, overrides: tuple[str, ...] = PREFERENCES) -> PersonaPlan:
     """A persona that learns preferences, and is let through only if it prefers what people did."""
     persona = Persona(PersonaSlug(slug), slug, system_template=TEMPLATE)
-    return PersonaPlan(persona, policy, PREFERS, recipe_overrides=PREFERENCES)
+    return PersonaPlan(persona, policy, PREFERS, recipe_overrides=overrides)
 
 
 def had(night: Judged | str) -> Judged:
