@@ -94,14 +94,15 @@ def default_gate(rules: AnswerRules) -> GatePolicy:
     """What suits a format: a letter or JSON has no style to hit, and what is asked for must be kept."""
     valid = Requirement("format_validity", limit=0.9, margin=0.05, minimum_items=50)
     loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
+    everywhere = (valid, loss, *KEPT)
     match rules.format:
         case AnswerFormat.MCQ:
             above_guessing = 1 / len(rules.choices) + 0.1
-            return GatePolicy((Requirement("accuracy", limit=above_guessing, minimum_items=50), valid, loss))
+            return GatePolicy((Requirement("accuracy", limit=above_guessing, minimum_items=50), *everywhere))
         case AnswerFormat.SAQ:
-            return GatePolicy((valid, loss), target="token_f1")
+            return GatePolicy(everywhere, target="token_f1")
         case AnswerFormat.JSON:
-            return GatePolicy((valid, loss), target="exact_match")
+            return GatePolicy(everywhere, target="exact_match")
         case AnswerFormat.FREE_TEXT:
             usual = GatePolicy()
             return GatePolicy((*usual.requirements, valid)) if rules.constrain else usual

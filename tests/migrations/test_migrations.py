@@ -97,20 +97,17 @@ def test_the_ledger_refuses_changes(session: Session, change: str):
         session.execute(text(change))
 
 
-@pytest.mark.parametrize(
-    ("verdict", "of_another_version"), [("FAIL", False), ("INSUFFICIENT", False), ("PASS", True)]
-)
+@pytest.mark.parametrize(("verdict", "promoted"), [("FAIL", 1), ("INSUFFICIENT", 1), ("PASS", 2)])
 def test_a_full_promotion_that_nothing_says_pass_of_is_refused_by_the_database(
-    session: Session, verdict: str, of_another_version: bool
+    session: Session, verdict: str, promoted: int
 ):
     persona = add_persona(session)
-    version = add_version(session, persona, number=1)
-    decision = add_decision(session, version, verdict=verdict)
-    promoted = add_version(session, persona, number=2) if of_another_version else version
+    judged, other = (add_version(session, persona, number=number) for number in (1, 2))
+    decision = add_decision(session, judged, verdict=verdict)
     session.add(
         PromotionRow(
             persona_id=persona.id,
-            version=promoted,
+            version=judged if promoted == 1 else other,
             kind="full",
             decision_id=decision.id,
             actor="me",

@@ -1,16 +1,17 @@
 import math
+from dataclasses import asdict
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow
+from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.errors.inputs import InvalidPolicy
-from services.errors.refusals import ReportsNotComparable
-from services.evaluation.decisions import decide_and_store, parse_policy
+from services.errors.refusals import GateChanged, ReportsNotComparable
+from services.evaluation.decisions import decide_again, decide_and_store, parse_policy
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
@@ -68,3 +69,82 @@ def test_a_report_against_itself_is_refused_and_nothing_is_stored(session: Sessi
 def test_a_policy_whose_bounds_are_no_numbers_is_refused(requirement: dict[str, object]):
     with pytest.raises(InvalidPolicy):
         parse_policy({"requirements": [requirement]})
+
+
+@pytest.fixture
+def decided(session: Session, persona: PersonaRow) -> GateDecisionRow:
+    """On a version that is right of 40 items, against one that is right of a quarter of them."""
+    items = [
+        Item(
+            f"key {number}",
+            ItemSource.BANK,
+            Question(f"Which is {number}?", "music", "student"),
+            "So.",
+            "oslo",
+        )
+        for number in range(40)
+    ]
+    suite = freeze_suite(session, persona, items, at=AT)
+
+    def answered(number: int, right: int) -> int:
+        said = ["Oslo."] * right + ["Rome."] * (40 - right)
+        scores = [
+            score(item, answer, seed=1, markers=(), log_probabilities=())
+            for item, answer in zip(items, said, strict=True)
+        ]
+        version = add_version(session, persona, number=number)
+        return store_report(
+            session, version_id=version.id, suite_digest=suite, settings_digest="s", scores=scores, at=AT
+        )
+
+    return decide_and_store(
+        session,
+        candidate_report=answered(2, 40),
+        champion_report=answered(1, 10),
+        policy=GatePolicy((Requirement("fact_hit", limit=0.5, minimum_items=20),)),
+        at=AT,
+    )
+
+
+def test_a_decision_is_made_again_from_what_it_rests_on(session: Session, decided: GateDecisionRow):
+    assert decided.verdict == "PASS"
+    assert set(decided.used) == {f"key {number}" for number in range(40)}
+    again = decide_again(session, decided)
+    assert [asdict(check) for check in again.checks] == decided.checks
+    assert (again.verdict, again.opened, list(again.used)) == (decided.verdict, decided.opened, decided.used)
+
+
+def test_a_decision_on_scores_that_were_changed_is_not_the_same_again(
+    session: Session, decided: GateDecisionRow
+):
+    report = decided.candidate_report
+    report.items = [record | {"fact_hit": 0.0} for record in report.items]
+    session.flush()
+    assert decide_again(session, decided).verdict == "FAIL"
+
+
+def test_a_decision_of_another_version_of_the_gate_is_not_made_again(
+    session: Session, decided: GateDecisionRow, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("services.evaluation.decisions.GATE_VERSION", decided.gate_version + 1)
+    with pytest.raises(GateChanged, match="made by version 2 of the gate, and this is version 3"):
+        decide_again(session, decided)
+
+
+def test_the_same_reports_and_policy_give_one_decision(session: Session, decided: GateDecisionRow):
+    again = decide_and_store(
+        session,
+        candidate_report=decided.candidate_report_id,
+        champion_report=decided.champion_report_id,
+        policy=parse_policy(decided.policy),
+        at=AT,
+    )
+    assert again.id == decided.id
+
+
+def test_a_policy_of_before_improves_what_it_named_first():
+    stored = {"requirements": [{"metric": "fact_hit", "limit": 0.5}, {"metric": "style_hit", "margin": 0.05}]}
+    assert parse_policy(stored).improves == "fact_hit"
+    assert parse_policy(stored | {"target": "style_hit"}).improves == "style_hit"
+    with pytest.raises(InvalidPolicy):
+        parse_policy(stored | {"tragte": "style_hit"})
