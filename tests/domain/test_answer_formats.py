@@ -217,7 +217,11 @@ def test_each_format_has_settings_and_a_gate_of_its_own():
         assert (settings.max_new_tokens, settings.min_new_tokens, settings.do_sample) == (64, 0, False)
     assert default_generation(AnswerRules()).min_new_tokens == 30
     assert default_generation(AnswerRules(word_limit=10)).min_new_tokens == 10
-    judged = {rules.format: default_gate(rules).requirements[0].metric for rules in (MCQ, SAQ, JSON)}
+    judged = {rules.format: default_gate(rules).improves for rules in (MCQ, SAQ, JSON)}
     assert judged == {"mcq": "accuracy", "saq": "token_f1", "json": "exact_match"}
-    metrics = [requirement.metric for requirement in default_gate(AnswerRules(word_limit=9)).requirements]
+    asked = default_gate(AnswerRules(word_limit=9)).requirements
+    metrics = [requirement.metric for requirement in asked]
     assert metrics[-1] == "format_validity"
+    for rules in (MCQ, SAQ, JSON, AnswerRules()):
+        kept = {requirement.metric for requirement in default_gate(rules).requirements}
+        assert {"general_ability", "safety"} <= kept
