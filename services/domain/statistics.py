@@ -1,7 +1,6 @@
 """What the difference of two versions on the same items says of all such items: one-sided bounds and counts.
 
-Pure arithmetic on arrays; what a verdict makes of it is `services.domain.gate`. Bounds that may be looked at
-after every rating are `services.domain.confidence_sequence`.
+Pure arithmetic on arrays; what a verdict makes of it is `services.domain.gate`.
 """
 
 import math

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from services.domain.confidence_sequence import half_width, tightest_at
 from services.domain.statistics import Difference, paired_difference, student_quantile
 
 
@@ -79,24 +78,3 @@ def test_the_items_said_to_be_needed_tell_as_often_as_promised():
     assert needed is not None
     assert np.mean([drawn(needed).low(0.05) > 0 for _ in range(2_000)]) == pytest.approx(0.8, abs=0.03)
     assert pilot.items_to_exceed(0.2, 0.05) is None
-
-
-@pytest.mark.parametrize(("votes", "points"), [(100, 16.1), (200, 10.9), (400, 7.6), (800, 5.4)])
-def test_the_band_around_an_even_win_rate_is_the_published_one(votes: int, points: float):
-    rho = tightest_at(100, 0.05)
-    assert 100 * half_width(0.25, votes, alpha=0.05, rho=rho) == pytest.approx(points, abs=0.05)
-
-
-@pytest.mark.parametrize(("rate", "votes"), [(0.55, 941), (0.6, 225), (0.65, 107), (0.7, 66)])
-def test_the_votes_until_a_win_rate_shows_are_the_published_ones(rate: float, votes: int):
-    rho = tightest_at(100, 0.05)
-
-    def shows(count: int) -> bool:
-        return half_width(rate * (1 - rate), count, alpha=0.05, rho=rho) < rate - 0.5
-
-    assert shows(votes)
-    assert not shows(votes - 1)
-
-
-def test_before_the_first_observation_nothing_is_known():
-    assert half_width(0.0, 0, alpha=0.05, rho=0.1) == math.inf
