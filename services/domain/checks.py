@@ -15,6 +15,9 @@ from services.domain.evidence import Evidence, Mask, SuiteItems
 from services.domain.gate_policy import Requirement
 from services.domain.statistics import Difference, paired_difference
 
+# Below, bounds from Student's t are rough, and a few conversations are no evidence about all.
+LEAST_WITNESSES = 10
+
 
 class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105  (a verdict, not a secret)
@@ -34,7 +37,8 @@ class Check:
 
     `against` is the version it was compared with, None for a limit. `difference` is by how much the candidate
     is better (worse where negative), between `low` and `high`, each passed with the check's error rate;
-    `required` is what `low` had to exceed, or the limit. `more_items` are those still needed, at 80 % power,
+    `required` is what `low` had to exceed, or the limit; `witnesses` are the independent conversations
+    that the items are worth. `more_items` are those still needed, at 80 % power,
     should the measured difference be the true one.
     """
 
@@ -51,7 +55,7 @@ class Check:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
-    clusters: int = 0
+    witnesses: float = 0.0
     more_items: int | None = None
 
 
@@ -87,11 +91,23 @@ def compare(
     if not np.isfinite(other).all():
         reason = f"that of version {reference.version} is infinite or not a number"
         return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
-    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-    difference = paired_difference(sign * (mine - other), items.clusters[measured], weights)
+    worst = -comparison.bound  # how much worse the candidate would be if it just missed what is asked
+    difference = paired_difference(
+        (1.0 if METRICS[metric].higher_is_better else -1.0) * (mine - other),
+        items.clusters[measured],
+        weights,
+        step=1.0 if METRICS[metric].is_share else 0.0,
+        # A share that is worse by a margin differs at least on that share of the items.
+        least_variance=worst * (1 - worst) if METRICS[metric].is_share and 0 < worst < 1 else 0.0,
+    )
+    if difference.witnesses < LEAST_WITNESSES:
+        reason = (
+            f"{count} items of conversations that count for {difference.witnesses:.1f}, and "
+            f"{LEAST_WITNESSES} are needed"
+        )
+        return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
     means = tuple(float(np.average(values, weights=weights)) for values in (mine, other))
-    noise = max(candidate.noise.get(metric, 0.0), reference.noise.get(metric, 0.0))
-    return _judge(comparison, reference, difference, means, noise)
+    return _judge(comparison, reference, difference, means)
 
 
 def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> Check:
@@ -129,31 +145,26 @@ def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> 
 
 
 def _judge(
-    comparison: Comparison,
-    reference: Evidence,
-    difference: Difference,
-    means: tuple[float, ...],
-    noise: float,
+    comparison: Comparison, reference: Evidence, difference: Difference, means: tuple[float, ...]
 ) -> Check:
-    low, high = difference.low(comparison.alpha) - noise, difference.high(comparison.alpha) + noise
+    low, high = difference.low(comparison.alpha), difference.high(comparison.alpha)
     required, more = comparison.bound, None
     if low > required:
         verdict = Verdict.PASS
-    elif difference.mean - noise <= required:
+    elif difference.mean <= required:
         verdict = Verdict.FAIL
     else:
         verdict = Verdict.INSUFFICIENT
-        enough = difference.items_to_exceed(required + noise, comparison.alpha)
-        more = max(1, enough - difference.items) if enough is not None else None
+        more = max(1, difference.items_to_exceed(required, comparison.alpha) - difference.items)
     reason = _reason(comparison, reference, difference.mean, low, verdict, more)
     return replace(
         _told(comparison, reference, verdict, reason, items=difference.items),
         measured=means[0],
         reference=means[1],
         difference=difference.mean,
-        low=_finite(low),
-        high=_finite(high),
-        clusters=difference.clusters,
+        low=low,
+        high=high,
+        witnesses=difference.witnesses,
         more_items=more,
     )
 

@@ -49,18 +49,19 @@ class Metric:
     name: str
     version: int
     higher_is_better: bool
+    is_share: bool = True  # an item's value lies between 0 and 1
 
 
 EXACT_MATCH = Metric("exact_match", 1, higher_is_better=True)
 FACT_HIT = Metric("fact_hit", 1, higher_is_better=True)
 CHARACTER_JACCARD = Metric("character_jaccard", 1, higher_is_better=True)
 STYLE_HIT = Metric("style_hit", 1, higher_is_better=True)
-ANSWER_WORDS = Metric("answer_words", 1, higher_is_better=True)
+ANSWER_WORDS = Metric("answer_words", 1, higher_is_better=True, is_share=False)
 SHORT_SHARE = Metric("short_share", 1, higher_is_better=False)
 ACCURACY = Metric("accuracy", 1, higher_is_better=True)
 TOKEN_F1 = Metric("token_f1", 1, higher_is_better=True)
 FORMAT_VALIDITY = Metric("format_validity", 1, higher_is_better=True)
-HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False)
+HELD_OUT_LOSS = Metric("held_out_loss", 1, higher_is_better=False, is_share=False)
 REWARD_ACCURACY = Metric("reward_accuracy", 1, higher_is_better=True)
 GENERAL_ABILITY = Metric("general_ability", 1, higher_is_better=True)
 SAFETY = Metric("safety", 1, higher_is_better=True)

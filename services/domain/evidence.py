@@ -1,7 +1,7 @@
 """What the gate reads of stored reports: a suite's items, and each version's scores on them as arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """One version's scores on a suite by metric, and the conditions they were made under.
-
-    `noise` is by how much a metric changed when the same version was asked again.
-    """
+    """One version's scores on a suite by metric, and the conditions they were made under."""
 
     report_id: int
     version: int
@@ -50,4 +47,3 @@ class Evidence:
     prompt_version: str
     settings_digest: str
     scores: Mapping[str, Scores]
-    noise: Mapping[str, float] = field(default_factory=dict)

@@ -7,7 +7,7 @@ candidate passes only if every check does, so that no check needs to be stricter
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class _Case:
     anchor: Evidence
     policy: GatePolicy
 
+    @property
+    def has_own_anchor(self) -> bool:
+        return self.anchor.version != self.champion.version
+
     def of_slice(self, name: str) -> Mask:
         if name == OVERALL:
             return self.mask
@@ -75,45 +79,46 @@ def decide(
 
 
 def _screen(items: SuiteItems, candidate: Evidence, champion: Evidence, policy: GatePolicy) -> bool:
-    better = _better(policy, alpha=policy.screen_alpha)
+    better = replace(_better(policy), alpha=policy.screen_alpha, minimum_items=1)
     return compare(better, items, ~items.sealed, candidate, champion).verdict is Verdict.PASS
 
 
-def _better(policy: GatePolicy, *, alpha: float) -> Comparison:
-    least = max(
-        (one.minimum_items for one in policy.requirements if one.metric == policy.improves), default=1
-    )
-    return Comparison(Asked.BETTER, policy.improves, OVERALL, bound=0.0, alpha=alpha, minimum_items=least)
+def _better(policy: GatePolicy) -> Comparison:
+    target = policy.improves
+    least = max((one.minimum_items for one in policy.requirements if one.metric == target), default=1)
+    return Comparison(Asked.BETTER, target, OVERALL, bound=0.0, alpha=policy.alpha, minimum_items=least)
 
 
 def _checks(case: _Case) -> Iterator[Check]:
-    yield case.ask(_better(case.policy, alpha=case.policy.alpha), case.champion)
-    yield from _slice_checks(case)
-    for requirement in case.policy.requirements:
+    policy = case.policy
+    yield case.ask(_better(policy), case.champion)
+    not_worse = Comparison(
+        Asked.NOT_WORSE, policy.improves, OVERALL, -policy.slice_margin, policy.anchor_alpha, minimum_items=1
+    )
+    if case.has_own_anchor:
+        yield case.ask(not_worse, case.anchor)
+    for name, mask in _slices(case).items():
+        asked = replace(not_worse, slice=name, alpha=policy.worse_alpha)
+        yield case.ask(asked, case.champion, mask)
+        if case.has_own_anchor:
+            yield case.ask(asked, case.anchor, mask)
+    for requirement in policy.requirements:
         yield from _requirement_checks(case, requirement)
 
 
-def _slice_checks(case: _Case) -> Iterator[Check]:
-    """The target on each slice of audience and domain; one slice alone is the whole, judged before."""
-    policy = case.policy
-    scores = case.champion.scores.get(policy.improves)
+def _slices(case: _Case) -> dict[str, Mask]:
+    """Slices of audience and domain that the target measures; one alone is the whole, which is judged."""
+    scores = case.champion.scores.get(case.policy.improves)
     if scores is None:
-        return
+        return {}
     measured = case.mask & ~np.isnan(scores.values) & np.array([bool(name) for name in case.items.strata])
     slices = judged_slices(
         case.items.strata,
         measured,
-        least_items=policy.slice_items,
-        slices_per_300=policy.slices_per_300,
+        least_items=case.policy.slice_items,
+        slices_per_300=case.policy.slices_per_300,
     )
-    if len(slices) < 2:
-        return
-    for name, mask in slices.items():
-        for reference, alpha in _references(case):
-            asked = Comparison(
-                Asked.NOT_WORSE, policy.improves, name, -policy.slice_margin, alpha, minimum_items=1
-            )
-            yield case.ask(asked, reference, mask)
+    return slices if len(slices) > 1 else {}
 
 
 def _requirement_checks(case: _Case, requirement: Requirement) -> Iterator[Check]:
@@ -121,22 +126,17 @@ def _requirement_checks(case: _Case, requirement: Requirement) -> Iterator[Check
         yield keep_to_limit(requirement, case.of_slice(requirement.slice), case.candidate)
     if requirement.margin is None:
         return
-    for reference, alpha in _references(case):
-        asked = Comparison(
-            Asked.NOT_WORSE,
-            requirement.metric,
-            requirement.slice,
-            -requirement.margin,
-            alpha,
-            requirement.minimum_items,
-        )
-        yield case.ask(asked, reference)
-
-
-def _references(case: _Case) -> Iterator[tuple[Evidence, float]]:
-    yield case.champion, case.policy.worse_alpha
-    if case.anchor.version != case.champion.version:
-        yield case.anchor, case.policy.anchor_alpha
+    asked = Comparison(
+        Asked.NOT_WORSE,
+        requirement.metric,
+        requirement.slice,
+        -requirement.margin,
+        case.policy.worse_alpha,
+        requirement.minimum_items,
+    )
+    yield case.ask(asked, case.champion)
+    if case.has_own_anchor:
+        yield case.ask(replace(asked, alpha=case.policy.anchor_alpha), case.anchor)
 
 
 def _worst(checks: tuple[Check, ...]) -> Verdict:

@@ -51,9 +51,9 @@ class GatePolicy:
     `alpha` bounds the chance that a candidate no better than the champion is promoted, `worse_alpha` that one
     is let through which is worse than the champion by a margin, `anchor_alpha` the same of the anchor: that
     question is asked of every candidate in turn, so its errors add up. The target is also looked at in each
-    slice of audience and domain; those under `slice_items` items count together, and there are at most
-    `slices_per_300` for 300 items. `screen_alpha`: the sealed items are opened only for a candidate that the
-    open ones do not already show to be no better, at this level.
+    slice of audience and domain, at `worse_alpha`; those under `slice_items` items count together, and there
+    are at most `slices_per_300` for 300 items. `screen_alpha`: sealed items are opened only for a candidate
+    that the open ones by themselves show to be better, at this risk.
     """
 
     requirements: tuple[Requirement, ...] = (
@@ -95,14 +95,18 @@ def default_gate(rules: AnswerRules) -> GatePolicy:
     valid = Requirement("format_validity", limit=0.9, margin=0.05, minimum_items=50)
     loss = Requirement("held_out_loss", margin=0.1, minimum_items=10)
     everywhere = (valid, loss, *KEPT)
+
+    def improving(metric: str) -> GatePolicy:
+        return GatePolicy((Requirement(metric, limit=0.0, minimum_items=50), *everywhere))
+
     match rules.format:
         case AnswerFormat.MCQ:
             above_guessing = 1 / len(rules.choices) + 0.1
             return GatePolicy((Requirement("accuracy", limit=above_guessing, minimum_items=50), *everywhere))
         case AnswerFormat.SAQ:
-            return GatePolicy(everywhere, target="token_f1")
+            return improving("token_f1")
         case AnswerFormat.JSON:
-            return GatePolicy(everywhere, target="exact_match")
+            return improving("exact_match")
         case AnswerFormat.FREE_TEXT:
             usual = GatePolicy()
             return GatePolicy((*usual.requirements, valid)) if rules.constrain else usual

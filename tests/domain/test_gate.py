@@ -99,6 +99,30 @@ def test_items_of_one_conversation_are_no_more_than_one_witness():
     assert against(champion, candidate, asked=together).verdict is Verdict.INSUFFICIENT
 
 
+def test_a_few_conversations_tell_nothing_however_long_they_are():
+    champion, candidate = evidence(0, style_hit=shares(0.1)), evidence(style_hit=shares(0.9))
+    check = against(champion, candidate, asked=replace(items(), clusters=np.arange(300) // 60)).checks[0]
+    assert check.verdict is Verdict.INSUFFICIENT
+    assert check.reason == "300 items of conversations that count for 5.0, and 10 are needed"
+    one = against(champion, candidate, asked=replace(items(), clusters=np.zeros(300, dtype=int)))
+    assert one.checks[0].verdict is Verdict.INSUFFICIENT
+
+
+def test_the_whole_target_is_held_against_the_anchor_where_there_are_no_slices():
+    anchor, champion = evidence(1, style_hit=shares(0.95)), evidence(2, style_hit=shares(0.5))
+    decision = decide(items(), evidence(3, style_hit=shares(0.7)), champion, anchor, POLICY)
+    assert decision.verdict is Verdict.FAIL
+    assert [(check.slice, check.against) for check in decision.checks if check.verdict is Verdict.FAIL] == [
+        ("overall", 1)
+    ]
+
+
+def test_a_small_holdout_is_opened_too_although_its_open_items_are_fewer_than_needed():
+    champion, candidate = evidence(0, style_hit=spread(0.2, 120)), evidence(style_hit=spread(0.9, 120))
+    decision = against(champion, candidate, asked=items(120, sealed=30))
+    assert (decision.opened, decision.verdict) == (True, Verdict.PASS)
+
+
 def test_a_slice_that_got_worse_beyond_the_margin_stops_what_is_better_as_a_whole():
     strata = ["student · music"] * 200 + ["educator · law"] * 100
     candidate = evidence(style_hit=shares(0.9, 200) + shares(0.4, 100))
@@ -128,13 +152,6 @@ def test_sealed_items_are_opened_only_for_what_the_open_ones_say_is_better():
     assert (opened.opened, len(opened.used), opened.checks[0].items) == (True, 300, 300)
     assert (closed.opened, len(closed.used), closed.checks[0].items) == (False, 200, 200)
     assert "item 250" not in closed.used
-
-
-def test_the_noise_of_the_decoder_is_taken_off_what_was_measured():
-    champion, candidate = evidence(0, style_hit=shares(0.60)), evidence(style_hit=shares(0.70))
-    assert against(champion, candidate).verdict is Verdict.PASS
-    noisy = replace(champion, noise={"style_hit": 0.08})
-    assert against(noisy, candidate).verdict is Verdict.INSUFFICIENT
 
 
 @pytest.mark.parametrize(
