@@ -54,12 +54,12 @@ def main() -> int:
 
 def single_nights() -> list[Row]:
     by_slice = np.full(4, QUALITIES["style_hit"])
-    one_worse = by_slice + [-0.1, 0, 0, 0]
+    one_worse = by_slice - np.array([0.1, 0, 0, 0])
     few, fewer, most = Bar(Relation.AT_MOST, 0.05), Bar(Relation.AT_MOST, 0.01), Bar(Relation.AT_LEAST, 0.8)
     cases = (
         ("equal to the champion", by_slice, fewer),
         ("10 points better", by_slice + 0.1, most),
-        ("10 worse on one slice, 10 better elsewhere", one_worse + [0, 0.1, 0.1, 0.1], few),
+        ("10 worse on one slice, 10 better elsewhere", one_worse + np.array([0, 0.1, 0.1, 0.1]), few),
         ("10 worse on one slice, equal elsewhere", one_worse, fewer),
     )
     rows = [row for case in enumerate(cases) for row in _verdicts(*case)]
