@@ -12,6 +12,7 @@ import typer
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
 from services.domain.answer_formats import AnswerFormat, rules_of
 from services.domain.example_policy import ExamplePolicy
+from services.domain.gate_policy import with_kept
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
 from services.errors.inputs import InvalidFieldName, InvalidPolicy
 from services.evaluation.decisions import parse_policy
@@ -164,7 +165,7 @@ def _plan(
             generation=generation,
         ),
         example_policy=examples,
-        gate_policy=parse_policy(stored["gate"]) if "gate" in stored else None,
+        gate_policy=with_kept(parse_policy(stored["gate"])) if "gate" in stored else None,
         recipe_overrides=tuple(override or ()),
     )
 

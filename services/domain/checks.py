@@ -13,7 +13,7 @@ import numpy as np
 from services.domain.evaluation import METRICS
 from services.domain.evidence import Evidence, Mask, SuiteItems
 from services.domain.gate_policy import Requirement
-from services.domain.statistics import Difference, paired_difference
+from services.domain.statistics import Difference, Floats, paired_difference
 
 # Below, bounds from Student's t are rough, and a few conversations are no evidence about all.
 LEAST_WITNESSES = 10
@@ -28,6 +28,7 @@ class Verdict(StrEnum):
 class Asked(StrEnum):
     BETTER = "better"
     NOT_WORSE = "not worse"
+    NOT_SHOWN_WORSE = "not shown worse"  # of items too few to show more
     LIMIT = "limit"
 
 
@@ -61,7 +62,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is asked of one metric on one slice: that the lower bound of the difference exceeds `bound`."""
+    """What is asked of one metric on one slice: that the lower bound of the difference exceeds `bound`.
+
+    NOT_SHOWN_WORSE asks less: that it is not both measured beyond `bound` and shown to be worse at all.
+    """
 
     asked: Asked
     metric: str
@@ -75,39 +79,51 @@ def compare(
     comparison: Comparison, items: SuiteItems, mask: Mask, candidate: Evidence, reference: Evidence
 ) -> Check:
     """The check of a candidate against another version on the items of `mask` that the metric measures."""
-    metric = comparison.metric
-    ours, theirs = candidate.scores.get(metric), reference.scores.get(metric)
+    metric = METRICS[comparison.metric]
+    ours, theirs = (one.scores.get(metric.name) for one in (candidate, reference))
     if ours is None or theirs is None:
-        return _untold(comparison, reference, items=0)
-    measured = mask & ~np.isnan(ours.values) & ~np.isnan(theirs.values)
-    count = int(measured.sum())
-    if count < comparison.minimum_items or not count:
-        return _untold(comparison, reference, items=count)
-    mine, other = ours.values[measured], theirs.values[measured]
-    weights = theirs.weights[measured]
-    if not np.isfinite(mine).all():
-        reason = "it is infinite or not a number"
-        return _told(comparison, reference, Verdict.FAIL, reason, items=count)
-    if not np.isfinite(other).all():
-        reason = f"that of version {reference.version} is infinite or not a number"
-        return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
+        return _too_few(comparison, reference, items=0)
+    measured = mask & ~np.isnan(theirs.values)
+    mine, other, weights = ours.values[measured], theirs.values[measured], theirs.weights[measured]
+    if unusable := _unusable(comparison, reference, mine, other):
+        return unusable
     worst = -comparison.bound  # how much worse the candidate would be if it just missed what is asked
     difference = paired_difference(
-        (1.0 if METRICS[metric].higher_is_better else -1.0) * (mine - other),
+        (1.0 if metric.higher_is_better else -1.0) * (mine - other),
         items.clusters[measured],
         weights,
-        step=1.0 if METRICS[metric].is_share else 0.0,
+        step=1.0 if metric.is_share else 0.0,
         # A share that is worse by a margin differs at least on that share of the items.
-        least_variance=worst * (1 - worst) if METRICS[metric].is_share and 0 < worst < 1 else 0.0,
+        least_variance=worst * (1 - worst) if metric.is_share and 0 < worst < 1 else 0.0,
     )
-    if difference.witnesses < LEAST_WITNESSES:
+    if difference.witnesses < LEAST_WITNESSES and comparison.asked is not Asked.NOT_SHOWN_WORSE:
         reason = (
-            f"{count} items of conversations that count for {difference.witnesses:.1f}, and "
+            f"{mine.size} items of conversations that count for {difference.witnesses:.1f}, and "
             f"{LEAST_WITNESSES} are needed"
         )
-        return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=count)
+        return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=mine.size)
     means = tuple(float(np.average(values, weights=weights)) for values in (mine, other))
     return _judge(comparison, reference, difference, means)
+
+
+def _unusable(comparison: Comparison, reference: Evidence, mine: Floats, other: Floats) -> Check | None:
+    """What is said where there is nothing to compare; None where there is."""
+    count = mine.size
+    if not count or count < comparison.minimum_items:
+        return _too_few(comparison, reference, items=count)
+    if np.isnan(mine).any():
+        verdict, reason = (
+            Verdict.FAIL,
+            f"it is not measured on every item that version {reference.version} is",
+        )
+    elif not np.isfinite(mine).all():
+        verdict, reason = Verdict.FAIL, "it is infinite or not a number"
+    elif not np.isfinite(other).all():
+        verdict = Verdict.INSUFFICIENT
+        reason = f"that of version {reference.version} is infinite or not a number"
+    else:
+        return None
+    return _told(comparison, reference, verdict, reason, items=count)
 
 
 def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> Check:
@@ -149,7 +165,8 @@ def _judge(
 ) -> Check:
     low, high = difference.low(comparison.alpha), difference.high(comparison.alpha)
     required, more = comparison.bound, None
-    if low > required:
+    lenient = comparison.asked is Asked.NOT_SHOWN_WORSE
+    if low > required or (lenient and (difference.mean > required or high >= 0)):
         verdict = Verdict.PASS
     elif difference.mean <= required:
         verdict = Verdict.FAIL
@@ -162,8 +179,8 @@ def _judge(
         measured=means[0],
         reference=means[1],
         difference=difference.mean,
-        low=low,
-        high=high,
+        low=_finite(low),
+        high=_finite(high),
         witnesses=difference.witnesses,
         more_items=more,
     )
@@ -174,27 +191,24 @@ def _reason(
 ) -> str:
     whom = "the plain base" if reference.version == 0 else f"version {reference.version}"
     by = f"{abs(mean):.3f} {'better' if mean >= 0 else 'worse'} than {whom}"
-    sure = f"at least {low:.3f}" if low >= 0 else f"at most {-low:.3f} worse"
     doubt = f"({comparison.alpha:.1%} risk)"
-    match comparison.asked, verdict:
-        case Asked.BETTER, Verdict.PASS:
-            return f"{by}, {sure} {doubt}"
-        case Asked.BETTER, Verdict.FAIL:
-            return f"{by}: no better"
-        case Asked.BETTER, _:
-            return f"{by}, which may be chance {doubt}; about {more} more items would tell"
-        case _, Verdict.PASS:
-            return f"{by}, {sure} {doubt}; {-comparison.bound:.3f} is allowed"
-        case _, Verdict.FAIL:
-            return f"{by}, and {-comparison.bound:.3f} is allowed"
-        case _:
-            return (
-                f"{by}, but perhaps {-low:.3f} worse {doubt}, and {-comparison.bound:.3f} is allowed; about "
-                f"{more} more items would tell"
+    if comparison.asked is Asked.NOT_SHOWN_WORSE and verdict is Verdict.PASS:
+        return f"{by} on too few items to show more; not shown to be worse {doubt}"
+    sure = f"at least {low:.3f}" if low >= 0 else f"at most {-low:.3f} worse"
+    allowed = "" if comparison.asked is Asked.BETTER else f"; {-comparison.bound:.3f} is allowed"
+    match verdict:
+        case Verdict.PASS:
+            return f"{by}, {sure} {doubt}{allowed}"
+        case Verdict.FAIL:
+            return f"{by}: no better" if comparison.asked is Asked.BETTER else f"{by}{allowed}"
+        case Verdict.INSUFFICIENT:
+            perhaps = (
+                "which may be chance" if comparison.asked is Asked.BETTER else f"perhaps {-low:.3f} worse"
             )
+            return f"{by}, {perhaps} {doubt}{allowed}; about {more} more items would tell"
 
 
-def _untold(comparison: Comparison, reference: Evidence, *, items: int) -> Check:
+def _too_few(comparison: Comparison, reference: Evidence, *, items: int) -> Check:
     least = max(1, comparison.minimum_items)
     reason = f"{items} items, and {least} are needed"
     told = _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=items)

@@ -98,7 +98,14 @@ def _checks(case: _Case) -> Iterator[Check]:
     if case.has_own_anchor:
         yield case.ask(not_worse, case.anchor)
     for name, mask in _slices(case).items():
-        asked = replace(not_worse, slice=name, alpha=policy.worse_alpha)
+        # A rest too small to show that it is no worse must not stop everything.
+        small = int(mask.sum()) < policy.slice_items
+        asked = replace(
+            not_worse,
+            asked=Asked.NOT_SHOWN_WORSE if small else Asked.NOT_WORSE,
+            slice=name,
+            alpha=policy.worse_alpha,
+        )
         yield case.ask(asked, case.champion, mask)
         if case.has_own_anchor:
             yield case.ask(asked, case.anchor, mask)

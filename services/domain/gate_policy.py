@@ -1,16 +1,31 @@
 """What a persona's gate asks for: the metric to improve, what must not get worse, and how sure it must be."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import METRICS, OVERALL
 from services.errors.inputs import InvalidPolicy
 
+# The largest risks that still deserve the name of a gate.
+_RISKS = {"alpha": 0.1, "worse_alpha": 0.2, "anchor_alpha": 0.2, "screen_alpha": 0.45}
+_LEAST_RISK = 1e-6
+_MOST_ITEMS = 1_000_000
+_LARGEST = 1e9
 
-def _check_metric(name: str) -> None:
-    if name not in METRICS:
+
+def _check_metric(name: object) -> None:
+    if not isinstance(name, str) or name not in METRICS:
         raise InvalidPolicy(f"{name!r} is not a metric; choose among {', '.join(METRICS)}.")
+
+
+def _check_count(name: str, count: object) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST_ITEMS:
+        raise InvalidPolicy(f"{name} must be a whole number from 1 to {_MOST_ITEMS:,}.")
+
+
+def _is_number(value: object) -> bool:
+    """Also of what a file held, whatever its author wrote there."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +47,11 @@ class Requirement:
         _check_metric(self.metric)
         if self.limit is None and self.margin is None:
             raise InvalidPolicy(f"{self.metric} needs a limit, a margin or both.")
-        if not all(math.isfinite(bound) for bound in (self.limit, self.margin) if bound is not None):
+        if not all(_is_number(bound) for bound in (self.limit, self.margin) if bound is not None):
             raise InvalidPolicy(f"{self.metric} needs a limit and a margin that are finite numbers.")
+        _check_count("minimum_items", self.minimum_items)
+        if not isinstance(self.slice, str) or "\0" in self.slice:
+            raise InvalidPolicy(f'{self.metric} needs the name of a slice, such as "audience:student".')
 
 
 # What every persona keeps, whatever it is for: the frozen suites are asked of all of them.
@@ -76,18 +94,25 @@ class GatePolicy:
         if not self.requirements:
             raise InvalidPolicy("a gate without requirements would let anything through.")
         _check_metric(self.improves)
-        for name in ("alpha", "worse_alpha", "anchor_alpha", "screen_alpha"):
-            if not 0 < getattr(self, name) < 0.5:
-                raise InvalidPolicy(f"{name} must lie between 0 and 0.5.")
-        if not 0 < self.slice_margin < math.inf:
+        for name, most in _RISKS.items():
+            if not _is_number(risk := getattr(self, name)) or not _LEAST_RISK <= risk <= most:
+                raise InvalidPolicy(f"{name} must lie between {_LEAST_RISK:g} and {most:g}.")
+        if not _is_number(self.slice_margin) or self.slice_margin <= 0:
             raise InvalidPolicy("slice_margin must be a number above 0.")
-        if self.slice_items < 1 or self.slices_per_300 < 1:
-            raise InvalidPolicy("slice_items and slices_per_300 must be at least 1.")
+        _check_count("slice_items", self.slice_items)
+        _check_count("slices_per_300", self.slices_per_300)
 
     @property
     def improves(self) -> str:
         """The metric on which a candidate has to be better."""
         return self.target or self.requirements[0].metric
+
+
+def with_kept(policy: GatePolicy) -> GatePolicy:
+    """The policy with what every persona keeps, where it says nothing of its own about it."""
+    named = {requirement.metric for requirement in policy.requirements}
+    missing = tuple(requirement for requirement in KEPT if requirement.metric not in named)
+    return replace(policy, requirements=(*policy.requirements, *missing), target=policy.improves)
 
 
 def default_gate(rules: AnswerRules) -> GatePolicy:

@@ -27,6 +27,8 @@ from services.evaluation.suites import suite_items
 
 def parse_policy(record: dict[str, Any]) -> GatePolicy:
     """A stored or uploaded policy; InvalidPolicy says what is wrong with it."""
+    if not isinstance(record.get("target", ""), str):
+        raise InvalidPolicy("target must be the name of a metric.")
     try:
         requirements = tuple(Requirement(**requirement) for requirement in record["requirements"])
         return GatePolicy(**{**record, "requirements": requirements})

@@ -11,7 +11,7 @@ from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.checks import Asked, Verdict
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.domain.gate import Decision, decide
-from services.domain.gate_policy import GatePolicy, Requirement, default_gate
+from services.domain.gate_policy import GatePolicy, Requirement, default_gate, with_kept
 from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import ReportsNotComparable
 
@@ -166,7 +166,7 @@ def test_a_loss_is_better_where_it_is_lower(loss: float, verdict: Verdict):
 
 
 def test_too_few_items_cannot_tell():
-    champion = evidence(0, style_hit=shares(0))
+    champion = evidence(0, style_hit=[0.0] * 99 + [None] * 201)
     decision = against(champion, evidence(style_hit=[1.0] * 99 + [None] * 201))
     assert decision.verdict is Verdict.INSUFFICIENT
     assert decision.checks[0].reason == "99 items, and 100 are needed"
@@ -227,6 +227,22 @@ def test_a_requirement_reads_its_own_slice(name: str, seen: tuple[float | None, 
     assert check.verdict is (Verdict.PASS if seen[1] else Verdict.INSUFFICIENT)
 
 
+@pytest.mark.parametrize(("kept", "verdict"), [(0.0, Verdict.FAIL), (0.9, Verdict.PASS)])
+def test_a_rest_too_small_to_show_that_it_is_no_worse_still_shows_that_it_is(kept: float, verdict: Verdict):
+    strata = ["student · music"] * 226 + ["educator · law"] * 74
+    champion = evidence(0, style_hit=shares(0.3, 226) + shares(1.0, 74))
+    candidate = evidence(style_hit=shares(0.9, 226) + shares(kept, 74))
+    decision = against(champion, candidate, asked=items(strata=strata))
+    rest = decision.checks[2]
+    assert (rest.asked, rest.slice, rest.verdict) == (Asked.NOT_SHOWN_WORSE, "other", verdict)
+    assert decision.verdict is verdict
+
+
+def test_a_candidate_that_leaves_items_unmeasured_fails():
+    candidate = evidence(style_hit=[1.0] * 200 + [None] * 100)
+    assert against(evidence(0, style_hit=shares(0.5)), candidate).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -234,6 +250,11 @@ def test_a_requirement_reads_its_own_slice(name: str, seen: tuple[float | None, 
         {"metric": "fact_hit"},
         {"metric": "fact_hit", "limit": math.nan},
         {"metric": "held_out_loss", "margin": math.inf},
+        {"metric": "fact_hit", "limit": True},
+        {"metric": "fact_hit", "limit": 10**400},
+        {"metric": "fact_hit", "limit": 0.5, "minimum_items": "many"},
+        {"metric": "fact_hit", "limit": 0.5, "minimum_items": 0},
+        {"metric": "fact_hit", "limit": 0.5, "slice": ["overall"]},
     ],
 )
 def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
@@ -243,7 +264,17 @@ def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"target": "charm"}, {"alpha": 0.0}, {"worse_alpha": 0.5}, {"slice_margin": 0.0}, {"slice_items": 0}],
+    [
+        {"target": "charm"},
+        {"alpha": 0.0},
+        {"worse_alpha": 0.5},
+        {"slice_margin": 0.0},
+        {"slice_items": 0},
+        {"alpha": 1e-20},
+        {"slices_per_300": 1e300},
+        {"slice_margin": 1e300},
+        {"target": 7},
+    ],
 )
 def test_a_policy_that_asks_nothing_is_refused(wrong: dict[str, object]):
     with pytest.raises(InvalidPolicy):
@@ -263,3 +294,11 @@ def test_letters_must_be_right_more_often_than_by_guessing(accuracy: float, verd
 def test_a_gate_without_requirements_is_refused():
     with pytest.raises(InvalidPolicy):
         GatePolicy(())
+
+
+def test_every_policy_keeps_general_ability_and_safety_unless_it_says_otherwise():
+    own = Requirement("safety", margin=0.01)
+    kept = with_kept(GatePolicy((STYLE, own)))
+    assert [one.metric for one in kept.requirements] == ["style_hit", "safety", "general_ability"]
+    assert own in kept.requirements
+    assert kept.improves == "style_hit"

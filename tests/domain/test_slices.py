@@ -9,12 +9,13 @@ from services.domain.slices import OTHER, judged_slices
     [
         ({"a": 75, "b": 75, "c": 75, "d": 75}, {"a": 75, "b": 75, "c": 75, "d": 75}),
         ({"a": 200, "b": 60, "c": 40}, {"a": 200, OTHER: 100}),
-        ({"a": 160, "b": 90, "c": 50}, {"a": 160, OTHER: 140}),  # 50 tell nothing: the smallest joins them
-        ({"a": 100, "b": 74}, {OTHER: 174}),
+        ({"a": 160, "b": 90, "c": 50}, {"a": 160, "b": 90, OTHER: 50}),
+        ({"a": 100, "b": 74}, {"a": 100, OTHER: 74}),
         ({"a": 74}, {OTHER: 74}),
         ({"a": 300}, {"a": 300}),
         (dict.fromkeys("abcdef", 75), dict.fromkeys("abcdef", 75)),  # 450 items have room for six
         ({"a": 80, "b": 79, "c": 78, "d": 77, "e": 6}, {"a": 80, "b": 79, "c": 78, OTHER: 83}),
+        ({"a": 75, "b": 74}, {OTHER: 149}),  # 149 items have room for one
     ],
 )
 def test_slices_too_small_to_tell_count_together(strata: dict[str, int], found: dict[str, int]):
