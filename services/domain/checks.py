@@ -114,7 +114,7 @@ def _unusable(comparison: Comparison, reference: Evidence, mine: Floats, other: 
     if np.isnan(mine).any():
         verdict, reason = (
             Verdict.FAIL,
-            f"it is not measured on every item that version {reference.version} is",
+            f"items that version {reference.version} has are not measured",
         )
     elif not np.isfinite(mine).all():
         verdict, reason = Verdict.FAIL, "it is infinite or not a number"
