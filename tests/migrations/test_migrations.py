@@ -1,16 +1,13 @@
 """The schema is built by migrations, forth and back, and equals what the tables declare."""
 
-from collections.abc import Iterator
-
 import pytest
 from alembic.util import CommandError
-from sqlalchemy import Engine, inspect, make_url, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db import migrate
 from services.db.lineage_tables import PromotionRow, SkippedNightRow, TrainingPointRow
-from services.db.session import make_engine
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.feedback import Reason, Thumb
@@ -28,21 +25,6 @@ from tests.builders import (
     add_training_set,
     add_version,
 )
-
-
-@pytest.fixture
-def empty_database(database_url: str) -> Iterator[Engine]:
-    """A database without any table, dropped afterwards."""
-    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE migrations_test"))
-    url = make_url(database_url).set(database="migrations_test").render_as_string(hide_password=False)
-    engine = make_engine(url)
-    yield engine
-    engine.dispose()
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE migrations_test WITH (FORCE)"))
-    server.dispose()
 
 
 def test_migrations_build_what_the_tables_declare_and_can_be_undone(empty_database: Engine):
