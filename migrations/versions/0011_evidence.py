@@ -231,9 +231,11 @@ def _refuse_unproven_promotions() -> None:
         CREATE FUNCTION refuse_unproven_promotion() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF NEW.kind = 'full' AND NEW.decision_id IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM gate_decisions d JOIN evaluation_reports r ON r.id = d.candidate_report_id
+                SELECT 1 FROM gate_decisions d
+                JOIN evaluation_reports r ON r.id = d.candidate_report_id
+                JOIN adapter_versions v ON v.id = r.adapter_version_id
                 WHERE d.id = NEW.decision_id AND d.verdict = 'PASS'
-                  AND r.adapter_version_id = NEW.adapter_version_id
+                  AND v.id = NEW.adapter_version_id AND v.persona_id = NEW.persona_id
             ) THEN
                 RAISE EXCEPTION 'decision % does not say PASS of this version', NEW.decision_id
                     USING ERRCODE = 'check_violation';
