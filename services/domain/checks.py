@@ -17,6 +17,7 @@ from services.domain.statistics import Difference, Floats, paired_difference
 
 # Below, bounds from Student's t are rough, and a few conversations are no evidence about all.
 LEAST_WITNESSES = 10
+_TOLD = 0.0005  # differences are told in thousandths
 
 
 class Verdict(StrEnum):
@@ -137,7 +138,8 @@ def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> 
     higher = METRICS[requirement.metric].higher_is_better
     more = None
     if count < requirement.minimum_items:
-        verdict, reason = Verdict.INSUFFICIENT, f"{count} items, and {requirement.minimum_items} are needed"
+        verdict = Verdict.INSUFFICIENT
+        reason = f"measured on {count} items, and {requirement.minimum_items} are needed"
         more = requirement.minimum_items - count
     elif not math.isfinite(value):
         # Enough was asked, and the model gave no usable number: a diverged training, not a lack of evidence.
@@ -190,12 +192,14 @@ def _reason(
     comparison: Comparison, reference: Evidence, mean: float, low: float, verdict: Verdict, more: int | None
 ) -> str:
     whom = "the plain base" if reference.version == 0 else f"version {reference.version}"
-    by = f"{abs(mean):.3f} {'better' if mean >= 0 else 'worse'} than {whom}"
+    by = f"{abs(mean):.3f} {'better' if mean > 0 else 'worse'} than {whom}"
+    if abs(mean) < _TOLD:
+        by = f"as good as {whom}"
     doubt = f"({comparison.alpha:.1%} risk)"
     if comparison.asked is Asked.NOT_SHOWN_WORSE and verdict is Verdict.PASS:
         return f"{by} on too few items to show more; not shown to be worse {doubt}"
-    sure = f"at least {low:.3f}" if low >= 0 else f"at most {-low:.3f} worse"
-    allowed = "" if comparison.asked is Asked.BETTER else f"; {-comparison.bound:.3f} is allowed"
+    sure = f"at least {low:.3f} better" if low >= 0 else f"at most {-low:.3f} worse"
+    allowed = "" if comparison.asked is Asked.BETTER else f"; up to {-comparison.bound:.3f} worse is allowed"
     match verdict:
         case Verdict.PASS:
             return f"{by}, {sure} {doubt}{allowed}"
@@ -210,7 +214,7 @@ def _reason(
 
 def _too_few(comparison: Comparison, reference: Evidence, *, items: int) -> Check:
     least = max(1, comparison.minimum_items)
-    reason = f"{items} items, and {least} are needed"
+    reason = f"measured on {items} items, and {least} are needed"
     told = _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=items)
     return replace(told, more_items=least - items)
 

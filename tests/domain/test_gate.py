@@ -169,9 +169,9 @@ def test_too_few_items_cannot_tell():
     champion = evidence(0, style_hit=[0.0] * 99 + [None] * 201)
     decision = against(champion, evidence(style_hit=[1.0] * 99 + [None] * 201))
     assert decision.verdict is Verdict.INSUFFICIENT
-    assert decision.checks[0].reason == "99 items, and 100 are needed"
+    assert decision.checks[0].reason == "measured on 99 items, and 100 are needed"
     assert decision.checks[0].more_items == 1
-    assert against(champion, evidence()).checks[0].reason == "0 items, and 100 are needed"
+    assert against(champion, evidence()).checks[0].reason == "measured on 0 items, and 100 are needed"
 
 
 def test_one_failed_check_fails_even_where_another_cannot_tell():

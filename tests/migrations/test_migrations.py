@@ -79,16 +79,20 @@ def test_the_ledger_refuses_changes(session: Session, change: str):
         session.execute(text(change))
 
 
-@pytest.mark.parametrize(("verdict", "promoted"), [("FAIL", 1), ("INSUFFICIENT", 1), ("PASS", 2)])
+@pytest.mark.parametrize(
+    ("verdict", "promoted", "ledger"),
+    [("FAIL", 1, "own"), ("INSUFFICIENT", 1, "own"), ("PASS", 2, "own"), ("PASS", 1, "another")],
+)
 def test_a_full_promotion_that_nothing_says_pass_of_is_refused_by_the_database(
-    session: Session, verdict: str, promoted: int
+    session: Session, verdict: str, promoted: int, ledger: str
 ):
     persona = add_persona(session)
     judged, other = (add_version(session, persona, number=number) for number in (1, 2))
     decision = add_decision(session, judged, verdict=verdict)
+    whose = persona if ledger == "own" else add_persona(session, slug="another")
     session.add(
         PromotionRow(
-            persona_id=persona.id,
+            persona_id=whose.id,
             version=judged if promoted == 1 else other,
             kind="full",
             decision_id=decision.id,
