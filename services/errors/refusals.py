@@ -90,8 +90,8 @@ class AnchorChanged(Refused):
     def __init__(self, decision_id: int, *, held_against: int, anchor: int) -> None:
         self.decision_id, self.held_against, self.anchor = decision_id, held_against, anchor
         super().__init__(
-            f"Decision {decision_id} held the candidate against version {held_against} as the anchor, and that "
-            f"is version {anchor} by now: evaluate the candidate again and let the gate decide anew."
+            f"Decision {decision_id} held the candidate against version {held_against} as the anchor, and "
+            f"that is version {anchor} by now: evaluate the candidate again and let the gate decide anew."
         )
 
 
@@ -99,8 +99,8 @@ class AnchorNotAsked(Refused):
     def __init__(self, anchor: int, *, report_id: int, version_id: int) -> None:
         self.anchor, self.report_id, self.version_id = anchor, report_id, version_id
         super().__init__(
-            f"The anchor, version {anchor}, was not asked what report {report_id} was, under the same settings: "
-            f"evaluate the candidate again with `persona-loop evaluate {version_id}`."
+            f"The anchor, version {anchor}, was not asked what report {report_id} was under the same "
+            f"settings: evaluate the candidate again with `persona-loop evaluate {version_id}`."
         )
 
 
