@@ -254,13 +254,13 @@ def add_approved_version(
     return version
 
 
-def add_answers(session: Session, version: AdapterVersionRow, *, right: int, of: int = 40) -> int:
-    """The id of a report of a version that knew the first so many of the items with a known answer."""
+def add_answers(session: Session, version: AdapterVersionRow, *, right: int) -> int:
+    """The id of a report of a version that knew the first so many of 40 answers."""
     items = [
         Item(
             f"key {number}", ItemSource.BANK, Question(f"Is it {number}?", "music", "student"), "So.", "oslo"
         )
-        for number in range(of)
+        for number in range(40)
     ]
     scores = [
         score(item, "Oslo." if number < right else "Rome.", seed=1, markers=(), log_probabilities=())
@@ -292,7 +292,9 @@ def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -
     return report
 
 
-def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) -> GateDecisionRow:
+def add_decision(
+    session: Session, version: AdapterVersionRow, *, verdict: str, checks: Iterable[dict[str, Any]] = ()
+) -> GateDecisionRow:
     """A stored decision on a version against who serves and the anchor, with the verdict a test needs."""
     champion = session.get_one(AdapterVersionRow, who_serves(session, version.persona).version_id)
     suite = freeze_suite(session, version.persona, [], at=AT)
@@ -302,14 +304,14 @@ def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) 
         return (known or add_report(session, one)).id
 
     decision = GateDecisionRow(
-        candidate_report_id=add_report(session, version).id,
+        candidate_report_id=reported(version),
         champion_report_id=reported(champion),
         anchor_report_id=reported(anchor_of(session, version) or champion),
         gate_version=GATE_VERSION,
         policy={},
-        policy_digest="policy",
+        policy_digest=uuid4().hex,
         verdict=verdict,
-        checks=[],
+        checks=list(checks),
         created_at=AT,
     )
     session.add(decision)
