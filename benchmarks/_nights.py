@@ -124,7 +124,7 @@ def judge(engine: Engine, version_id: int, *, promotes: bool = True) -> Judged:
     decision_id = _decision_on(engine, version_id)
     if decision_id is None:
         reports = evaluating.evaluate(version_id)
-        decision_id = gating.gate(reports["candidate"], reports["champion"], reports["anchor"])["decision_id"]
+        decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
     with session_scope(engine) as session:
         passed = session.get_one(GateDecisionRow, decision_id).verdict == Verdict.PASS
     if passed and promotes:

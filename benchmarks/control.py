@@ -11,8 +11,9 @@ FAIL.
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, select
 
@@ -89,7 +90,7 @@ def _measure(settings: Settings, engine: Engine, *, original: str) -> list[Row]:
     with inference_server(settings):
         added, set_id = _fill_up(settings, engine, wanted=real.training_set.counts["demonstrations"])
         reports = evaluating.evaluate(training.train(set_id))
-        decision_id = gating.gate(reports["candidate"], reports["champion"], reports["anchor"])["decision_id"]
+        decision_id = gating.gate(reports["candidate"], reports["champion"])["decision_id"]
     with session_scope(engine) as session:
         control = session.scalars(
             select(TrainingRunRow).where(TrainingRunRow.training_set_id == set_id)
@@ -138,15 +139,23 @@ def _run_rows(control: TrainingRunRow, real: TrainingRunRow) -> list[Row]:
 
 
 def _decision_rows(control: GateDecisionRow, real: GateDecisionRow) -> list[Row]:
-    measured = {check["metric"]: check["measured"] for check in real.checks}
+    measured = {_asked(check): check["measured"] for check in real.checks}
     return [
         *(
-            Row(f"{check['metric']}: {check['verdict']}, {check['reason']}", check["measured"], theirs)
+            Row(
+                f"{check['metric']} ({check['slice']}): {check['verdict']}, {check['reason']}",
+                check["measured"],
+                measured.get(_asked(check)),
+            )
             for check in control.checks
-            for theirs in (measured.get(check["metric"]),)
         ),
         Row("verdict of the gate", control.verdict, real.verdict, Bar(Relation.IS, Verdict.FAIL.value)),
     ]
+
+
+def _asked(check: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells one check of a decision from the others."""
+    return check["asked"], check["metric"], check["slice"], check["against"]
 
 
 if __name__ == "__main__":

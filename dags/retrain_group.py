@@ -38,7 +38,7 @@ def retrain(persona: str) -> None:
         from services.jobs import evaluate as job
 
         reports = job.evaluate(version_id)
-        return {arm: reports[arm] for arm in ("candidate", "champion", "anchor")}
+        return {arm: reports[arm] for arm in ("candidate", "champion")}
 
     @task(**LIGHT)
     def gate(reports: dict[str, int]) -> int:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import who_serves
+from services.adapters.promotions import anchor_of, promote, who_serves
 from services.db.feedback_tables import (
     AnswerRow,
     ComparisonRow,
@@ -29,13 +29,15 @@ from services.db.lineage_tables import (
 from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
+from services.domain.evaluation import Item, ItemSource
 from services.domain.feedback import RaterId, Reason, Thumb
 from services.domain.gate import GATE_VERSION
 from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.domain.promotions import PromotionKind
 from services.domain.splits import prompt_key, split_key
 from services.domain.training import RunState
-from services.evaluation.reports import find_report
+from services.evaluation.reports import find_report, store_report
+from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.questions import new_rater, record_question, start_conversation
@@ -203,7 +205,12 @@ def add_review(session: Session, rater: RaterId, verdict: str, *, at: datetime =
 
 
 def add_version(
-    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = ""
+    session: Session,
+    persona: PersonaRow,
+    *,
+    number: int = 1,
+    digest: str = "",
+    base: str = "the only base",
 ) -> AdapterVersionRow:
     """A trained version that has not served anyone; without a digest it gets one of its number."""
     digest = digest or f"{number:012x}" + "0" * 52
@@ -212,7 +219,7 @@ def add_version(
         number=number,
         digest=digest,
         name=f"{persona.slug}@{digest[:12]}",
-        provenance={},
+        provenance={"base_digest": base},
         created_at=AT,
     )
     session.add(version)
@@ -238,6 +245,33 @@ def add_serving_version(
     return version
 
 
+def add_approved_version(
+    session: Session, persona: PersonaRow, *, number: int, base: str = "the only base"
+) -> AdapterVersionRow:
+    """A trained version that a decision let serve."""
+    version = add_version(session, persona, number=number, base=base)
+    promote(session, decision_id=add_decision(session, version, verdict="PASS").id, actor="test", at=AT)
+    return version
+
+
+def add_answers(session: Session, version: AdapterVersionRow, *, right: int) -> int:
+    """The id of a report of a version that knew the first so many of 40 answers."""
+    items = [
+        Item(
+            f"key {number}", ItemSource.BANK, Question(f"Is it {number}?", "music", "student"), "So.", "oslo"
+        )
+        for number in range(40)
+    ]
+    scores = [
+        score(item, "Oslo." if number < right else "Rome.", seed=1, markers=(), log_probabilities=())
+        for number, item in enumerate(items)
+    ]
+    suite = freeze_suite(session, version.persona, items, at=AT)
+    return store_report(
+        session, version_id=version.id, suite_digest=suite, settings_digest="s", scores=scores, at=AT
+    )
+
+
 def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -> EvaluationReportRow:
     """A report of a version on an empty suite, each metric over 300 items."""
     suite = freeze_suite(session, version.persona, [], at=AT)
@@ -258,21 +292,26 @@ def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -
     return report
 
 
-def add_decision(session: Session, version: AdapterVersionRow, *, verdict: str) -> GateDecisionRow:
-    """A stored decision on a version against the one that serves, with the verdict a test needs."""
+def add_decision(
+    session: Session, version: AdapterVersionRow, *, verdict: str, checks: Iterable[dict[str, Any]] = ()
+) -> GateDecisionRow:
+    """A stored decision on a version against who serves and the anchor, with the verdict a test needs."""
     champion = session.get_one(AdapterVersionRow, who_serves(session, version.persona).version_id)
     suite = freeze_suite(session, version.persona, [], at=AT)
-    known = find_report(session, version_id=champion.id, suite_digest=suite, settings_digest="settings")
-    reference = (known or add_report(session, champion)).id
+
+    def reported(one: AdapterVersionRow) -> int:
+        known = find_report(session, version_id=one.id, suite_digest=suite, settings_digest="settings")
+        return (known or add_report(session, one)).id
+
     decision = GateDecisionRow(
-        candidate_report_id=add_report(session, version).id,
-        champion_report_id=reference,
-        anchor_report_id=reference,
+        candidate_report_id=reported(version),
+        champion_report_id=reported(champion),
+        anchor_report_id=reported(anchor_of(session, version) or champion),
         gate_version=GATE_VERSION,
         policy={},
-        policy_digest="policy",
+        policy_digest=uuid4().hex,
         verdict=verdict,
-        checks=[],
+        checks=list(checks),
         created_at=AT,
     )
     session.add(decision)

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from services.domain.conversation import Message
 from services.domain.progress import Progress, TrainingReport
 from services.domain.training import HalfPrecision, ModelRecipe, Objective, StageResult, TrainedAdapter
+from services.errors.artifacts import AdapterCorrupt
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -19,7 +20,7 @@ from services.training.trainer import TrainingJob
 class FakeGenerator:
     """Answers `text`, or what `by_model` says for a serving name; raises `problem` if there is one.
 
-    `texts` go before: one for each request, in turn.
+    `texts` go before: one for each request, in turn. The files of those in `damaged` fail their check.
     """
 
     text: str = "A short answer."
@@ -28,12 +29,15 @@ class FakeGenerator:
     meanwhile: Callable[[], object] = lambda: None  # happens while the answer is being written
     requests: list[GenerationRequest] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
 
     def generate(self, request: GenerationRequest) -> Generated:
         self.requests.append(request)
         self.meanwhile()
         if self.problem is not None:
             raise self.problem
+        if request.model in self.damaged:
+            raise AdapterCorrupt(request.model, "a flipped byte")
         text = self.texts.pop(0) if self.texts else self.by_model.get(request.model, self.text)
         return Generated(
             text=text,

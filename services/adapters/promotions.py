@@ -5,6 +5,7 @@ serves is one indexed row, done per ask: nothing else in the system asks for the
 """
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +15,21 @@ from sqlalchemy.orm import Session
 from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
+from services.domain.gate import GATE_VERSION
 from services.domain.personas import PersonaSlug, parse_slug
 from services.domain.promotions import BASE_VERSION, Promotion, PromotionKind, newest_sound, rollback_target
 from services.errors.inputs import InvalidSlug
 from services.errors.lookups import UnknownPersona, UnknownRecord, UnknownVersion
-from services.errors.refusals import DecisionOutdated, NotPassed, VersionServedBefore, VersionUnsound
+from services.errors.refusals import (
+    AnchorChanged,
+    DecisionOutdated,
+    GateChanged,
+    NotPassed,
+    VersionServedBefore,
+    VersionUnsound,
+)
+
+logger = logging.getLogger(__name__)
 
 CHANNEL = "promotions"
 
@@ -55,18 +66,24 @@ def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterV
     ) or version_by_number(session, persona, BASE_VERSION)
 
 
-def anchor_of(session: Session, persona: PersonaRow) -> AdapterVersionRow | None:
-    """The first approved version whose files are sound, which every later one is held against; None before
-    there is one.
+def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionRow | None:
+    """The first approved version of the candidate's persona that can be asked beside it: its files are sound,
+
+    and it was trained on the same base. None before there is one, and where it is the candidate itself.
     """
-    return session.scalar(
+    approved = session.scalars(
         select(AdapterVersionRow)
         .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
-        .where(PromotionRow.persona_id == persona.id, PromotionRow.kind == PromotionKind.FULL)
+        .where(PromotionRow.persona_id == candidate.persona_id, PromotionRow.kind == PromotionKind.FULL)
         .where(AdapterVersionRow.unsound_at.is_(None))
         .order_by(PromotionRow.id)
-        .limit(1)
     )
+    base = candidate.provenance.get("base_digest")
+    for version in approved:
+        if version.provenance.get("base_digest") == base:
+            return None if version.id == candidate.id else version
+        logger.info("%s is no anchor for %s: it was trained on another base", version.name, candidate.name)
+    return None
 
 
 def history(session: Session, persona: PersonaRow) -> list[Promotion]:
@@ -95,7 +112,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
     Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
-    VersionUnsound, VersionServedBefore, UnknownRecord.
+    AnchorChanged, GateChanged, VersionUnsound, VersionServedBefore, UnknownRecord.
     """
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
@@ -111,9 +128,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     )
     if existing is not None:
         return existing
-    judged_against, serves = decision.champion_report.version, who_serves(session, persona)
-    if serves.version_id != judged_against.id:
-        raise DecisionOutdated(decision_id, judged_against=judged_against.number, serves=serves.number)
+    _refuse_outdated(session, decision, version)
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     if any(past.version == version.number for past in history(session, persona)):
@@ -215,6 +230,18 @@ def version_by_number(session: Session, persona: PersonaRow, number: int) -> Ada
     if version is None:
         raise UnknownVersion(persona.slug, number)
     return version
+
+
+def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:
+    """Another gate, another champion or another anchor by now: what was decided says nothing of them."""
+    if decision.gate_version != GATE_VERSION:
+        raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
+    champion, serves = decision.champion_report.version, who_serves(session, candidate.persona)
+    if serves.version_id != champion.id:
+        raise DecisionOutdated(decision.id, judged_against=champion.number, serves=serves.number)
+    anchor, held_against = anchor_of(session, candidate) or champion, decision.anchor_report.version
+    if anchor.id != held_against.id:
+        raise AnchorChanged(decision.id, held_against=held_against.number, anchor=anchor.number)
 
 
 def _unsound(session: Session, persona: PersonaRow) -> set[int]:

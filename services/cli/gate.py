@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from services.cli.output import EXIT_NO, Json, show, speaking, tell
-from services.cli.telling import check_rows, tell_decision
+from services.cli.telling import tell_decision
 from services.jobs import gate as gating
 from services.jobs import status
 
@@ -17,14 +17,10 @@ commands = typer.Typer(no_args_is_help=True, help="Decide on reports; show or re
 def decide(
     candidate: Annotated[int, typer.Argument(help="The candidate's report id.")],
     champion: Annotated[int, typer.Argument(help="The champion's report id.")],
-    anchor: Annotated[
-        int | None,
-        typer.Argument(help="The report id of the first approved version; the champion's if none."),
-    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Decide on reports; exit code 3 unless the verdict is PASS."""
-    _tell(gating.gate(candidate, champion, anchor)["decision_id"], as_json=as_json)
+    """Decide on reports, the anchor's beside them; exit code 3 unless the verdict is PASS."""
+    _tell(gating.gate(candidate, champion)["decision_id"], as_json=as_json)
 
 
 @commands.command("show")
@@ -50,6 +46,6 @@ def _tell(decision_id: int, *, as_json: bool) -> None:
         show(found, as_json=True)
     else:
         tell(tell_decision(found))
-        show(check_rows(found), as_json=False)
+        show(status.check_rows(found["checks"]), as_json=False)
     if found["verdict"] != "PASS":
         raise typer.Exit(EXIT_NO)

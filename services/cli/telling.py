@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.cli.lines import GAP, fields, moment, section, sentences, tally, wrapped
-from services.domain.evaluation import OVERALL
 from services.training_sets.deduplication import LONG_THRESHOLD, SHORT_THRESHOLD
 
 Record = dict[str, Any]
@@ -63,30 +62,16 @@ def tell_decision(record: Record) -> Iterator[str]:
     against = "the plain base" if record["champion"] == 0 else f"version {record['champion']}"
     judged = f"version {record['version']} against {against}"
     yield f"{record['verdict']}: {judged}, decision {record['decision_id']}"
-    yield ""
-
-
-def check_rows(record: Record) -> list[Record]:
-    """The checks of a decision, what matters first; the reasons say what was required."""
-    return [
+    anchor = "the champion" if record["anchor"] == record["champion"] else f"version {record['anchor']}"
+    yield from fields(
         {
-            "verdict": check["verdict"],
-            "metric": check["metric"],
-            "of": "" if check["slice"] == OVERALL else check["slice"],
-            "against": _against(check["against"]),
-            "measured": check["measured"],
-            "theirs": check["reference"],
-            "items": check["items"],
-            "reason": check["reason"],
+            "anchor": anchor,
+            "items it rests on": record["items"],
+            "sealed items": "opened" if record["opened"] else "left alone",
+            "version of the gate": record["gate_version"],
         }
-        for check in record["checks"]
-    ]
-
-
-def _against(version: int | None) -> str:
-    if version is None:
-        return ""
-    return "base" if version == 0 else f"v{version}"
+    )
+    yield ""
 
 
 def tell_skipped(night: Record) -> Iterator[str]:

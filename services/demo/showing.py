@@ -1,7 +1,5 @@
 """What the demo shows people: tables of answers, of the gate's checks and of moves. Computes nothing."""
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,11 +8,11 @@ from services.demo.judgement import Judgement, Sample
 from services.demo.moves import Move
 from services.demo.raters import Feedback
 from services.demo.summary import Played
-from services.domain.evaluation import OVERALL
+from services.jobs.status import check_rows
 from services.operations.environment import ADMINISTRATOR
 from services.operations.stack import feedback_url
 from services.settings import SECRETS_FILE, Settings
-from services.tables import Record, print_rows
+from services.tables import print_rows
 
 VERDICT_COLOURS = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow"}
 
@@ -35,7 +33,13 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
         f"The gate on version {judgement.version}, against version {judgement.champion}: "
         f"{_coloured(judgement.verdict)}"
     )
-    print_rows(console, [_check(check) for check in judgement.checks])
+    print_rows(
+        console,
+        [
+            row | {"verdict": Text(row["verdict"], VERDICT_COLOURS[row["verdict"]])}
+            for row in check_rows(judgement.checks)
+        ],
+    )
 
 
 def show_skipped(console: Console, skipped: dict[str, str]) -> None:
@@ -95,18 +99,6 @@ def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:
 def _marked(answer: str, *, right: bool) -> Text:
     """The answer with a mark that says whether it states the fact."""
     return Text.assemble(("✓ ", "green") if right else ("✗ wrong fact: ", "red"), answer)
-
-
-def _check(check: dict[str, Any]) -> Record:
-    return {
-        "verdict": Text(check["verdict"], VERDICT_COLOURS[check["verdict"]]),
-        "metric": check["metric"],
-        "of": "" if check["slice"] == OVERALL else check["slice"],
-        "measured": check["measured"],
-        "before": check["reference"],
-        "items": check["items"],
-        "reason": check["reason"],
-    }
 
 
 def _coloured(verdict: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.domain.conversation import Question
+from services.domain.splits import split_key
 
 OVERALL = "overall"
 SEALED_SHARE = 0.25  # of a persona's own items
@@ -24,7 +25,8 @@ class Item:
 
     A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an
     arm prefers is read off.
-    `cluster` is the conversation that the prompt was first asked in, empty where nobody asked it.
+    `cluster` is the conversation that a held-out prompt was first asked in, or the prompt's key where nobody
+    asked it; empty for an item that is a cluster of its own.
     """
 
     key: str
@@ -37,8 +39,12 @@ class Item:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is looked at for promotions alone: by hash, and together with its conversation."""
-        drawn = hashlib.sha256(f"sealed {self.cluster or self.key}".encode()).digest()
+        """Whether it is looked at for promotions alone, drawn by hash of what is asked.
+
+        A prompt and its pairs are sealed together, for every audience and for ever: being asked anew changes
+        nothing. The prompts of one conversation are drawn each by itself.
+        """
+        drawn = hashlib.sha256(f"sealed {split_key(self.question)}".encode()).digest()
         return int.from_bytes(drawn[:4], "big") < SEALED_SHARE * 2**32
 
 

@@ -86,12 +86,30 @@ class DecisionOutdated(Refused):
         )
 
 
+class AnchorChanged(Refused):
+    def __init__(self, decision_id: int, *, held_against: int, anchor: int) -> None:
+        self.decision_id, self.held_against, self.anchor = decision_id, held_against, anchor
+        super().__init__(
+            f"Decision {decision_id} held the candidate against version {held_against} as the anchor, and "
+            f"that is version {anchor} by now: evaluate the candidate again and let the gate decide anew."
+        )
+
+
+class AnchorNotAsked(Refused):
+    def __init__(self, anchor: int, *, report_id: int, version_id: int) -> None:
+        self.anchor, self.report_id, self.version_id = anchor, report_id, version_id
+        super().__init__(
+            f"The anchor, version {anchor}, was not asked what report {report_id} was under the same "
+            f"settings: evaluate the candidate again with `persona-loop evaluate {version_id}`."
+        )
+
+
 class GateChanged(Refused):
     def __init__(self, decision_id: int, *, made_by: int, this: int) -> None:
         self.decision_id, self.made_by, self.this = decision_id, made_by, this
         super().__init__(
             f"Decision {decision_id} was made by version {made_by} of the gate, and this is version {this}: "
-            "replay it with a release of its time."
+            "let this one decide anew on the candidate; only a release of its time replays or promotes it."
         )
 
 

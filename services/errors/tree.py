@@ -21,6 +21,8 @@ PersonaLoopError
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── NotPassed             a promotion without a PASS
 │   ├── DecisionOutdated      a PASS against a champion that serves no more
+│   ├── AnchorChanged         a PASS against an anchor that is none any more
+│   ├── AnchorNotAsked        a candidate's report without one of the anchor beside it
 │   ├── GateChanged           a decision that another version of the gate made
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge · SetsNotComparable

@@ -1,4 +1,4 @@
-"""Gate decisions in PostgreSQL: made once per (candidate report, champion report, policy)."""
+"""Gate decisions in PostgreSQL: made once per (reports, policy, version of the gate)."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -41,24 +41,23 @@ def decide_and_store(
     *,
     candidate_report: int,
     champion_report: int,
-    anchor_report: int | None = None,
+    anchor_report: int,
     policy: GatePolicy,
     at: datetime,
 ) -> GateDecisionRow:
     """The decision on these reports under this policy: the stored one, or a new one.
 
-    Without an anchor's report the champion is the anchor. Raises UnknownRecord, ReportsNotComparable.
+    Raises UnknownRecord, ReportsNotComparable.
     """
-    anchor_id = champion_report if anchor_report is None else anchor_report
     candidate, champion, anchor = (
-        _report(session, one) for one in (candidate_report, champion_report, anchor_id)
+        _report(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
     decision = _decide(session, candidate, champion, anchor, policy)
     record = asdict(policy)
     inputs = {
         "candidate_report_id": candidate_report,
         "champion_report_id": champion_report,
-        "anchor_report_id": anchor_id,
+        "anchor_report_id": anchor_report,
         "policy_digest": digest_of(record),
         "gate_version": GATE_VERSION,
     }
@@ -110,14 +109,19 @@ def _decide(
 
 def promoted_over(session: Session, version: AdapterVersionRow) -> AdapterVersionRow | None:
     """The version that the gate judged this one against when it was promoted; None if it never was."""
-    decision = session.scalar(
+    decision = promoted_by(session, version)
+    return decision.champion_report.version if decision else None
+
+
+def promoted_by(session: Session, version: AdapterVersionRow) -> GateDecisionRow | None:
+    """The decision that a version was promoted by; None if it never was."""
+    return session.scalar(
         select(GateDecisionRow)
         .join(PromotionRow, PromotionRow.decision_id == GateDecisionRow.id)
         .where(PromotionRow.adapter_version_id == version.id, PromotionRow.kind == PromotionKind.FULL)
         .order_by(PromotionRow.id)
         .limit(1)
     )
-    return decision.champion_report.version if decision else None
 
 
 def _report(session: Session, report_id: int) -> EvaluationReportRow:

@@ -16,7 +16,7 @@ OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
 
 
 def suite_of(items: Sequence[Item]) -> SuiteItems:
-    """The items of a suite in its order; what nobody asked in a conversation is a cluster of its own."""
+    """The items of a suite in its order; one that names no cluster is its own."""
     numbers: dict[str, int] = {}
     clusters = [numbers.setdefault(item.cluster or item.key, len(numbers)) for item in items]
     slices: dict[str, list[int]] = {}
@@ -33,12 +33,15 @@ def suite_of(items: Sequence[Item]) -> SuiteItems:
 
 
 def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
-    """A version's scores on the items of its suite; ReportsNotComparable where it lacks some of them."""
+    """A version's scores on the items of its suite.
+
+    Raises ReportsNotComparable where it lacks some of them, or is of a release that measured otherwise.
+    """
     if [record["item"]["key"] for record in report.items] != [item.key for item in items]:
         raise ReportsNotComparable(f"report {report.id} does not hold the items of its suite")
     found: dict[str, Scores] = {}
     for position, (record, item) in enumerate(zip(report.items, items, strict=True)):
-        for name, value, weight in measured(_score_of(record, item)):
+        for name, value, weight in measured(_score_of(report.id, record, item)):
             scores = found.setdefault(name, _unmeasured(len(items)))
             scores.values[position] = np.inf if value is None else value
             scores.weights[position] = weight
@@ -52,11 +55,16 @@ def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
     )
 
 
-def _score_of(record: dict[str, Any], item: Item) -> Scored:
-    stored = {**record, "item": item}
+def _score_of(report_id: int, record: dict[str, Any], item: Item) -> Scored:
+    kind: type[Scored] = ItemScore if "answer" in record else ChoiceScore
     if item.source is ItemSource.PAIR:
-        return PairScore(**stored)
-    return ItemScore(**stored) if "answer" in record else ChoiceScore(**stored)
+        kind = PairScore
+    try:
+        return kind(**{**record, "item": item})
+    except TypeError as error:
+        raise ReportsNotComparable(
+            f"report {report_id} is of another release, which stored other scores"
+        ) from error
 
 
 def _unmeasured(count: int) -> Scores:

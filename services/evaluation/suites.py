@@ -32,7 +32,8 @@ def compose_items(
     """
     conversations = _first_conversations(session, persona, cutoff=cutoff)
     references = tuple(
-        _held_out_item(reference, conversations.get(reference.prompt_key, "")) for reference in held_out
+        _held_out_item(reference, conversations.get(reference.prompt_key, reference.prompt_key))
+        for reference in held_out
     )
     stored = session.scalars(
         select(EvaluationItemRow)
@@ -102,7 +103,7 @@ def _first_conversations(session: Session, persona: PersonaRow, *, cutoff: datet
     return {row.prompt_key: str(row.id) for row in asked}
 
 
-def _held_out_item(reference: Reference, conversation: str) -> Item:
+def _held_out_item(reference: Reference, cluster: str) -> Item:
     """The demonstration of a prompt goes by the prompt's key, each of its pairs by one of its own."""
     key, rejected = reference.prompt_key, reference.rejected
     return Item(
@@ -112,5 +113,5 @@ def _held_out_item(reference: Reference, conversation: str) -> Item:
         reference=reference.text,
         answer_key="",
         rejected=rejected,
-        cluster=conversation,
+        cluster=cluster,
     )

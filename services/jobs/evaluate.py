@@ -2,19 +2,22 @@
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import anchor_of, version_by_number, who_serves
+from services.adapters.promotions import anchor_of, version_by_number, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
 from services.db.session import session_scope
 from services.domain.evaluation import Item
 from services.domain.personas import Persona
 from services.domain.promotions import BASE_VERSION
+from services.errors.artifacts import AdapterCorrupt, AdapterMissing
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import NothingToJudge, ReportsNotComparable
 from services.evaluation.asking import ask_all
@@ -27,6 +30,8 @@ from services.training_sets.drafting import read_references
 from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
+
+ACTOR = "evaluation"
 
 
 class Reports(TypedDict):
@@ -47,6 +52,7 @@ def evaluate(version_id: int) -> Reports:
 def evaluate_with(installation: Installation, version_id: int) -> Reports:
     """As `evaluate`; the suite is frozen at the version's cutoff, and no report is made a second time.
 
+    An anchor whose files are gone or damaged is marked unsound, and the next is asked in its place.
     Raises UnknownRecord, NothingToJudge, and what `ask_all` raises.
     """
     with session_scope(installation.engine) as session:
@@ -56,21 +62,16 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         row = candidate.persona
         persona = row.as_persona()
         champion = opponent(session, row, candidate)
-        anchor = anchor_of(session, row)
-        if anchor is None or anchor.id == candidate.id:  # a retry after the first promotion
-            anchor = champion
         base = version_by_number(session, row, BASE_VERSION)
         suite = _freeze(session, installation.settings, row, candidate)
         items = suite_items(session, suite)
-    arms = {one.id: one.name for one in (candidate, champion, anchor, base)}
-    reports = {
-        arm: _report(installation, persona, suite, items, version_id=arm, name=name)
-        for arm, name in arms.items()
-    }
+    ask = partial(_report, installation, persona, suite, items)
+    reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
+    anchor = _ask_anchor(installation, candidate.id, ask)
     return {
         "candidate": reports[candidate.id],
         "champion": reports[champion.id],
-        "anchor": reports[anchor.id],
+        "anchor": reports[champion.id] if anchor is None else anchor,
         "base": reports[base.id],
     }
 
@@ -85,6 +86,26 @@ def opponent(session: Session, persona: PersonaRow, candidate: AdapterVersionRow
     if serving.version_id != candidate.id:
         return session.get_one(AdapterVersionRow, serving.version_id)
     return promoted_over(session, candidate) or version_by_number(session, persona, BASE_VERSION)
+
+
+def _ask_anchor(
+    installation: Installation, candidate: int, ask: Callable[[AdapterVersionRow], int]
+) -> int | None:
+    """The report of the first approved version that can be asked; None where there is none.
+
+    Champion and candidate have theirs by now, so that one whose files fail here is neither of them.
+    """
+    while True:
+        with session_scope(installation.engine) as session:
+            anchor = anchor_of(session, session.get_one(AdapterVersionRow, candidate))
+        if anchor is None:
+            return None
+        try:
+            return ask(anchor)
+        except (AdapterCorrupt, AdapterMissing) as problem:
+            logger.warning("%s is marked unsound and no anchor any more: %s", anchor.name, problem)
+            with session_scope(installation.engine) as session:
+                withdraw(session, version_id=anchor.id, problem=str(problem), actor=ACTOR, at=now())
 
 
 def _freeze(session: Session, settings: Settings, persona: PersonaRow, version: AdapterVersionRow) -> str:
@@ -111,21 +132,19 @@ def _report(
     persona: Persona,
     suite: str,
     items: tuple[Item, ...],
-    *,
-    version_id: int,
-    name: str,
+    version: AdapterVersionRow,
 ) -> int:
     """The stored report of an arm, asked now unless it is there already."""
     base = installation.generator.base_digest()
     conditions = settings_digest(persona, base_digest=base)
     with session_scope(installation.engine) as session:
-        found = find_report(session, version_id=version_id, suite_digest=suite, settings_digest=conditions)
+        found = find_report(session, version_id=version.id, suite_digest=suite, settings_digest=conditions)
         if found is not None:
             return found.id
-    logger.info("%s answers %d items", name, len(items))
+    logger.info("%s answers %d items", version.name, len(items))
     scores = ask_all(
         installation.generator,
-        model=name,
+        model=version.name,
         persona=persona,
         items=items,
         sleep=time.sleep,
@@ -135,7 +154,7 @@ def _report(
     with session_scope(installation.engine) as session:
         return store_report(
             session,
-            version_id=version_id,
+            version_id=version.id,
             suite_digest=suite,
             settings_digest=conditions,
             scores=scores,

@@ -17,6 +17,8 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.session import session_scope
+from services.domain.evaluation import OVERALL
+from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
 from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
@@ -98,7 +100,7 @@ def ledger(slug: str) -> list[Record]:
 
 
 def decision(decision_id: int) -> Record:
-    """One gate decision with its checks."""
+    """One gate decision with its checks; `items` it rests on, the sealed ones among them if `opened`."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         row = session.get(GateDecisionRow, decision_id)
         if row is None:
@@ -108,8 +110,29 @@ def decision(decision_id: int) -> Record:
             "verdict": row.verdict,
             "version": row.candidate_report.version.number,
             "champion": row.champion_report.version.number,
+            "anchor": row.anchor_report.version.number,
+            "items": len(row.used),
+            "opened": row.opened,
+            "gate_version": row.gate_version,
             "checks": row.checks,
         }
+
+
+def check_rows(checks: list[Record]) -> list[Record]:
+    """The checks of a decision for people, what matters first; the reasons say what was required."""
+    return [
+        {
+            "verdict": check["verdict"],
+            "metric": check["metric"],
+            "of": "" if check["slice"] == OVERALL else check["slice"],
+            "against": _against(check["against"]),
+            "measured": check["measured"],
+            "theirs": check["reference"],
+            "items": check["items"],
+            "reason": check["reason"],
+        }
+        for check in checks
+    ]
 
 
 def report(report_id: int) -> Record:
@@ -125,6 +148,12 @@ def report(report_id: int) -> Record:
             "metrics": row.metrics,
             "items": row.items,
         }
+
+
+def _against(version: int | None) -> str:
+    if version is None:
+        return ""
+    return "base" if version == BASE_VERSION else f"v{version}"
 
 
 def _persona(session: Session, row: PersonaRow) -> Record:
@@ -181,5 +210,5 @@ def _overall(session: Session, version_id: int) -> Record:
     return {
         metric["name"]: None if metric["value"] is None else round(metric["value"], 4)
         for metric in newest.metrics
-        if metric["slice"] == "overall"
+        if metric["slice"] == OVERALL
     }

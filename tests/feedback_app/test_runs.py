@@ -86,14 +86,14 @@ def test_a_run_says_what_the_gate_said_of_its_version(
         version_id = version.id
     assert "No gate has judged v7 yet." in shown(visitor, run_id)
     with session_scope(clean) as session:
-        decision = add_decision(session, session.get_one(AdapterVersionRow, version_id), verdict=verdict)
         check = {
             "metric": "fact_hit",
             "slice": "language:german",
             "verdict": verdict,
             "reason": "0.4 is <low>",
         }
-        decision.checks = [check]
+        judged = session.get_one(AdapterVersionRow, version_id)
+        decision = add_decision(session, judged, verdict=verdict, checks=[check])
         if verdict == "PASS":
             promote(session, decision_id=decision.id, actor="night", at=datetime.now(UTC))
     page = shown(visitor, run_id)

@@ -1,6 +1,7 @@
 """The ledger on a real database: promote, roll back, reinstate, withdraw."""
 
 import json
+import logging
 from select import select as select_ready
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import (
+    anchor_of,
     find_persona,
     history,
     lock_persona,
@@ -21,8 +23,23 @@ from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors.lookups import UnknownPersona, UnknownVersion
-from services.errors.refusals import DecisionOutdated, NotPassed, VersionServedBefore, VersionUnsound
-from tests.builders import AT, add_answer, add_decision, add_persona, add_serving_version, add_version
+from services.errors.refusals import (
+    AnchorChanged,
+    DecisionOutdated,
+    GateChanged,
+    NotPassed,
+    VersionServedBefore,
+    VersionUnsound,
+)
+from tests.builders import (
+    AT,
+    add_answer,
+    add_approved_version,
+    add_decision,
+    add_persona,
+    add_serving_version,
+    add_version,
+)
 
 PIRATE = PersonaSlug("pirate")
 
@@ -65,6 +82,53 @@ def test_a_candidate_judged_against_a_former_champion_never_serves(session: Sess
     with pytest.raises(DecisionOutdated, match="version 0, and version 2 serves"):
         promote(session, decision_id=decision.id, actor="me", at=AT)
     assert who_serves(session, persona).number == 2
+
+
+def test_the_anchor_is_the_first_approved_version_that_can_be_asked(
+    session: Session, caplog: pytest.LogCaptureFixture
+):
+    persona = add_persona(session)
+    caplog.set_level(logging.INFO)
+    add_serving_version(session, persona, number=1)  # nobody approved it
+    candidate = add_version(session, persona, number=9)
+    assert anchor_of(session, candidate) is None
+    add_approved_version(session, persona, number=2, base="a base of before")
+    assert anchor_of(session, candidate) is None
+    assert f"is no anchor for {candidate.name}: it was trained on another base" in caplog.text
+    first, second = (add_approved_version(session, persona, number=number) for number in (3, 4))
+    assert anchor_of(session, candidate) == anchor_of(session, second) == first
+    assert anchor_of(session, first) is None
+    withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
+    assert anchor_of(session, candidate) == second
+
+
+def test_a_candidate_held_against_a_former_anchor_never_serves(session: Session):
+    persona = add_persona(session)
+    first, second = (add_approved_version(session, persona, number=number) for number in (1, 2))
+    decision = add_decision(session, add_version(session, persona, number=3), verdict="PASS")
+    assert decision.anchor_report.version == first
+    withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
+    with pytest.raises(AnchorChanged, match="against version 1 as the anchor, and that is version 2 by now"):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert who_serves(session, persona).version_id == second.id
+
+
+def test_what_was_promoted_stays_promoted_when_the_anchor_changes(session: Session):
+    persona = add_persona(session)
+    first, _ = (add_approved_version(session, persona, number=number) for number in (1, 2))
+    decision = add_decision(session, add_version(session, persona, number=3), verdict="PASS")
+    promotion = promote(session, decision_id=decision.id, actor="me", at=AT)
+    withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
+    assert promote(session, decision_id=decision.id, actor="me", at=AT).id == promotion.id
+
+
+def test_a_candidate_that_another_gate_judged_never_serves(session: Session, monkeypatch: pytest.MonkeyPatch):
+    persona = add_persona(session)
+    decision = add_decision(session, add_version(session, persona, number=1), verdict="PASS")
+    monkeypatch.setattr("services.adapters.promotions.GATE_VERSION", decision.gate_version + 1)
+    with pytest.raises(GateChanged, match="let this one decide anew"):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert who_serves(session, persona).number == 0
 
 
 def test_an_unsound_candidate_never_serves(session: Session):

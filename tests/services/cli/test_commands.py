@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from services.adapters.promotions import find_persona, version_by_number
 from services.cli.main import app
 from services.db import migrate
-from services.db.lineage_tables import GateDecisionRow
+from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
 from services.db.session import make_engine, session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import ItemSource
@@ -22,6 +22,7 @@ from services.jobs.installation import now
 from services.settings import Settings
 from tests.builders import (
     add_answer,
+    add_answers,
     add_rating,
     add_report,
     add_run,
@@ -97,8 +98,9 @@ def pirate(command_engine: Engine) -> str:
         ),
         (["training-set", "show", "404"], 1, "`persona-loop training-set list` shows"),
         (["rater", "me", "trusted", "--reason", "x"], 1, "no rater me: `persona-loop why`"),
-        (["gate", "404", "405"], 1, "no evaluation report 404"),
-        (["gate"], 2, "report ids"),
+        (["gate", "decide", "404", "405"], 1, "no evaluation report 404"),
+        (["gate", "show", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
+        (["gate", "replay", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
         (["promote", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
         (["rollback", "pirate", "--to", "9", "--reason", "x"], 1, "no version 9"),
         (["rollback", "pirate", "--to", "1", "--reason", "x"], 3, "serves already"),
@@ -209,12 +211,54 @@ def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pyte
             for version in (add_version(session, persona), version_by_number(session, persona, 0))
         )
     caplog.set_level(logging.INFO)
-    told = run("gate", str(candidate), str(champion))
+    told = run("gate", "decide", str(candidate), str(champion))
     assert told.exit_code == 3, told.output
     with session_scope(command_engine) as session:
         checks = session.scalars(select(GateDecisionRow)).one().checks
     (metric, *_) = {check["metric"] for check in checks}
     assert (told.output + caplog.text).count(metric) == sum(check["metric"] == metric for check in checks)
+
+
+def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine, tmp_path: Path):
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"gate": {"requirements": [{"metric": "fact_hit", "limit": 0.5}]}}))
+    made = run("persona", "create", "decided", "--name", "Decided", "--policy", str(policy))
+    assert made.exit_code == 0, made.output
+    with session_scope(command_engine) as session:
+        persona = find_persona(session, "decided")
+        base = version_by_number(session, persona, 0)
+        candidate, champion = (
+            add_answers(session, version, right=right)
+            for version, right in ((add_version(session, persona), 40), (base, 10))
+        )
+    told = run("gate", "decide", str(candidate), str(champion))
+    assert (told.exit_code, told.output.split()[0]) == (0, "PASS:"), told.output
+    words = " ".join(told.output.split())
+    assert "anchor the champion items it rests on 40 sealed items opened version of the gate" in words
+    with session_scope(command_engine) as session:
+        decided = session.scalars(
+            select(GateDecisionRow).where(GateDecisionRow.candidate_report_id == candidate)
+        ).one()
+        decision_id, gate_version = str(decided.id), decided.gate_version
+    assert run("gate", "show", decision_id).output == told.output
+    record = json.loads(run("gate", "show", decision_id, "--json").output)
+    assert [
+        record[name] for name in ("version", "champion", "anchor", "items", "opened", "gate_version")
+    ] == [
+        1,
+        0,
+        0,
+        40,
+        True,
+        gate_version,
+    ]
+    replayed = run("gate", "replay", decision_id, "--json")
+    assert (replayed.exit_code, json.loads(replayed.output)["differs"]) == (0, [])
+    with session_scope(command_engine) as session:
+        report = session.get_one(EvaluationReportRow, candidate)
+        report.items = [record | {"fact_hit": 0.0} for record in report.items]
+    changed = run("gate", "replay", decision_id)
+    assert (changed.exit_code, "the items it rests on" in changed.output) == (3, True), changed.output
 
 
 @pytest.mark.parametrize(

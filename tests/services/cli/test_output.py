@@ -8,7 +8,8 @@ from rich.console import Console
 
 from services.cli import output
 from services.cli.output import show
-from services.cli.telling import check_rows, tell_set
+from services.cli.telling import tell_set
+from services.jobs.status import check_rows
 from services.tables import PLAIN_WIDTH, Record
 
 STATUS = {
@@ -68,11 +69,11 @@ def test_a_long_reason_folds_beside_the_figures(printed):
 
 
 def test_the_checks_of_a_decision_are_a_table_with_the_verdict_and_the_metric_first(printed):
-    check = {"metric": "format_validity", "slice": "overall", "verdict": "INSUFFICIENT", "champion": 0.75}
+    check = {"metric": "format_validity", "slice": "overall", "verdict": "INSUFFICIENT", "reference": 0.75}
     check |= {"items": 1234, "required": None, "measured": 0.5, "reason": "12 items, and 100 are needed"}
-    heading, _, first, *_ = printed(80, *check_rows({"checks": [check, check]}))
-    assert heading.split() == ["verdict", "metric", "measured", "champion", "items", "reason"]
-    assert first.split()[:5] == ["INSUFFICIENT", "format_validity", "0.500", "0.750", "1234"]
+    heading, _, first, *_ = printed(100, *check_rows([check | {"against": number} for number in (3, None)]))
+    assert heading.split() == ["verdict", "metric", "against", "measured", "theirs", "items", "reason"]
+    assert first.split()[:6] == ["INSUFFICIENT", "format_validity", "v3", "0.500", "0.750", "1234"]
 
 
 def test_values_of_several_parts_are_told_without_brackets(printed):

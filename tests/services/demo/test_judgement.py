@@ -63,7 +63,9 @@ def decision(session: Session, tutor: PersonaRow) -> int:
     """The id of a decision on version 1, which speaks in style, against the base, which does not."""
     before = report(session, version_by_number(session, tutor, 0), answer=PLAIN)
     after = report(session, add_version(session, tutor), answer=STYLED)
-    return decide_and_store(session, candidate_report=after, champion_report=before, policy=POLICY, at=AT).id
+    return decide_and_store(
+        session, candidate_report=after, champion_report=before, anchor_report=before, policy=POLICY, at=AT
+    ).id
 
 
 def test_a_persona_that_was_never_judged_has_no_judgement(session: Session, tutor: PersonaRow):

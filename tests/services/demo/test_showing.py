@@ -15,10 +15,10 @@ WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtenges
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_heading_and_no_word_is_cut(width: int):
-    check = {"metric": "held_out_loss", "measured": 0.5, "champion": 0.25, "items": 1234, "reason": REASON}
+    check = {"metric": "held_out_loss", "measured": 0.5, "reference": 0.25, "items": 1234, "reason": REASON}
     checks = [
-        check | {"slice": "overall", "verdict": "INSUFFICIENT"},
-        check | {"slice": "source:bank", "verdict": "PASS"},
+        check | {"slice": "overall", "verdict": "INSUFFICIENT", "against": 0},
+        check | {"slice": "source:bank", "verdict": "PASS", "against": 7},
     ]
     sample = Sample("Why?", "student", "physics", WORD, f"Arr, {WORD}", before_right=True, after_right=False)
     judgement = Judgement(
@@ -37,6 +37,7 @@ def test_no_heading_and_no_word_is_cut(width: int):
     printed = paper.getvalue()
     assert "…" not in printed
     assert all(len(line) <= width for line in printed.splitlines())
-    for word in ("measured", "champion", "items", "held_out_loss", "INSUFFICIENT", "source:bank", "0.500"):
+    for word in ("measured", "theirs", "against", "items", "held_out_loss", "INSUFFICIENT", "source:bank"):
         assert word in printed
+    assert {"base", "v7", "0.500", "0.250", "1234"} <= set(printed.split())
     assert "The gate on version 3, against version 0: INSUFFICIENT" in " ".join(printed.split())

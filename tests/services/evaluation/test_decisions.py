@@ -46,7 +46,12 @@ def test_a_diverged_candidate_is_stored_and_fails(
     candidate = report_with_loss(session, add_version(session, persona, number=1), log_probability)
     champion = report_with_loss(session, add_version(session, persona, number=2), -1.0)
     decision = decide_and_store(
-        session, candidate_report=candidate, champion_report=champion, policy=LOSS, at=AT
+        session,
+        candidate_report=candidate,
+        champion_report=champion,
+        anchor_report=champion,
+        policy=LOSS,
+        at=AT,
     )
     session.refresh(decision)
     assert decision.verdict == "FAIL"
@@ -59,7 +64,14 @@ def test_a_diverged_candidate_is_stored_and_fails(
 def test_a_report_against_itself_is_refused_and_nothing_is_stored(session: Session, persona: PersonaRow):
     report = add_report(session, add_version(session, persona), held_out_loss=1.0)
     with pytest.raises(ReportsNotComparable):
-        decide_and_store(session, candidate_report=report.id, champion_report=report.id, policy=LOSS, at=AT)
+        decide_and_store(
+            session,
+            candidate_report=report.id,
+            champion_report=report.id,
+            anchor_report=report.id,
+            policy=LOSS,
+            at=AT,
+        )
 
 
 @pytest.mark.parametrize(
@@ -97,10 +109,12 @@ def decided(session: Session, persona: PersonaRow) -> GateDecisionRow:
             session, version_id=version.id, suite_digest=suite, settings_digest="s", scores=scores, at=AT
         )
 
+    champion = answered(1, 10)
     return decide_and_store(
         session,
         candidate_report=answered(2, 40),
-        champion_report=answered(1, 10),
+        champion_report=champion,
+        anchor_report=champion,
         policy=GatePolicy((Requirement("fact_hit", limit=0.5, minimum_items=20),)),
         at=AT,
     )
@@ -136,6 +150,7 @@ def test_the_same_reports_and_policy_give_one_decision(session: Session, decided
         session,
         candidate_report=decided.candidate_report_id,
         champion_report=decided.champion_report_id,
+        anchor_report=decided.anchor_report_id,
         policy=parse_policy(decided.policy),
         at=AT,
     )

@@ -1,4 +1,4 @@
-"""Stored reports as evidence: order, conversations, seals and what each metric measures."""
+"""Stored reports as evidence: order, clusters, seals and what each metric measures."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,13 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import EvaluationReportRow
 from services.domain.conversation import Question
 from services.domain.evaluation import SEALED_SHARE, Item, ItemSource
+from services.domain.examples import Reference
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score, score_choice, score_pair
-from services.evaluation.suites import freeze_suite
-from tests.builders import AT, add_persona
+from services.evaluation.suites import compose_items, freeze_suite
+from tests.builders import AT, add_answer, add_persona
 
 WHY = Question("Why?", domain="physics", audience="student")
 ITEMS = (
@@ -70,16 +71,50 @@ def test_items_of_one_conversation_are_one_cluster_and_others_their_own():
     assert suite.slices["source:safety"].tolist() == [False, False, False, True]
 
 
-def test_a_conversation_is_sealed_as_a_whole_and_frozen_suites_never():
-    asked = [
-        Item(f"{conversation} {turn}", ItemSource.HOLDOUT, WHY, "So.", "", cluster=f"c{conversation}")
-        for conversation in range(400)
-        for turn in range(3)
-    ]
-    sealed = suite_of(asked).sealed.reshape(400, 3)
-    assert (sealed.all(axis=1) == sealed.any(axis=1)).all()
-    assert sealed[:, 0].mean() == pytest.approx(SEALED_SHARE, abs=0.06)
+def of_prompt(number: int, cluster: str) -> tuple[Item, Item]:
+    """A held-out prompt and a pair of it."""
+    asked = Question(f"Why is it {number}?", domain="physics", audience="student")
+    return (
+        Item(f"prompt {number}", ItemSource.HOLDOUT, asked, "So.", "", cluster=cluster),
+        Item(f"pair of {number}", ItemSource.PAIR, asked, "So.", "", rejected="Dunno.", cluster=cluster),
+    )
+
+
+def test_a_prompt_is_sealed_with_its_pairs_and_frozen_suites_never():
+    asked = [item for number in range(800) for item in of_prompt(number, "one conversation")]
+    sealed = suite_of(asked).sealed.reshape(800, 2)
+    assert (sealed[:, 0] == sealed[:, 1]).all()
+    assert sealed[:, 0].mean() == pytest.approx(SEALED_SHARE, abs=0.05)
     frozen = [
         Item(f"safety/refusal/{one}", ItemSource.SAFETY, WHY, "No.", "", rejected="Yes!") for one in range(50)
     ]
     assert not suite_of(frozen).sealed.any()
+
+
+def test_being_asked_later_leaves_a_prompt_where_it_was_sealed():
+    imported, asked = (
+        suite_of([item for number in range(50) for item in of_prompt(number, cluster)]).sealed.tolist()
+        for cluster in ("", "a conversation of later")
+    )
+    assert imported == asked
+
+
+def test_an_imported_prompt_and_its_pairs_are_one_cluster(session: Session):
+    persona = add_persona(session)
+    asked = add_answer(session, persona, question="Why is grass green?").question
+    known = Question(asked.text, asked.domain, asked.audience)
+    references = [
+        Reference(key, question, text, rejected)
+        for key, question in (("imported", WHY), (asked.prompt_key, known))
+        for text, rejected in (("So.", ""), ("So.", "Dunno."))
+    ]
+    items = compose_items(session, persona, held_out=references, cutoff=AT)[:4]
+    assert [one.cluster for one in items] == ["imported"] * 2 + [str(asked.conversation_id)] * 2
+    assert suite_of(items).clusters.tolist() == [0, 0, 1, 1]
+
+
+def test_a_report_of_a_release_that_measured_otherwise_is_no_evidence(report: EvaluationReportRow):
+    first, *others = report.items
+    report.items = [{name: value for name, value in first.items() if name != "fact_hit"}, *others]
+    with pytest.raises(ReportsNotComparable, match=f"report {report.id} is of another release"):
+        evidence_of(report, ITEMS)

@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import promote, version_by_number
+from services.adapters.promotions import promote, version_by_number, who_serves
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
@@ -22,7 +22,7 @@ from services.domain.conversation import Question
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import AdapterCorrupt, TrainingSetCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
@@ -30,7 +30,7 @@ from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.training_sets.freezing import Frozen, freeze
-from tests.builders import AT, add_items, add_persona, add_run, add_version
+from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
 from tests.fakes import FakeGenerator
 
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
@@ -182,6 +182,79 @@ def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
     assert gate(installation.engine, again) == decision
     with session_scope(installation.engine) as session:
         assert promote(session, decision_id=decision, actor="test", at=AT).id == promotion
+
+
+def approved(installation: Installation, version_id: int, *, count: int) -> list[AdapterVersionRow]:
+    """So many versions of the persona that were approved one after another, the newest serving."""
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(AdapterVersionRow, version_id).persona
+        return [add_approved_version(session, persona, number=2 + one) for one in range(count)]
+
+
+def judged(installation: Installation, reports: Reports) -> dict[str, str]:
+    """Which version each report is of, by its name."""
+    with session_scope(installation.engine) as session:
+        return {
+            arm: session.get_one(EvaluationReportRow, report).version.name
+            for arm, report in (
+                ("candidate", reports["candidate"]),
+                ("champion", reports["champion"]),
+                ("anchor", reports["anchor"]),
+                ("base", reports["base"]),
+            )
+        }
+
+
+def test_the_first_approved_version_answers_beside_candidate_champion_and_base(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    first, _, champion = approved(installation, version_id, count=3)
+    reports = evaluate_with(installation, version_id)
+    told = judged(installation, reports)
+    assert (told["anchor"], told["champion"], told["base"]) == (first.name, champion.name, "base")
+    assert len(set(told.values())) == 4
+    assert {request.model for request in generator.requests} == set(told.values())
+
+
+def test_an_anchor_whose_files_fail_is_marked_and_the_next_is_asked(
+    installation: Installation,
+    generator: FakeGenerator,
+    version_id: int,
+    caplog: pytest.LogCaptureFixture,
+):
+    first, second, champion = approved(installation, version_id, count=3)
+    generator.damaged = {first.name}
+    reports = evaluate_with(installation, version_id)
+    assert judged(installation, reports)["anchor"] == second.name
+    assert f"{first.name} is marked unsound and no anchor any more" in caplog.text
+    with session_scope(installation.engine) as session:
+        marked = session.get_one(AdapterVersionRow, first.id).unsound_reason
+        assert "a flipped byte" in (marked or "")
+        assert session.get_one(AdapterVersionRow, second.id).unsound_at is None
+        assert who_serves(session, second.persona).version_id == champion.id
+
+
+def test_without_a_sound_anchor_the_champion_is_the_anchor(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    first, champion = approved(installation, version_id, count=2)
+    generator.damaged = {first.name}
+    told = judged(installation, evaluate_with(installation, version_id))
+    assert told["anchor"] == told["champion"] == champion.name
+
+
+def test_a_candidate_whose_files_fail_stops_the_evaluation_and_marks_nobody(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    approved(installation, version_id, count=2)
+    with session_scope(installation.engine) as session:
+        generator.damaged = {session.get_one(AdapterVersionRow, version_id).name}
+    with pytest.raises(AdapterCorrupt):
+        evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        assert not list(
+            session.scalars(select(AdapterVersionRow).where(AdapterVersionRow.unsound_at.is_not(None)))
+        )
 
 
 def test_the_base_was_not_trained_and_is_no_candidate(installation: Installation, version_id: int):

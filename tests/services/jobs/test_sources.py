@@ -212,7 +212,7 @@ def test_a_version_says_its_verdict_and_whether_it_serves(
     assert outcome() == "no gate has judged it; it has served nobody"
     decision = add_decision(session, version, verdict="FAIL")
     assert outcome() == f"FAIL in decision {decision.id}; it has served nobody"
-    decision.verdict = "PASS"
+    decision = add_decision(session, version, verdict="PASS")
     promote(session, decision_id=decision.id, actor="night", at=AT)
     assert outcome() == f"PASS in decision {decision.id}; it serves"
     rollback(session, persona=PersonaSlug("pirate"), to_version=0, reason="x", actor="ann", at=AT)
