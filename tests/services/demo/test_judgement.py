@@ -35,8 +35,8 @@ PLAIN, STYLED = "The answer is Oslo.", "The answer is Oslo, because all agree; c
 
 
 def items() -> list[Item]:
-    """Two questions for every audience with a known answer, and a held-out one without."""
-    asked = [(f"Which city is number {place}?", AUDIENCES[place % 5]) for place in range(10)]
+    """Four questions for every audience with a known answer, and a held-out one without."""
+    asked = [(f"Which city is number {place}?", AUDIENCES[place % 5]) for place in range(20)]
     known = [
         Item(f"key {text}", ItemSource.BANK, Question(text, "geography", audience), "Oslo.", "Oslo")
         for text, audience in asked
