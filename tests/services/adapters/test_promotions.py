@@ -88,7 +88,7 @@ def test_the_anchor_is_the_first_approved_version_that_can_be_asked(
     session: Session, caplog: pytest.LogCaptureFixture
 ):
     persona = add_persona(session)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="services.adapters.promotions")
     add_serving_version(session, persona, number=1)  # nobody approved it
     candidate = add_version(session, persona, number=9)
     assert anchor_of(session, candidate) is None

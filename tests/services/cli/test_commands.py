@@ -16,6 +16,7 @@ from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
 from services.db.session import make_engine, session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import ItemSource
+from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.training import RunState
 from services.evaluation.suites import compose_items
 from services.jobs.installation import now
@@ -23,6 +24,7 @@ from services.settings import Settings
 from tests.builders import (
     add_answer,
     add_answers,
+    add_persona,
     add_rating,
     add_report,
     add_run,
@@ -219,13 +221,11 @@ def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pyte
     assert (told.output + caplog.text).count(metric) == sum(check["metric"] == metric for check in checks)
 
 
-def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine, tmp_path: Path):
-    policy = tmp_path / "policy.json"
-    policy.write_text(json.dumps({"gate": {"requirements": [{"metric": "fact_hit", "limit": 0.5}]}}))
-    made = run("persona", "create", "decided", "--name", "Decided", "--policy", str(policy))
-    assert made.exit_code == 0, made.output
+def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
     with session_scope(command_engine) as session:
-        persona = find_persona(session, "decided")
+        persona = add_persona(
+            session, slug="decided", gate_policy=GatePolicy((Requirement("fact_hit", limit=0.5),))
+        )
         base = version_by_number(session, persona, 0)
         candidate, champion = (
             add_answers(session, version, right=right)

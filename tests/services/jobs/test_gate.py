@@ -78,7 +78,7 @@ def test_the_anchor_is_found_and_the_log_says_what_was_asked_against_whom(
     installation: Installation, night: Night, caplog: pytest.LogCaptureFixture, decision_id: int
 ):
     assert anchor_of_decision(installation, decision_id) == 1
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="services.jobs.gate")
     again = gate(night.candidate_report, night.champion_report)
     assert again == {"decision_id": decision_id, "verdict": "PASS"}
     for told in (
