@@ -56,6 +56,15 @@ class Instead:
     without: frozenset[str]
 
 
+# How many rows there are decides how they are joined: what was counted while a table was empty makes an hour
+# of a second, and the server counts by itself only a minute after a large import. A table that another
+# assembly has just counted is skipped.
+_COUNT_ROWS = text("""
+    ANALYZE (SKIP_LOCKED) conversations, questions, answers, ratings, corrections, comparisons, seed_examples,
+        prompt_splits
+""")
+
+
 def assemble(
     session: Session,
     persona: PersonaRow,
@@ -84,6 +93,7 @@ def assemble(
         reason = f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
         return Skipped(reason, dropped={DropReason.TOO_LITTLE_NEW.value: new})
     start = where_whole(start, store_url)
+    session.execute(_COUNT_ROWS)
     with TemporaryDirectory(prefix="assembling-") as folder:
         assembling = _Assembling(session, persona, asked, limits, start, cutoff=cutoff)
         return assembling.finish(Path(folder), store_url=store_url, conditions=name(start), at=at)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.domain.feedback import Choice, RaterId
@@ -145,6 +146,16 @@ def test_two_who_compare_at_random_do_not_silence_the_others(
     assert learnt & honest
     assert "those who compare agree as coins would" not in training_set.dropped
     assert honest - learnt <= held_out
+
+
+def test_what_is_joined_is_counted_first(session: Session, nights: Nights, persona):
+    """Joined as if tables were empty still, as after a large import, a few hundred comparisons take minutes."""
+    session.execute(text("ANALYZE comparisons"))
+    compare_at_random(session, persona)
+    add_seed(session, persona, "Something else entirely?", "Seed.")
+    nights.assemble()
+    believed = session.scalar(text("SELECT reltuples FROM pg_class WHERE oid = 'comparisons'::regclass"))
+    assert believed == session.scalar(text("SELECT count(*) FROM comparisons")) > 0
 
 
 def test_corrections_too_few_for_dpo_train_none(session: Session, nights: Nights, persona, asked):
