@@ -149,7 +149,7 @@ def test_two_who_compare_at_random_do_not_silence_the_others(
 
 
 def test_what_is_joined_is_counted_first(session: Session, nights: Nights, persona):
-    """Joined as if tables were empty still, as after a large import, a few hundred comparisons take minutes."""
+    """Joined as if tables were empty still, as after a large import, hundreds of comparisons take minutes."""
     session.execute(text("ANALYZE comparisons"))
     compare_at_random(session, persona)
     add_seed(session, persona, "Something else entirely?", "Seed.")
