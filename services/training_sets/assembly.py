@@ -56,7 +56,7 @@ class Instead:
     without: frozenset[str]
 
 
-# How many rows there are decides how they are joined: what was counted while a table was empty makes an hour
+# How many rows there are decides how they are joined: what was counted while a table was empty makes minutes
 # of a second, and the server counts by itself only a minute after a large import. A table that another
 # assembly has just counted is skipped.
 _COUNT_ROWS = text("""
