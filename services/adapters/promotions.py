@@ -67,9 +67,10 @@ def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterV
 
 
 def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionRow | None:
-    """The first approved version of the candidate's persona that can be asked beside it: its files are sound,
+    """The first approved version of the candidate's persona that can be asked beside it.
 
-    and it was trained on the same base. None before there is one, and where it is the candidate itself.
+    Its files are sound and it was trained on the same base. None before there is one, and where it is the
+    candidate itself.
     """
     approved = session.scalars(
         select(AdapterVersionRow)
@@ -129,6 +130,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     if existing is not None:
         return existing
     _refuse_outdated(session, decision, version)
+    session.refresh(version)  # whoever held the lock may have marked it
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     if any(past.version == version.number for past in history(session, persona)):

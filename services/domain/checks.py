@@ -39,9 +39,9 @@ class Check:
 
     `against` is the version it was compared with, None for a limit. `difference` is by how much the candidate
     is better (worse where negative), between `low` and `high`, each passed with the check's error rate;
-    `required` is what `low` had to exceed, or the limit; `witnesses` are the independent conversations
-    that the items are worth. `more_items` are those still needed, at 80 % power,
-    should the measured difference be the true one.
+    `required` is what `low` had to exceed, or the limit; `witnesses` are the independent conversations that
+    the items are worth. `more_items` are those still needed, at 80 % power, should the measured difference be
+    the true one.
     """
 
     asked: Asked
@@ -113,10 +113,7 @@ def _unusable(comparison: Comparison, reference: Evidence, mine: Floats, other: 
     if not count or count < comparison.minimum_items:
         return _too_few(comparison, reference, items=count)
     if np.isnan(mine).any():
-        verdict, reason = (
-            Verdict.FAIL,
-            f"items that version {reference.version} has are not measured",
-        )
+        verdict, reason = Verdict.FAIL, f"items that version {reference.version} has are not measured"
     elif not np.isfinite(mine).all():
         verdict, reason = Verdict.FAIL, "it is infinite or not a number"
     elif not np.isfinite(other).all():

@@ -19,9 +19,9 @@ from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
-from services.errors.lookups import UnknownRecord
 from services.errors.refusals import GateChanged
 from services.evaluation.evidence import evidence_of, suite_of
+from services.evaluation.reports import report_by_id
 from services.evaluation.suites import suite_items
 
 
@@ -50,7 +50,7 @@ def decide_and_store(
     Raises UnknownRecord, ReportsNotComparable.
     """
     candidate, champion, anchor = (
-        _report(session, one) for one in (candidate_report, champion_report, anchor_report)
+        report_by_id(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
     decision = _decide(session, candidate, champion, anchor, policy)
     record = asdict(policy)
@@ -122,10 +122,3 @@ def promoted_by(session: Session, version: AdapterVersionRow) -> GateDecisionRow
         .order_by(PromotionRow.id)
         .limit(1)
     )
-
-
-def _report(session: Session, report_id: int) -> EvaluationReportRow:
-    report = session.get(EvaluationReportRow, report_id)
-    if report is None:
-        raise UnknownRecord("evaluation report", report_id)
-    return report

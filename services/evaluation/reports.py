@@ -13,6 +13,7 @@ from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import Persona
 from services.domain.training import digest_of
+from services.errors.lookups import UnknownRecord
 from services.evaluation.scoring import Scored, summarise
 
 
@@ -27,6 +28,14 @@ def settings_digest(persona: Persona, *, base_digest: str) -> str:
     if persona.answers != AnswerRules():
         conditions["answers"] = persona.answers.as_record() | {"instruction": persona.answers.instruction}
     return digest_of(conditions)
+
+
+def report_by_id(session: Session, report_id: int) -> EvaluationReportRow:
+    """Raises UnknownRecord."""
+    report = session.get(EvaluationReportRow, report_id)
+    if report is None:
+        raise UnknownRecord("evaluation report", report_id)
+    return report
 
 
 def find_report(

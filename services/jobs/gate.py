@@ -14,7 +14,7 @@ from services.domain.gate import Decision
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import AnchorNotAsked
 from services.evaluation.decisions import decide_again, decide_and_store, parse_policy, promoted_by
-from services.evaluation.reports import find_report
+from services.evaluation.reports import find_report, report_by_id
 from services.jobs.installation import now, open_installation
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def gate(candidate: int, champion: int) -> Gated:
     The anchor's report is found beside them. Raises UnknownRecord, AnchorNotAsked, ReportsNotComparable.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
-        report, reference = _report(session, candidate), _report(session, champion)
+        report, reference = report_by_id(session, candidate), report_by_id(session, champion)
         decision = decide_and_store(
             session,
             candidate_report=candidate,
@@ -111,10 +111,3 @@ def _asked(check: Mapping[str, Any]) -> str:
     """What a check asks, in a few words: metric, slice and against whom."""
     against = "" if check["against"] is None else f" against version {check['against']}"
     return f"{check['metric']} ({check['slice']}){against}"
-
-
-def _report(session: Session, report_id: int) -> EvaluationReportRow:
-    report = session.get(EvaluationReportRow, report_id)
-    if report is None:
-        raise UnknownRecord("evaluation report", report_id)
-    return report

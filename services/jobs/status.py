@@ -20,6 +20,7 @@ from services.db.session import session_scope
 from services.domain.evaluation import OVERALL
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
+from services.evaluation.reports import report_by_id
 from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
 from services.jobs.installation import open_installation
@@ -138,9 +139,7 @@ def check_rows(checks: list[Record]) -> list[Record]:
 def report(report_id: int) -> Record:
     """One evaluation report: its metrics and every item."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        row = session.get(EvaluationReportRow, report_id)
-        if row is None:
-            raise UnknownRecord("evaluation report", report_id)
+        row = report_by_id(session, report_id)
         return {
             "report_id": row.id,
             "version": row.version.number,

@@ -6,7 +6,7 @@ from select import select as select_ready
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import (
@@ -19,7 +19,7 @@ from services.adapters.promotions import (
     who_serves,
     withdraw,
 )
-from services.db.lineage_tables import GateDecisionRow, PromotionRow
+from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors.lookups import UnknownPersona, UnknownVersion
@@ -61,6 +61,20 @@ def test_a_passed_candidate_serves_and_promoting_it_again_changes_nothing(sessio
     again = promote(session, decision_id=decision.id, actor="me", at=AT)
     assert first.id == again.id
     assert who_serves(session, persona).number == 1
+
+
+def test_a_version_marked_unsound_while_its_promotion_waited_does_not_serve(session: Session):
+    """Another transaction marks it and goes; what this one read before is not asked any more."""
+    persona = add_persona(session)
+    version = add_version(session, persona, number=1)
+    decision = add_decision(session, version, verdict="PASS")
+    session.flush()
+    marked = update(AdapterVersionRow).where(AdapterVersionRow.id == version.id).values(unsound_at=AT)
+    session.execute(marked, execution_options={"synchronize_session": False})
+    assert version.unsound_at is None
+    with pytest.raises(VersionUnsound):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert who_serves(session, persona).number == 0
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "INSUFFICIENT"])
