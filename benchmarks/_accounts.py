@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks._nights import Judged
 from benchmarks._table import Row
+from services.adapters.freezing import thaw
 from services.domain.conversation import Question, user_text
 from services.errors.inputs import InvalidRecord
 from services.training_sets.deduplication import clusters, sign
-from services.training_sets.freezing import thaw
 from services.training_sets.importers.records import Read
 
 Line = Mapping[str, Any]

@@ -53,9 +53,10 @@ class BaseModelMissing(ArtifactError):
         )
 
 
-class TrainingSetCorrupt(ArtifactError):
+class FrozenFileCorrupt(ArtifactError):
     def __init__(self, place: str) -> None:
         self.place = place
         super().__init__(
-            f"The training set at {place} does not match its digest: assemble it again under a new cutoff."
+            f"The frozen file at {place} does not match its digest: restore it from a backup, or, of a "
+            "training set, assemble it again under a new cutoff."
         )

@@ -44,7 +44,7 @@ PersonaLoopError
 │   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
 │   ├── WeightsOfOtherSize
 │   ├── BaseModelMissing
-│   └── TrainingSetCorrupt
+│   └── FrozenFileCorrupt
 ├── TrainingError
 │   ├── NoSupervisedTokens
 │   ├── ModuleMatchesNothing

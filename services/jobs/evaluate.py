@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.adapters.promotions import anchor_of, version_by_number, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
@@ -27,7 +28,6 @@ from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.installation import Installation, now, open_installation
 from services.settings import Settings
 from services.training_sets.drafting import read_references
-from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
 

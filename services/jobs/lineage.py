@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.adapters.promotions import moves_of
 from services.db.feedback_tables import AnswerRow
 from services.db.lineage_tables import (
@@ -20,7 +21,6 @@ from services.db.lineage_tables import (
 from services.db.session import session_scope
 from services.errors.lookups import UnknownAnswer
 from services.jobs.installation import Installation, open_installation
-from services.training_sets.freezing import thaw
 from services.training_sets.nearness import nearest
 from services.training_sets.replaying import chain
 
@@ -31,7 +31,7 @@ SHOWN = 5  # of the training rows, those nearest to the answer's question
 def why(answer_id: UUID) -> Record:
     """What made an answer: its version, run and set, who promoted it, and the rows nearest to its question.
 
-    Raises UnknownAnswer, TrainingSetCorrupt.
+    Raises UnknownAnswer, FrozenFileCorrupt.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
         return trace(session, installation, answer_id)
@@ -96,7 +96,7 @@ def nearest_rows(
 ) -> list[Record]:
     """Of the set and of those that it went on from, the rows nearest to a question; each in its newest set.
 
-    Raises TrainingSetCorrupt.
+    Raises FrozenFileCorrupt.
     """
     rows: dict[str, Record] = {}
     with TemporaryDirectory(prefix="why-") as folder:

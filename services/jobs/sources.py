@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Select, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from services.adapters.freezing import thaw
 from services.db.feedback_tables import (
     AnswerRow,
     ComparisonRow,
@@ -37,7 +38,6 @@ from services.jobs.installation import open_installation
 from services.jobs.verdicts import judged
 from services.training.watching import held_runs, state_of
 from services.training_sets.conditions import of_everyone
-from services.training_sets.freezing import thaw
 from services.training_sets.skipping import skips_of
 
 Record = dict[str, Any]
@@ -64,7 +64,7 @@ class Source:
 def shaped_by(name: str) -> Record:
     """What a source such as `rating:12` shaped: sets that learnt from it or went on from those, or why none.
 
-    Raises InvalidInput for what names none, UnknownSource for one that does not exist, TrainingSetCorrupt.
+    Raises InvalidInput for what names none, UnknownSource for one that does not exist, FrozenFileCorrupt.
     """
     kind, _, number = name.partition(":")
     if kind not in KINDS or not number.isdecimal() or len(number) > len(str(_LARGEST_ID)):

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.disk import locked, replace_file
+from services.adapters.freezing import thaw
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
@@ -26,7 +27,6 @@ from services.training.sweep_chart import Tried, sweep_chart
 from services.training.sweep_rows import HELD_SHARE
 from services.training.sweeping import SweepJob, TrialResult, best_of, try_out
 from services.training_sets.conditions import of_everyone
-from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from services.adapters.freezing import thaw
 from services.adapters.store import AdapterName
 from services.adapters.versions import register, version_learnt
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
@@ -25,7 +26,6 @@ from services.training.holding import RunLock, held
 from services.training.seats import Seats
 from services.training.storable import storable
 from services.training.trainer import Trainer, TrainingJob
-from services.training_sets.freezing import thaw
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from services.domain.conversation import Message
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import FrozenFileCorrupt
 from services.errors.inputs import InvalidRecord
 
 
@@ -51,12 +51,12 @@ _WANTED = (
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """Each line of the file; TrainingSetCorrupt without a file, InvalidRecord for a line."""
+    """Each line of the file; FrozenFileCorrupt without a file, InvalidRecord for a line."""
     try:
         # Not splitlines(): JSON may hold other separators.
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise TrainingSetCorrupt(str(path)) from error
+        raise FrozenFileCorrupt(str(path)) from error
     if lines == [""]:
         return
     for number, line in enumerate(lines, start=1):

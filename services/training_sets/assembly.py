@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import Frozen
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
@@ -28,7 +29,6 @@ from services.training_sets.conditions import Conditions, conditions_of, find_se
 from services.training_sets.decided import Decided
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
-from services.training_sets.freezing import Frozen
 from services.training_sets.gate_prompts import gate_prompts
 from services.training_sets.leaks import find_leaks
 from services.training_sets.news import count_new

@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
-from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.freezing import thaw
+from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.late_words import find_late
 from services.training_sets.remembering import read_memory
 
@@ -53,7 +53,7 @@ def _count_late(session: Session, persona: PersonaRow, learnt: TrainingSetRow, s
     with TemporaryDirectory(prefix="counting-") as folder:
         try:
             file = thaw(store_url, kept["path"], digest=kept["digest"], into=Path(folder))
-        except TrainingSetCorrupt:  # the night says so, where it would have read it
+        except FrozenFileCorrupt:  # the night says so, where it would have read it
             return 0
         seen = read_memory(file).seen
     return find_late(session, persona, since=learnt.cutoff, seen=seen).words

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.examples import DropReason, Kind
 from services.domain.replay import share_out
-from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.freezing import thaw
+from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, last_said, prompts_made_by, raters_of
 
@@ -101,7 +101,7 @@ class Replayer:
         for place, training_set in enumerate(sets):
             try:
                 path = thaw(store_url, training_set.path, digest=training_set.digest, into=folder)
-            except TrainingSetCorrupt:
+            except FrozenFileCorrupt:
                 self.lost.append(training_set.id)
                 made = prompts_made_by(self._session, training_set, sets[:place])
                 self._remade |= dict.fromkeys(made, len(self._files))

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.adapters.freezing import Frozen, freeze
 from services.domain.examples import DropReason, Kind
 from services.training_sets.choosing import Settled, choose, settle
 from services.training_sets.decided import Decided
 from services.training_sets.drafted import Drafted
-from services.training_sets.freezing import Frozen, freeze
 from services.training_sets.taking_over import put_in_order
 
 ROWS = "rows.jsonl"

@@ -14,14 +14,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.adapters.promotions import champion_at
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.promotions import BASE_VERSION
 from services.domain.training import Recipe
-from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.freezing import thaw
+from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.remembering import Memory, read_memory
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def where_whole(start: Starting, store_url: str) -> Starting:
         try:
             for path, digest in files:
                 thaw(store_url, path, digest=digest, into=Path(folder)).unlink()
-        except TrainingSetCorrupt as error:
+        except FrozenFileCorrupt as error:
             logger.warning("set %d cannot be gone on from: %s", learnt.id, error)
             return _fresh(_lost(learnt))
     return start

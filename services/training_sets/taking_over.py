@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.domain.consensus import Mask
@@ -27,7 +28,6 @@ from services.domain.examples import Dropped, DropReason, Kind
 from services.domain.replay import rows_to_replay
 from services.training_sets.choosing import UNFIT, WAITING_AT_MOST
 from services.training_sets.drafting import Draft, Pile
-from services.training_sets.freezing import thaw
 from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer

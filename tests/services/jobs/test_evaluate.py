@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import Frozen, freeze
 from services.adapters.promotions import promote, version_by_number, who_serves
 from services.db.lineage_tables import (
     AdapterVersionRow,
@@ -22,14 +23,13 @@ from services.domain.conversation import Question
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
-from services.errors.artifacts import AdapterCorrupt, TrainingSetCorrupt
+from services.errors.artifacts import AdapterCorrupt, FrozenFileCorrupt
 from services.errors.lookups import UnknownRecord
 from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
-from services.training_sets.freezing import Frozen, freeze
 from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
 from tests.fakes import FakeGenerator
 
@@ -139,7 +139,7 @@ def test_references_that_changed_since_they_were_frozen_judge_nobody(
 ):
     file = Path(installation.settings.store_url.removeprefix("file://")) / held_out.path
     file.write_text(file.read_text().replace("Chlorophyll", "Paint"))
-    with pytest.raises(TrainingSetCorrupt):
+    with pytest.raises(FrozenFileCorrupt):
         evaluate_with(installation, version_id)
     assert generator.requests == []
 

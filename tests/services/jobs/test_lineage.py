@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from services.adapters.freezing import freeze
 from services.adapters.promotions import promote, rollback
 from services.cli.tracing import tell_answer
 from services.db.session import session_scope
@@ -10,7 +11,6 @@ from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.jobs.installation import Installation
 from services.jobs.lineage import nearest_rows, trace
-from services.training_sets.freezing import freeze
 from tests.builders import (
     AT,
     add_answer,

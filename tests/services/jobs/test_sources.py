@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import freeze
 from services.adapters.promotions import promote, rollback
 from services.cli.tracing import tell_source
 from services.db.feedback_tables import PersonaRow
@@ -18,7 +19,6 @@ from services.domain.training import RunState
 from services.errors.lookups import UnknownSource
 from services.errors.tree import InvalidInput
 from services.jobs.sources import sets_with, shaped_by, trace
-from services.training_sets.freezing import freeze
 from services.training_sets.skipping import Skipped, record_skip
 from tests.builders import (
     AT,

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from services.adapters.disk import LOCK_FILE
+from services.adapters.freezing import freeze
 from services.adapters.promotions import find_persona
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
 from services.db.session import session_scope
@@ -22,7 +23,6 @@ from services.jobs.installation import Installation
 from services.jobs.sweep import sweep_in
 from services.training.grid import read_grid
 from services.training.sweeping import SweepJob, TrialResult
-from services.training_sets.freezing import freeze
 from tests.builders import add_persona, add_training_set
 
 

@@ -11,19 +11,19 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from services.adapters.freezing import freeze
 from services.adapters.promotions import withdraw
 from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.errors.artifacts import AdapterCorrupt, AdapterRefused, TrainingSetCorrupt
+from services.errors.artifacts import AdapterCorrupt, AdapterRefused, FrozenFileCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import AdapterStoreUnavailable
 from services.errors.training import NothingToLearn, RunBusy, StartUnusable
 from services.jobs.assemble import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
-from services.training_sets.freezing import freeze
 from tests.builders import AT, add_persona
 from tests.fakes import FakeTrainer
 
@@ -306,7 +306,7 @@ def test_of_a_failure_everybody_reads_neither_folders_nor_what_a_library_said(
 ):
     said = (
         (AdapterRefused("/srv/secret/runs/7/adapter", "odd"), "The adapter in adapter cannot be published"),
-        (TrainingSetCorrupt("file:///srv/secret/sets/1.jsonl"), "The training set at 1.jsonl does not match"),
+        (FrozenFileCorrupt("file:///srv/secret/sets/1.jsonl"), "The training set at 1.jsonl does not match"),
         (OSError("[Errno 28] No space left: '/srv/secret/runs'"), "It ended with OSError"),
     )
     for problem, shown in said:
@@ -460,7 +460,7 @@ def test_a_damaged_set_is_refused_before_training(installation: Installation, tr
     file = Path(installation.settings.store_url.removeprefix("file://")) / training_set.path
     file.write_text("{}\n")
     trainer = FakeTrainer()
-    with pytest.raises(TrainingSetCorrupt):
+    with pytest.raises(FrozenFileCorrupt):
         train_with(installation, trainer, training_set.id, [])
     assert trainer.jobs == []
 

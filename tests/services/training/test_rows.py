@@ -3,7 +3,7 @@
 import pytest
 
 from services.domain.conversation import Message, Role
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import FrozenFileCorrupt
 from services.errors.inputs import InvalidRecord
 from services.training.rows import DemonstrationLine, PairLine, UnpairedLine, read_lines
 from tests.services.training.conftest import make_judgement, make_pair, make_row, write_rows
@@ -61,5 +61,5 @@ def test_line_separators_inside_an_answer_end_no_line(tmp_path):
 
 
 def test_a_missing_file_is_a_damaged_set(tmp_path):
-    with pytest.raises(TrainingSetCorrupt):
+    with pytest.raises(FrozenFileCorrupt):
         list(read_lines(tmp_path / "nowhere"))

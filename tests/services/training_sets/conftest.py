@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.conversation import Message, Question
@@ -18,7 +19,6 @@ from services.domain.example_policy import ExamplePolicy
 from services.domain.personas import PersonaSlug
 from services.domain.splits import Split, assign_split, split_key
 from services.training_sets.assembly import Instead, assemble
-from services.training_sets.freezing import thaw
 from services.training_sets.preparing import Limits
 from services.training_sets.skipping import Skipped
 from tests.builders import AT, add_persona

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import thaw
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.db.lineage_tables import TrainingSetRow, TrainingSetSourcesRow
 from services.domain.feedback import Thumb
 from services.domain.splits import Split
 from services.domain.training import RunState
-from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.freezing import thaw
+from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.skipping import Skipped
 from tests.builders import (
     AT,
@@ -210,7 +210,7 @@ def test_a_changed_file_is_noticed(nights: Nights):
     training_set = nights.assemble()
     file = nights.folder.parent / "adapters" / training_set.path
     file.write_text(file.read_text().replace("About", "Above", 1))
-    with pytest.raises(TrainingSetCorrupt):
+    with pytest.raises(FrozenFileCorrupt):
         thaw(nights.store_url, training_set.path, digest=training_set.digest, into=nights.folder)
 
 

@@ -1,4 +1,4 @@
-"""Freezing: the file of a set is whole and durable before it has its name, wherever temporary files live."""
+"""Freezing: a file is whole and durable before it has its name, wherever temporary files live."""
 
 import os
 import tempfile
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.errors.artifacts import TrainingSetCorrupt
-from services.training_sets.freezing import freeze, thaw
+from services.adapters.freezing import freeze, thaw
+from services.errors.artifacts import FrozenFileCorrupt
 
 
 @pytest.fixture
@@ -64,5 +64,5 @@ def test_a_folder_in_the_place_of_a_file_and_a_file_in_that_of_its_folder_are_lo
             taken.parent.write_text("")
         else:
             taken.mkdir()
-        with pytest.raises(TrainingSetCorrupt):
+        with pytest.raises(FrozenFileCorrupt):
             thaw(f"file://{store}", frozen.path, digest=frozen.digest, into=tmp_path / "back")

@@ -1,4 +1,5 @@
-"""Freezing the files of a training set under their digests in the store, never changed afterwards.
+"""Freezing files under their digests in the store, never changed afterwards: those of training sets, and the
+evidence of decisions.
 
 The GPU worker reads them back from there, so a set travels the same way as adapters do. Files are read and
 written in blocks: a set may be larger than memory.
@@ -13,9 +14,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from services.adapters.disk import replace_file
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import FrozenFileCorrupt
 
-FOLDER = "_training_sets"  # no persona's slug starts with an underscore
+# No persona's slug starts with an underscore.
+TRAINING_SETS = "_training_sets"
+EVIDENCE = "_evidence"
 _BLOCK = 1 << 20  # bytes
 
 
@@ -27,10 +30,10 @@ class Frozen:
     path: str
 
 
-def freeze(store_url: str, file: Path) -> Frozen:
+def freeze(store_url: str, file: Path, *, folder: str = TRAINING_SETS) -> Frozen:
     """Store a file under its digest; equal bytes give the same file, which is written once."""
     digest = _digest(file)
-    path = f"{FOLDER}/{digest}.jsonl"
+    path = f"{folder}/{digest}.jsonl"
     filesystem, root = fsspec.core.url_to_fs(store_url)
     target = f"{root.rstrip('/')}/{path}"
     if _digest_in_store(filesystem, target) != digest:
@@ -44,7 +47,7 @@ def freeze(store_url: str, file: Path) -> Frozen:
 
 
 def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
-    """A local copy of a frozen file; raises TrainingSetCorrupt when it is gone, no file or of other bytes.
+    """A local copy of a frozen file; raises FrozenFileCorrupt when it is gone, no file or of other bytes.
 
     What keeps a whole file from being read, such as a right that lacks or a full disk, is raised as it is.
     """
@@ -54,13 +57,13 @@ def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
     local = into / f"{digest}.jsonl"
     try:
         if filesystem.isdir(source):  # a local store would hand out an empty folder
-            raise TrainingSetCorrupt(source)
+            raise FrozenFileCorrupt(source)
         filesystem.get_file(source, str(local))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise TrainingSetCorrupt(source) from error
+        raise FrozenFileCorrupt(source) from error
     if _digest(local) != digest:
         local.unlink()
-        raise TrainingSetCorrupt(source)
+        raise FrozenFileCorrupt(source)
     return local
 
 
