@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from services.db import feedback_tables, lineage_tables, prompt_tables  # noqa: F401  (they register their tables)
+from services.db import (  # noqa: F401  (they register their tables)
+    canary_tables,
+    feedback_tables,
+    lineage_tables,
+    prompt_tables,
+)
 from services.db.base import Base
 
 connection = context.config.attributes["connection"]

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import anchor_of, promote, who_serves
+from services.adapters.promoting import promote
+from services.adapters.promotions import anchor_of, who_serves
 from services.db.feedback_tables import (
     AnswerRow,
     ComparisonRow,

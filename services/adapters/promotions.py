@@ -1,7 +1,7 @@
-"""The ledger of promotions in PostgreSQL: who serves, and the two moves that change it.
+"""The ledger of promotions in PostgreSQL: who serves, and the moves back. Those forward are `promoting`'s.
 
-Promote and rollback are one row each, in the caller's transaction, announced with NOTIFY. Reading who
-serves is one indexed row, done per ask: nothing else in the system asks for the latest version.
+A move is one row, in the caller's transaction, announced with NOTIFY. Reading who serves is one indexed row:
+nothing else in the system asks for the latest version. What some conversations go to is `live`'s to read.
 """
 
 import json
@@ -14,20 +14,18 @@ from sqlalchemy.orm import Session
 
 from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
-from services.domain.gate import GATE_VERSION
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.personas import PersonaSlug, parse_slug
-from services.domain.promotions import BASE_VERSION, Promotion, PromotionKind, newest_sound, rollback_target
-from services.errors.inputs import InvalidSlug
-from services.errors.lookups import UnknownPersona, UnknownRecord, UnknownVersion
-from services.errors.refusals import (
-    AnchorChanged,
-    DecisionOutdated,
-    GateChanged,
-    NotPassed,
-    VersionServedBefore,
-    VersionUnsound,
+from services.domain.promotions import (
+    BASE_VERSION,
+    Promotion,
+    PromotionKind,
+    newest_sound,
+    open_canary,
+    rollback_target,
 )
+from services.errors.inputs import InvalidSlug
+from services.errors.lookups import UnknownPersona, UnknownVersion
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +42,11 @@ class Serving:
 
 
 def who_serves(session: Session, persona: PersonaRow) -> Serving:
-    """The champion: the newest row of the ledger, or version 0 where there is none."""
+    """The champion: the version of the newest row of the ledger but canaries, or version 0."""
     version = session.scalar(
         select(AdapterVersionRow)
         .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
-        .where(PromotionRow.persona_id == persona.id)
+        .where(PromotionRow.persona_id == persona.id, PromotionRow.kind != PromotionKind.CANARY)
         .order_by(PromotionRow.id.desc())
         .limit(1)
     ) or version_by_number(session, persona, BASE_VERSION)
@@ -56,11 +54,15 @@ def who_serves(session: Session, persona: PersonaRow) -> Serving:
 
 
 def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterVersionRow:
-    """Who served at an instant that is over: the newest row of the ledger by then, or version 0."""
+    """Who was the champion at an instant that is over."""
     return session.scalar(
         select(AdapterVersionRow)
         .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
-        .where(PromotionRow.persona_id == persona.id, PromotionRow.at <= at)
+        .where(
+            PromotionRow.persona_id == persona.id,
+            PromotionRow.kind != PromotionKind.CANARY,
+            PromotionRow.at <= at,
+        )
         .order_by(PromotionRow.id.desc())
         .limit(1)
     ) or version_by_number(session, persona, BASE_VERSION)
@@ -90,59 +92,22 @@ def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionR
 def history(session: Session, persona: PersonaRow) -> list[Promotion]:
     """The persona's ledger, oldest first."""
     rows = session.execute(
-        select(AdapterVersionRow.number, PromotionRow.kind, PromotionRow.at)
+        select(AdapterVersionRow.number, PromotionRow.kind, PromotionRow.at, PromotionRow.share)
         .join(AdapterVersionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
         .where(PromotionRow.persona_id == persona.id)
         .order_by(PromotionRow.id)
     )
-    return [Promotion(row.number, PromotionKind(row.kind), row.at) for row in rows]
+    return [Promotion(row.number, PromotionKind(row.kind), row.at, row.share) for row in rows]
 
 
 def moves_of(session: Session, version_id: int) -> list[PromotionRow]:
-    """The rows of the ledger that put a version in its place, oldest first."""
+    """The rows of the ledger that name a version, canaries among them, oldest first."""
     return list(
         session.scalars(
             select(PromotionRow)
             .where(PromotionRow.adapter_version_id == version_id)
             .order_by(PromotionRow.id)
         )
-    )
-
-
-def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
-    """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
-
-    Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
-    AnchorChanged, GateChanged, VersionUnsound, VersionServedBefore, UnknownRecord.
-    """
-    decision = session.get(GateDecisionRow, decision_id)
-    if decision is None:
-        raise UnknownRecord("gate decision", decision_id)
-    if decision.verdict != "PASS":
-        raise NotPassed(decision_id, decision.verdict)
-    version = decision.candidate_report.version
-    persona = lock_persona(session, version.persona.slug)
-    existing = session.scalar(
-        select(PromotionRow).where(
-            PromotionRow.decision_id == decision_id, PromotionRow.kind == PromotionKind.FULL
-        )
-    )
-    if existing is not None:
-        return existing
-    _refuse_outdated(session, decision, version)
-    session.refresh(version)  # whoever held the lock may have marked it
-    if version.unsound_at is not None:
-        raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
-    if any(past.version == version.number for past in history(session, persona)):
-        raise VersionServedBefore(persona.slug, version.number)
-    return _append(
-        session,
-        version=version,
-        kind=PromotionKind.FULL,
-        decision_id=decision_id,
-        actor=actor,
-        reason=f"decision {decision_id} is PASS",
-        at=at,
     )
 
 
@@ -157,7 +122,7 @@ def rollback(
 ) -> PromotionRow:
     """Put an earlier version back (or, towards a higher number, reinstate it).
 
-    Raises UnknownPersona, UnknownVersion, VersionNeverServed, VersionUnsound, NothingToRollBackTo.
+    An open canary ends in any case; where no version is named, that alone is done. Raises UnknownPersona, UnknownVersion, VersionNeverServed, VersionUnsound, NothingToRollBackTo.
     """
     row = lock_persona(session, persona)
     if to_version is not None:
@@ -165,8 +130,10 @@ def rollback(
     past = history(session, row)
     target = rollback_target(past, to_version, persona=persona, unsound=_unsound(session, row))
     kind = PromotionKind.REINSTATE if target > who_serves(session, row).number else PromotionKind.ROLLBACK
+    if canary := open_canary(past):
+        reason = f"{reason} ({_ends(canary)})"
     version = version_by_number(session, row, target)
-    return _append(session, version=version, kind=kind, decision_id=None, actor=actor, reason=reason, at=at)
+    return append(session, version=version, kind=kind, actor=actor, reason=reason, at=at)
 
 
 def withdraw(
@@ -174,22 +141,25 @@ def withdraw(
 ) -> PromotionRow | None:
     """Mark a version unsound and, if it serves, put the newest sound one (or the base) in its place.
 
-    Returns the ledger row, or None when the version does not serve any more.
+    An open canary ends where it is the version's, or where the champion is replaced. Returns the ledger row,
+    or None when the version does not serve any more.
     """
     version = session.get_one(AdapterVersionRow, version_id)
     row = lock_persona(session, version.persona.slug)
     if version.unsound_at is None:
         version.unsound_at, version.unsound_reason = at, problem
-    if who_serves(session, row).version_id != version_id:
+    past = history(session, row)
+    canary = open_canary(past)
+    if version.number not in {who_serves(session, row).number, canary.version if canary else None}:
         return None
-    target = newest_sound(history(session, row), unsound=_unsound(session, row) | {version.number})
-    return _append(
+    target = newest_sound(past, unsound=_unsound(session, row) | {version.number})
+    ending = f" ({_ends(canary)})" if canary else ""
+    return append(
         session,
         version=version_by_number(session, row, target),
         kind=PromotionKind.ROLLBACK,
-        decision_id=None,
         actor=actor,
-        reason=f"version {version.number} is unsound: {problem}",
+        reason=f"version {version.number} is unsound: {problem}{ending}",
         at=at,
     )
 
@@ -234,18 +204,6 @@ def version_by_number(session: Session, persona: PersonaRow, number: int) -> Ada
     return version
 
 
-def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:
-    """Another gate, another champion or another anchor by now: what was decided says nothing of them."""
-    if decision.gate_version != GATE_VERSION:
-        raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
-    champion, serves = decision.champion_report.version, who_serves(session, candidate.persona)
-    if serves.version_id != champion.id:
-        raise DecisionOutdated(decision.id, judged_against=champion.number, serves=serves.number)
-    anchor, held_against = anchor_of(session, candidate) or champion, decision.anchor_report.version
-    if anchor.id != held_against.id:
-        raise AnchorChanged(decision.id, held_against=held_against.number, anchor=anchor.number)
-
-
 def _unsound(session: Session, persona: PersonaRow) -> set[int]:
     return set(
         session.scalars(
@@ -256,20 +214,23 @@ def _unsound(session: Session, persona: PersonaRow) -> set[int]:
     )
 
 
-def _append(
+def append(  # noqa: PLR0913  (a row's columns)
     session: Session,
     *,
     version: AdapterVersionRow,
     kind: PromotionKind,
-    decision_id: int | None,
+    share: float | None = None,
+    decision_id: int | None = None,
     actor: str,
     reason: str,
     at: datetime,
 ) -> PromotionRow:
+    """A row of the ledger, announced when it commits. The caller holds the persona's lock."""
     row = PromotionRow(
         persona_id=version.persona_id,
         version=version,
         kind=kind,
+        share=share,
         decision_id=decision_id,
         actor=actor,
         reason=reason,
@@ -280,3 +241,7 @@ def _append(
     session.execute(select(func.pg_notify(CHANNEL, json.dumps(payload))))
     session.flush()  # constraints speak here, and the caller gets the row's id
     return row
+
+
+def _ends(canary: Promotion) -> str:
+    return f"the canary of version {canary.version} ends"

@@ -6,7 +6,7 @@ INSUFFICIENT, refused); 4 something does not answer right now.
 
 import typer
 
-from services.cli import feedback, gate, loop, personas, service, sweep, training_sets
+from services.cli import feedback, gate, live, loop, personas, service, sweep, training_sets
 from services.cli.output import Json, show, speaking
 from services.jobs import status as reading
 from services.tables import Record
@@ -16,6 +16,7 @@ app.add_typer(personas.commands, name="persona")
 app.add_typer(feedback.commands)
 app.add_typer(loop.commands)
 app.add_typer(gate.commands, name="gate")
+app.add_typer(live.commands)
 app.add_typer(sweep.commands)
 app.add_typer(service.commands)
 app.add_typer(training_sets.sets, name="training-set")

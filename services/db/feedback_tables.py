@@ -27,6 +27,7 @@ class PersonaRow(Base):
     generation: Mapped[JsonObject]
     example_policy: Mapped[JsonObject]
     gate_policy: Mapped[JsonObject]
+    canary_policy: Mapped[JsonObject] = mapped_column(server_default=sql("'{}'"))  # empty: no canaries
     recipe: Mapped[str]  # a recipe's name; empty: the one the settings choose for the base
     recipe_overrides: Mapped[list[str]]
     created_at: Mapped[datetime]
@@ -101,6 +102,8 @@ class AnswerRow(Base):
     imported: Mapped[bool] = mapped_column(server_default=sql("false"))  # made elsewhere: no version
     adapter_version_id: Mapped[int | None] = mapped_column(ForeignKey("adapter_versions.id"), index=True)
     served_name: Mapped[str]
+    promotion_id: Mapped[int | None] = mapped_column(ForeignKey("promotions.id"))  # the canary open then
+    propensity: Mapped[float] = mapped_column(server_default=sql("1"))  # chance of its version, in [0, 1]
     text: Mapped[str]
     prompt_version: Mapped[str]
     generation: Mapped[JsonObject]
@@ -113,7 +116,12 @@ class AnswerRow(Base):
     created_at: Mapped[datetime]
 
     question: Mapped[QuestionRow] = relationship()
-    __table_args__ = (CheckConstraint("imported = (adapter_version_id IS NULL)", name="version_or_imported"),)
+    __table_args__ = (
+        CheckConstraint("imported = (adapter_version_id IS NULL)", name="version_or_imported"),
+        CheckConstraint("propensity > 0 AND propensity <= 1", name="propensity_range"),
+        CheckConstraint("promotion_id IS NOT NULL OR propensity = 1", name="drawn_in_a_canary"),
+        Index("answers_canary_ix", "promotion_id", postgresql_where=sql("promotion_id IS NOT NULL")),
+    )
 
 
 class RatingRow(Base):

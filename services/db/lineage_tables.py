@@ -224,7 +224,10 @@ class GateDecisionRow(Base):
 
 
 class PromotionRow(Base):
-    """The ledger: from `at` on, this version serves this persona. A trigger refuses updates and deletes."""
+    """The ledger: from `at` on, this version serves this persona; a canary, a share of its conversations.
+
+    Triggers refuse updates, deletes, and what no decision lets serve.
+    """
 
     __tablename__ = "promotions"
 
@@ -232,6 +235,7 @@ class PromotionRow(Base):
     persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
     adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"))
     kind: Mapped[str]
+    share: Mapped[float | None]  # of conversations; only a canary has one
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("gate_decisions.id"))
     actor: Mapped[str]
     reason: Mapped[str]
@@ -240,7 +244,9 @@ class PromotionRow(Base):
     version: Mapped[AdapterVersionRow] = relationship()
     __table_args__ = (
         UniqueConstraint("decision_id", "kind"),
-        CheckConstraint("kind IN ('full', 'rollback', 'reinstate')", name="kind_known"),
+        CheckConstraint("kind IN ('canary', 'full', 'rollback', 'reinstate')", name="kind_known"),
         CheckConstraint("kind <> 'full' OR decision_id IS NOT NULL", name="full_needs_a_decision"),
+        CheckConstraint("(kind = 'canary') = (share IS NOT NULL)", name="canary_has_a_share"),
+        CheckConstraint("share > 0 AND share < 1", name="share_range"),
         Index("promotions_newest_ix", "persona_id", text("id DESC")),
     )

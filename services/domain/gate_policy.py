@@ -71,7 +71,8 @@ class GatePolicy:
     question is asked of every candidate in turn, so its errors add up. The target is also looked at in each
     slice of audience and domain, at `worse_alpha`; those under `slice_items` items count together, and there
     are at most `slices_per_300` for 300 items. `screen_alpha`: sealed items are opened only for a candidate
-    that the open ones by themselves show to be better, at this risk.
+    that the open ones by themselves show to be better, at this risk. `approval`: what passed waits for somebody
+    to approve it before it serves.
     """
 
     requirements: tuple[Requirement, ...] = (
@@ -89,6 +90,7 @@ class GatePolicy:
     slice_margin: float = 0.10
     slice_items: int = 75
     slices_per_300: int = 4
+    approval: bool = False
 
     def __post_init__(self) -> None:
         if not self.requirements:
@@ -101,6 +103,8 @@ class GatePolicy:
             raise InvalidPolicy("slice_margin must be a number above 0.")
         _check_count("slice_items", self.slice_items)
         _check_count("slices_per_300", self.slices_per_300)
+        if not isinstance(self.approval, bool):
+            raise InvalidPolicy("approval must be true or false.")
 
     @property
     def improves(self) -> str:

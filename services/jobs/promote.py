@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
-from services.adapters import promotions
+from services.adapters import promoting, promotions
 from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
 from services.jobs.installation import now, open_installation
@@ -25,7 +25,7 @@ class Moved(TypedDict):
 def promote(decision_id: int, actor: str) -> Moved:
     """Raises NotPassed unless the decision is PASS; the same decision again changes nothing."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        row = promotions.promote(session, decision_id=decision_id, actor=actor, at=now())
+        row = promoting.promote(session, decision_id=decision_id, actor=actor, at=now())
         return moved(session, row)
 
 

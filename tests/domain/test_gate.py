@@ -272,6 +272,7 @@ def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
         {"slice_items": 0},
         {"alpha": 1e-20},
         {"slices_per_300": 1e300},
+        {"approval": "no"},
         {"slice_margin": 1e300},
         {"target": 7},
     ],

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import Engine
 
-from services.adapters.promotions import find_persona, promote
+from services.adapters.promoting import promote
+from services.adapters.promotions import find_persona
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.training import RunState

@@ -34,6 +34,7 @@ SURE = {
     "slice_margin": 0.1,
     "slice_items": 75,
     "slices_per_300": 4,
+    "approval": False,
 }
 OLD_USUAL = [
     required("style_hit", 100, limit=0.5, margin=0.05),

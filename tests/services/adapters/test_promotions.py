@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
 
+from services.adapters.promoting import promote
 from services.adapters.promotions import (
     anchor_of,
     find_persona,
     history,
     lock_persona,
-    promote,
     rollback,
     who_serves,
     withdraw,
@@ -139,7 +139,7 @@ def test_what_was_promoted_stays_promoted_when_the_anchor_changes(session: Sessi
 def test_a_candidate_that_another_gate_judged_never_serves(session: Session, monkeypatch: pytest.MonkeyPatch):
     persona = add_persona(session)
     decision = add_decision(session, add_version(session, persona, number=1), verdict="PASS")
-    monkeypatch.setattr("services.adapters.promotions.GATE_VERSION", decision.gate_version + 1)
+    monkeypatch.setattr("services.adapters.promoting.GATE_VERSION", decision.gate_version + 1)
     with pytest.raises(GateChanged, match="let this one decide anew"):
         promote(session, decision_id=decision.id, actor="me", at=AT)
     assert who_serves(session, persona).number == 0

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import promote, version_by_number
+from services.adapters.promoting import promote
+from services.adapters.promotions import version_by_number
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow
 from services.demo.judgement import Judgement, read_judgement

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import Frozen, freeze
-from services.adapters.promotions import promote, version_by_number, who_serves
+from services.adapters.promoting import promote
+from services.adapters.promotions import version_by_number, who_serves
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.adapters.promotions import promote, version_by_number, withdraw
+from services.adapters.promoting import promote
+from services.adapters.promotions import version_by_number, withdraw
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
 from services.db.session import session_scope
 from services.domain.gate_policy import GatePolicy, Requirement

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from services.adapters.freezing import freeze
-from services.adapters.promotions import promote, rollback
+from services.adapters.promoting import promote
+from services.adapters.promotions import rollback
 from services.cli.tracing import tell_answer
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import freeze
-from services.adapters.promotions import promote, rollback
+from services.adapters.promoting import promote
+from services.adapters.promotions import rollback
 from services.cli.tracing import tell_source
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow, TrainingSetSourcesRow

@@ -12,7 +12,8 @@ from safetensors.numpy import load_file
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import find_persona, promote
+from services.adapters.promoting import promote
+from services.adapters.promotions import find_persona
 from services.adapters.store import AdapterName
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope

@@ -1,0 +1,99 @@
+"""What is live for a persona, now or at an instant that is over: the champion, and the canary beside it.
+
+One statement reads the two newest rows of the ledger: as any row ends a canary and none begins on another,
+an open one stands on the row of its champion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
+from services.adapters.promotions import version_by_number
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow
+from services.domain.personas import PersonaSlug
+from services.domain.promotions import BASE_VERSION, PromotionKind
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A version and the row of the ledger that put it where it is; `share` is that of conversations.
+
+    Nobody put the plain base in its place before the first promotion: it has no row then.
+    """
+
+    version_id: int
+    version: int
+    name: str
+    share: float
+    promotion_id: int | None = None
+    kind: PromotionKind | None = None
+    since: datetime | None = None
+    decision_id: int | None = None
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAt:
+    """Who answered a persona at an instant; without a canary the champion has all conversations."""
+
+    persona: PersonaSlug
+    at: datetime
+    champion: Placed
+    canary: Placed | None
+
+
+def live_at(session: Session, persona: PersonaRow, at: datetime) -> LiveAt:
+    """What was live at an instant, by the times that the ledger's rows carry."""
+    champion, canary = _live(session, persona, _newest(session, persona, by=at))
+    return LiveAt(PersonaSlug(persona.slug), at, champion, canary)
+
+
+def live_now(session: Session, persona: PersonaRow) -> tuple[Placed, Placed | None]:
+    """Champion and open canary, by the order of the ledger's rows alone."""
+    return _live(session, persona, _newest(session, persona))
+
+
+def _newest(session: Session, persona: PersonaRow, *, by: datetime | None = None) -> Sequence[PromotionRow]:
+    statement = (
+        select(PromotionRow)
+        .join(PromotionRow.version)
+        .options(contains_eager(PromotionRow.version))
+        .where(PromotionRow.persona_id == persona.id)
+        .order_by(PromotionRow.id.desc())
+        .limit(2)
+    )
+    return session.scalars(statement if by is None else statement.where(PromotionRow.at <= by)).all()
+
+
+def _live(
+    session: Session, persona: PersonaRow, newest: Sequence[PromotionRow]
+) -> tuple[Placed, Placed | None]:
+    canary = newest[0] if newest and newest[0].kind == PromotionKind.CANARY else None
+    before = newest[1:] if canary else newest
+    share = canary.share if canary and canary.share else 0.0
+    if before:
+        champion = _placed(before[0], 1 - share)
+    else:
+        base: AdapterVersionRow = version_by_number(session, persona, BASE_VERSION)
+        champion = Placed(base.id, base.number, base.name, 1 - share)
+    return champion, _placed(canary, share) if canary else None
+
+
+def _placed(row: PromotionRow, share: float) -> Placed:
+    return Placed(
+        version_id=row.adapter_version_id,
+        version=row.version.number,
+        name=row.version.name,
+        share=share,
+        promotion_id=row.id,
+        kind=PromotionKind(row.kind),
+        since=row.at,
+        decision_id=row.decision_id,
+        actor=row.actor,
+        reason=row.reason,
+    )
