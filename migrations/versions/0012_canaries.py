@@ -75,12 +75,8 @@ def _add_columns() -> None:
     )
     op.create_check_constraint(op.f("promotions_share_range_ck"), "promotions", "share > 0 AND share < 1")
     op.add_column("answers", sa.Column("promotion_id", sa.BigInteger(), nullable=True))
-    op.create_foreign_key(
-        op.f("answers_promotion_id_fk"), "answers", "promotions", ["promotion_id"], ["id"]
-    )
-    op.add_column(
-        "answers", sa.Column("propensity", sa.Float(), server_default=sa.text("1"), nullable=False)
-    )
+    op.create_foreign_key(op.f("answers_promotion_id_fk"), "answers", "promotions", ["promotion_id"], ["id"])
+    op.add_column("answers", sa.Column("propensity", sa.Float(), server_default=sa.text("1"), nullable=False))
     op.create_check_constraint(
         op.f("answers_propensity_range_ck"), "answers", "propensity > 0 AND propensity <= 1"
     )
@@ -186,4 +182,4 @@ def _replace_proof(owed: str) -> None:
             {owed}
             RETURN NEW;
         END $$
-    """)
+    """)  # noqa: S608  (our own words)

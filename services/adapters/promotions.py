@@ -122,7 +122,8 @@ def rollback(
 ) -> PromotionRow:
     """Put an earlier version back (or, towards a higher number, reinstate it).
 
-    An open canary ends in any case; where no version is named, that alone is done. Raises UnknownPersona, UnknownVersion, VersionNeverServed, VersionUnsound, NothingToRollBackTo.
+    An open canary ends in any case; where no version is named, that alone is done. Raises UnknownPersona,
+    UnknownVersion, VersionNeverServed, VersionUnsound, NothingToRollBackTo.
     """
     row = lock_persona(session, persona)
     if to_version is not None:

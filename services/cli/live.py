@@ -1,4 +1,4 @@
-"""`persona-loop live-at` and `why-live`: what answered a persona at an instant, and what the present one rests on."""
+"""`persona-loop live-at` and `why-live`: who answered at an instant, and what the present one rests on."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -73,11 +73,14 @@ def _rests_on(placed: Record) -> Iterator[str]:
             }
         )
     if learnt is None:
-        yield from fields({"learnt from": "nothing: the plain base" if placed["version"] == 0 else "not known"})
+        yield from fields(
+            {"learnt from": "nothing: the plain base" if placed["version"] == 0 else "not known"}
+        )
         return
     yield from fields(
         {
-            "learnt from": f"set {learnt['training_set']}, {learnt['rows']} rows up to {moment(learnt['cutoff'])}",
+            "learnt from": f"set {learnt['training_set']}, {learnt['rows']} rows",
+            "cutoff": moment(learnt["cutoff"]),
             "set's digest": learnt["set_digest"][:12],
             "recipe": f"{learnt['recipe_digest'][:12]}, training run {learnt['training_run']}",
         }

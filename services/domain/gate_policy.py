@@ -71,8 +71,8 @@ class GatePolicy:
     question is asked of every candidate in turn, so its errors add up. The target is also looked at in each
     slice of audience and domain, at `worse_alpha`; those under `slice_items` items count together, and there
     are at most `slices_per_300` for 300 items. `screen_alpha`: sealed items are opened only for a candidate
-    that the open ones by themselves show to be better, at this risk. `approval`: what passed waits for somebody
-    to approve it before it serves.
+    that the open ones by themselves show to be better, at this risk. `approval`: what passed waits for
+    somebody to approve it before it serves.
     """
 
     requirements: tuple[Requirement, ...] = (

@@ -37,9 +37,7 @@ def test_what_was_live_is_what_the_ledger_said_at_that_instant(session: Session)
     for number in (1, 2):
         decision = add_decision(session, add_version(session, persona, number=number), verdict="PASS")
         promote(session, decision_id=decision.id, actor="night", at=AT + number * HOUR)
-    back = rollback(
-        session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT + 3 * HOUR
-    )
+    back = rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT + 3 * HOUR)
     lived = [live_at(session, PIRATE, AT + hours * HOUR).champion.version for hours in (0.9, 1, 1.9, 2, 3, 9)]
     assert lived == [0, 1, 1, 2, 1, 1]
     champion = live_at(session, PIRATE, AT + 3 * HOUR).champion
