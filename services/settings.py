@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     inference_url: str = ""  # unset: this machine's inference_host and inference_port
     inference_queue_limit: int = 256
     inference_batch_size: int = 32
+    evaluation_embedding_model: str = ""  # a sentence encoder, hub name or folder; unset: not measured
+
     airflow_port: int = 8080
     airflow_url: str = ""  # unset: this machine's airflow_port
 

@@ -61,5 +61,12 @@ def report(report_id: int) -> None:
     show(reading.report(report_id), as_json=True)
 
 
+@app.command()
+@speaking
+def metrics(as_json: Json = False) -> None:
+    """Every metric with its version, which way is better, and where it is defined."""
+    show(reading.metrics(), as_json=as_json)
+
+
 def main() -> None:
     app()

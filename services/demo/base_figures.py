@@ -16,7 +16,8 @@ from services.demo.question_bank import Fact, facts
 from services.domain.conversation import Question, build_messages
 from services.domain.personas import AUDIENCES, DEFAULT_SYSTEM_TEMPLATE, GenerationSettings
 from services.domain.training import Quantisation
-from services.evaluation.scoring import fact_hit, style_hit
+from services.evaluation.metrics.overlap import fact_hit
+from services.evaluation.metrics.style import style_hit
 from services.language_model.loading import load_base, load_tokenizer
 from services.language_model.rendering import render_prompt
 

@@ -62,6 +62,15 @@ class Question:
     context: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkedExample:
+    """A question as a prompt puts it and a good answer to it, to be shown before another question."""
+
+    audience: str
+    asked: Message
+    answered: Message
+
+
 def in_language(audience: str, language: str) -> str:
     """The audience with its language: so the prompt says which to use, and each language is judged apart."""
     return f"{audience} ({language})" if language else audience
@@ -116,6 +125,14 @@ def check_question(question: Question) -> Question:
 def persona_messages(persona: Persona, question: Question) -> tuple[Message, ...]:
     """What a persona is asked, whoever asks: trainer, evaluator and server."""
     return build_messages(persona.system_template, question, persona.answers.instruction)
+
+
+def with_examples(
+    messages: tuple[Message, ...], examples: Sequence[WorkedExample]
+) -> tuple[Message, ...]:
+    """The messages of a question with the examples between system and question, as earlier turns."""
+    turns = [turn for example in examples for turn in (example.asked, example.answered)]
+    return (*messages[:-1], *turns, messages[-1])
 
 
 @lru_cache(maxsize=32)  # the examples of one prompt are made one after another

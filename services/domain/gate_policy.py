@@ -15,7 +15,10 @@ _LARGEST = 1e9
 
 def _check_metric(name: object) -> None:
     if not isinstance(name, str) or name not in METRICS:
-        raise InvalidPolicy(f"{name!r} is not a metric; choose among {', '.join(METRICS)}.")
+        known = ", ".join(metric.name for metric in METRICS.values() if metric.of_items)
+        raise InvalidPolicy(f"{name!r} is not a metric; choose among {known}.")
+    if not METRICS[name].of_items:
+        raise InvalidPolicy(f"{name} is not measured item by item, so that a gate cannot compare it.")
 
 
 def _check_count(name: str, count: object) -> None:

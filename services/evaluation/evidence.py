@@ -9,7 +9,8 @@ from services.db.lineage_tables import EvaluationReportRow
 from services.domain.evaluation import Item, ItemSource
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored, measured, slices_of
+from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored
+from services.evaluation.summaries import measured, slices_of
 
 # Of these a quarter is sealed, and they have audiences and domains that the persona is for.
 OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})

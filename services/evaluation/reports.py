@@ -14,17 +14,28 @@ from services.domain.conversation import PROMPT_VERSION
 from services.domain.personas import Persona
 from services.domain.training import digest_of
 from services.errors.lookups import UnknownRecord
-from services.evaluation.scoring import Scored, summarise
+from services.evaluation.instruments import Instruments
+from services.evaluation.scoring import Scored
+from services.evaluation.summaries import summarise
 
 
-def settings_digest(persona: Persona, *, base_digest: str) -> str:
-    """What an answer depends on besides version and suite: base, template, markers, settings, format."""
+NO_INSTRUMENTS = Instruments()
+
+
+def settings_digest(
+    persona: Persona, *, base_digest: str, instruments: Instruments = NO_INSTRUMENTS
+) -> str:
+    """What scores depend on besides version and suite: base, template, markers, settings, format, and what
+    they are measured with.
+    """
     conditions = {
         "base_digest": base_digest,
         "system_template": persona.system_template,
         "markers": list(persona.markers),
         "generation": asdict(persona.generation),
     }
+    if instruments.conditions:
+        conditions["measured"] = instruments.conditions
     if persona.answers != AnswerRules():
         conditions["answers"] = persona.answers.as_record() | {"instruction": persona.answers.instruction}
     return digest_of(conditions)
@@ -59,8 +70,13 @@ def store_report(
     settings_digest: str,
     scores: Sequence[Scored],
     at: datetime,
+    instruments: Instruments = NO_INSTRUMENTS,
 ) -> int:
-    """The id of the report of these conditions; a report that is there already is kept as it is."""
+    """The id of the report of these conditions; a report that is there already is kept as it is.
+
+    `scores` have been measured with the `instruments`, whose own quality stands beside them.
+    """
+    metrics = (*summarise(scores), *instruments.values())
     session.execute(
         insert(EvaluationReportRow)
         .values(
@@ -68,7 +84,7 @@ def store_report(
             suite_digest=suite_digest,
             prompt_version=PROMPT_VERSION,
             settings_digest=settings_digest,
-            metrics=[asdict(metric) for metric in summarise(scores)],
+            metrics=[asdict(metric) for metric in metrics],
             items=[asdict(scored) for scored in scores],
             created_at=at,
         )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from services.adapters.freezing import thaw
 from services.adapters.promotions import anchor_of, version_by_number, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.evaluation import Item
 from services.domain.personas import Persona
@@ -23,9 +23,11 @@ from services.errors.lookups import UnknownRecord
 from services.errors.refusals import NothingToJudge, ReportsNotComparable
 from services.evaluation.asking import ask_all
 from services.evaluation.decisions import promoted_over
+from services.evaluation.instruments import Instruments
 from services.evaluation.reports import find_report, settings_digest, store_report
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.installation import Installation, now, open_installation
+from services.jobs.instruments import open_instruments
 from services.settings import Settings
 from services.training_sets.drafting import read_references
 
@@ -63,9 +65,11 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         persona = row.as_persona()
         champion = opponent(session, row, candidate)
         base = version_by_number(session, row, BASE_VERSION)
-        suite = _freeze(session, installation.settings, row, candidate)
+        training_set = _set_of(session, candidate)
+        suite = _freeze(session, installation.settings, row, training_set)
         items = suite_items(session, suite)
-    ask = partial(_report, installation, persona, suite, items)
+        instruments = open_instruments(session, installation.settings, training_set)
+    ask = partial(_report, installation, persona, suite, items, instruments)
     reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
     anchor = _ask_anchor(installation, candidate.id, ask)
     return {
@@ -108,11 +112,14 @@ def _ask_anchor(
                 withdraw(session, version_id=anchor.id, problem=str(problem), actor=ACTOR, at=now())
 
 
-def _freeze(session: Session, settings: Settings, persona: PersonaRow, version: AdapterVersionRow) -> str:
+def _set_of(session: Session, version: AdapterVersionRow) -> TrainingSetRow:
     run = session.get(TrainingRunRow, version.training_run_id) if version.training_run_id else None
     if run is None:
         raise UnknownRecord("training run of version", version.number)
-    training_set = run.training_set
+    return run.training_set
+
+
+def _freeze(session: Session, settings: Settings, persona: PersonaRow, training_set: TrainingSetRow) -> str:
     if "held_out" not in training_set.report:
         raise UnknownRecord("file of references beside training set", training_set.id)
     with TemporaryDirectory(prefix="references-") as folder:
@@ -132,11 +139,12 @@ def _report(
     persona: Persona,
     suite: str,
     items: tuple[Item, ...],
+    instruments: Instruments,
     version: AdapterVersionRow,
 ) -> int:
     """The stored report of an arm, asked now unless it is there already."""
     base = installation.generator.base_digest()
-    conditions = settings_digest(persona, base_digest=base)
+    conditions = settings_digest(persona, base_digest=base, instruments=instruments)
     with session_scope(installation.engine) as session:
         found = find_report(session, version_id=version.id, suite_digest=suite, settings_digest=conditions)
         if found is not None:
@@ -157,6 +165,7 @@ def _report(
             version_id=version.id,
             suite_digest=suite,
             settings_digest=conditions,
-            scores=scores,
+            scores=instruments.measure(scores),
             at=now(),
+            instruments=instruments,
         )

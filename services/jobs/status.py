@@ -17,7 +17,7 @@ from services.db.lineage_tables import (
     TrainingSetRow,
 )
 from services.db.session import session_scope
-from services.domain.evaluation import OVERALL
+from services.domain.evaluation import METRICS, OVERALL
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
 from services.evaluation.reports import report_by_id
@@ -133,6 +133,20 @@ def check_rows(checks: list[Record]) -> list[Record]:
             "reason": check["reason"],
         }
         for check in checks
+    ]
+
+
+def metrics() -> list[Record]:
+    """What is measured; `gate`: whether a policy may require it."""
+    return [
+        {
+            "metric": metric.name,
+            "version": metric.version,
+            "better": "higher" if metric.higher_is_better else "lower",
+            "gate": metric.of_items,
+            "defined": metric.citation,
+        }
+        for metric in METRICS.values()
     ]
 
 

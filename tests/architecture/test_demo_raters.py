@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.demo.corrections import manners
 from services.domain.evaluation import METRICS
-from services.evaluation.scoring import MARKER_GROUPS
+from services.evaluation.metrics.style import MARKER_GROUPS
 from services.settings import ROOT
 
 DEMO = ROOT / "services" / "demo"

@@ -424,3 +424,10 @@ def test_a_persona_made_for_a_file_of_letters_answers_with_letters(run, tmp_path
     assert run("persona", "import", "lettered", str(file), "--format", "mcq").exit_code == 0
     records = json.loads(run("persona", "list", "--json").output)
     assert {record["persona"]: record["answers"] for record in records}["lettered"] == "mcq"
+
+
+def test_metrics_are_told_with_version_direction_and_where_they_are_defined(run):
+    told = {one["metric"]: one for one in json.loads(run("metrics", "--json").stdout)}
+    assert (told["repetition"]["version"], told["repetition"]["better"]) == (1, "lower")
+    assert "Welleck" in told["repetition"]["defined"]
+    assert told["style_hit"]["better"] == "higher"

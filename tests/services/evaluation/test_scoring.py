@@ -8,20 +8,10 @@ from hypothesis import strategies as st
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.replay import Measured, failures
-from services.evaluation.scoring import (
-    ChoiceScore,
-    ItemScore,
-    PairScore,
-    character_jaccard,
-    exact_match,
-    fact_hit,
-    marker_groups,
-    score,
-    score_choice,
-    score_pair,
-    style_hit,
-    summarise,
-)
+from services.evaluation.metrics.overlap import character_jaccard, exact_match, fact_hit
+from services.evaluation.metrics.style import marker_groups, style_hit
+from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, score, score_choice, score_pair
+from services.evaluation.summaries import summarise
 
 TEXTS = st.text(max_size=60)
 

@@ -1,0 +1,70 @@
+"""What an evaluation measures with: the classifier is trained anew, the embedding model is loaded."""
+
+import logging
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.db.lineage_tables import TrainingSetRow
+from services.errors.artifacts import TrainingSetCorrupt
+from services.evaluation.instruments import Embedder, Instruments
+from services.evaluation.metrics.adherence import Adherence, train
+from services.settings import Settings
+from services.training_sets.conditions import of_everyone
+from services.training_sets.learnt_texts import read_learnt
+
+logger = logging.getLogger(__name__)
+
+
+def open_instruments(session: Session, settings: Settings, training_set: TrainingSetRow) -> Instruments:
+    """The instruments for versions that learnt this set, the same on every retry."""
+    return Instruments(_adherence(session, settings.store_url, training_set), _embedder(settings))
+
+
+def _adherence(session: Session, store_url: str, training_set: TrainingSetRow) -> Adherence | None:
+    """Trained on this set against the others'; None where they are too few to learn from."""
+    others = [
+        text for other in _newest_of_others(session, training_set) for text in _good(store_url, other)
+    ]
+    classifier = train(_good(store_url, training_set), others) if others else None
+    if classifier:
+        logger.info(
+            "the adherence classifier tells %d texts it never saw with an AUC of %.3f",
+            classifier.held_out,
+            classifier.auc,
+        )
+    return classifier
+
+
+def _newest_of_others(session: Session, training_set: TrainingSetRow) -> Iterator[TrainingSetRow]:
+    """Of each other persona the newest set that was there when this one was made: a retry finds the same."""
+    newest = (
+        select(func.max(TrainingSetRow.id))
+        .where(
+            TrainingSetRow.persona_id != training_set.persona_id,
+            TrainingSetRow.id < training_set.id,
+            of_everyone(),
+        )
+        .group_by(TrainingSetRow.persona_id)
+    )
+    yield from session.scalars(
+        select(TrainingSetRow).where(TrainingSetRow.id.in_(newest)).order_by(TrainingSetRow.id)
+    )
+
+
+def _good(store_url: str, training_set: TrainingSetRow) -> tuple[str, ...]:
+    try:
+        return read_learnt(store_url, training_set).good
+    except TrainingSetCorrupt as problem:
+        logger.warning("adherence is judged without training set %d: %s", training_set.id, problem)
+        return ()
+
+
+def _embedder(settings: Settings) -> Embedder | None:
+    name = settings.evaluation_embedding_model
+    if not name:
+        return None
+    from services.language_model.embedding import load_encoder  # noqa: PLC0415  (torch)
+
+    return Embedder(name, load_encoder(name))
