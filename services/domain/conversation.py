@@ -127,9 +127,7 @@ def persona_messages(persona: Persona, question: Question) -> tuple[Message, ...
     return build_messages(persona.system_template, question, persona.answers.instruction)
 
 
-def with_examples(
-    messages: tuple[Message, ...], examples: Sequence[WorkedExample]
-) -> tuple[Message, ...]:
+def with_examples(messages: tuple[Message, ...], examples: Sequence[WorkedExample]) -> tuple[Message, ...]:
     """The messages of a question with the examples between system and question, as earlier turns."""
     turns = [turn for example in examples for turn in (example.asked, example.answered)]
     return (*messages[:-1], *turns, messages[-1])

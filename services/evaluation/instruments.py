@@ -44,9 +44,7 @@ class Instruments:
     def measure(self, scores: Sequence[Scored]) -> list[Scored]:
         """The scores with what the instruments say of the answers among them."""
         measured = list(scores)
-        answered = [
-            (place, scored) for place, scored in enumerate(scores) if isinstance(scored, ItemScore)
-        ]
+        answered = [(place, scored) for place, scored in enumerate(scores) if isinstance(scored, ItemScore)]
         adherence = self._adherence([scored.answer for _, scored in answered])
         similarity = self._similarity([scored for _, scored in answered])
         for (place, scored), persona_like, alike in zip(answered, adherence, similarity, strict=True):

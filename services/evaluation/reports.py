@@ -18,13 +18,10 @@ from services.evaluation.instruments import Instruments
 from services.evaluation.scoring import Scored
 from services.evaluation.summaries import summarise
 
-
 NO_INSTRUMENTS = Instruments()
 
 
-def settings_digest(
-    persona: Persona, *, base_digest: str, instruments: Instruments = NO_INSTRUMENTS
-) -> str:
+def settings_digest(persona: Persona, *, base_digest: str, instruments: Instruments = NO_INSTRUMENTS) -> str:
     """What scores depend on besides version and suite: base, template, markers, settings, format, and what
     they are measured with.
     """

@@ -105,8 +105,7 @@ def score(
     log_probabilities: Sequence[float],
     rules: AnswerRules = FREE,
 ) -> ItemScore:
-    """Every metric that needs the answer alone; `log_probabilities` are the reference's, empty where not asked.
-    """
+    """Every metric that needs no instrument; `log_probabilities` are the reference's, or empty."""
     return ItemScore(
         item=item,
         answer=answer,

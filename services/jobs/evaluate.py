@@ -27,7 +27,7 @@ from services.evaluation.instruments import Instruments
 from services.evaluation.reports import find_report, settings_digest, store_report
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.installation import Installation, now, open_installation
-from services.jobs.instruments import open_instruments
+from services.jobs.instruments import open_instruments, sets_of_others
 from services.settings import Settings
 from services.training_sets.drafting import read_references
 
@@ -68,7 +68,8 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         training_set = _set_of(session, candidate)
         suite = _freeze(session, installation.settings, row, training_set)
         items = suite_items(session, suite)
-        instruments = open_instruments(session, installation.settings, training_set)
+        others = sets_of_others(session, training_set)
+    instruments = open_instruments(installation.settings, training_set, others)
     ask = partial(_report, installation, persona, suite, items, instruments)
     reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
     anchor = _ask_anchor(installation, candidate.id, ask)

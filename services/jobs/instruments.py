@@ -1,13 +1,13 @@
 """What an evaluation measures with: the classifier is trained anew, the embedding model is loaded."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import TrainingSetRow
-from services.errors.artifacts import TrainingSetCorrupt
+from services.errors.artifacts import FrozenFileCorrupt
 from services.evaluation.instruments import Embedder, Instruments
 from services.evaluation.metrics.adherence import Adherence, train
 from services.settings import Settings
@@ -17,27 +17,14 @@ from services.training_sets.learnt_texts import read_learnt
 logger = logging.getLogger(__name__)
 
 
-def open_instruments(session: Session, settings: Settings, training_set: TrainingSetRow) -> Instruments:
-    """The instruments for versions that learnt this set, the same on every retry."""
-    return Instruments(_adherence(session, settings.store_url, training_set), _embedder(settings))
+def open_instruments(
+    settings: Settings, training_set: TrainingSetRow, others: Sequence[TrainingSetRow]
+) -> Instruments:
+    """The instruments for versions that learnt this set, beside the sets of the other personas."""
+    return Instruments(_adherence(settings.store_url, training_set, others), _embedder(settings))
 
 
-def _adherence(session: Session, store_url: str, training_set: TrainingSetRow) -> Adherence | None:
-    """Trained on this set against the others'; None where they are too few to learn from."""
-    others = [
-        text for other in _newest_of_others(session, training_set) for text in _good(store_url, other)
-    ]
-    classifier = train(_good(store_url, training_set), others) if others else None
-    if classifier:
-        logger.info(
-            "the adherence classifier tells %d texts it never saw with an AUC of %.3f",
-            classifier.held_out,
-            classifier.auc,
-        )
-    return classifier
-
-
-def _newest_of_others(session: Session, training_set: TrainingSetRow) -> Iterator[TrainingSetRow]:
+def sets_of_others(session: Session, training_set: TrainingSetRow) -> list[TrainingSetRow]:
     """Of each other persona the newest set that was there when this one was made: a retry finds the same."""
     newest = (
         select(func.max(TrainingSetRow.id))
@@ -48,15 +35,28 @@ def _newest_of_others(session: Session, training_set: TrainingSetRow) -> Iterato
         )
         .group_by(TrainingSetRow.persona_id)
     )
-    yield from session.scalars(
-        select(TrainingSetRow).where(TrainingSetRow.id.in_(newest)).order_by(TrainingSetRow.id)
-    )
+    rows = select(TrainingSetRow).where(TrainingSetRow.id.in_(newest)).order_by(TrainingSetRow.id)
+    return list(session.scalars(rows))
+
+
+def _adherence(
+    store_url: str, training_set: TrainingSetRow, others: Sequence[TrainingSetRow]
+) -> Adherence | None:
+    theirs = [text for other in others for text in _good(store_url, other)]
+    classifier = train(_good(store_url, training_set), theirs) if theirs else None
+    if classifier:
+        logger.info(
+            "the adherence classifier tells %d texts it never saw with an AUC of %.3f",
+            classifier.held_out,
+            classifier.auc,
+        )
+    return classifier
 
 
 def _good(store_url: str, training_set: TrainingSetRow) -> tuple[str, ...]:
     try:
         return read_learnt(store_url, training_set).good
-    except TrainingSetCorrupt as problem:
+    except FrozenFileCorrupt as problem:
         logger.warning("adherence is judged without training set %d: %s", training_set.id, problem)
         return ()
 

@@ -31,9 +31,7 @@ def load_encoder(name: str) -> Callable[[Sequence[str]], NDArray[np.float64]]:
 
 @torch.inference_mode()
 def _embed(tokenizer: AutoTokenizer, model: AutoModel, texts: Sequence[str]) -> NDArray[np.float32]:
-    read = tokenizer(
-        list(texts), padding=True, truncation=True, max_length=_MOST_TOKENS, return_tensors="pt"
-    )
+    read = tokenizer(list(texts), padding=True, truncation=True, max_length=_MOST_TOKENS, return_tensors="pt")
     states = model(**read).last_hidden_state
     mask = read["attention_mask"].unsqueeze(-1)
     means = (states * mask).sum(1) / mask.sum(1).clamp(min=1)

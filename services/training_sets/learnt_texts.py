@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from services.adapters.freezing import thaw
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.conversation import Message, Role, WorkedExample
 from services.domain.examples import Kind
-from services.training_sets.freezing import thaw
 
 EXAMPLES = 3  # that a prompt shows
 
@@ -31,7 +31,7 @@ class LearntTexts:
 
 
 def read_learnt(store_url: str, training_set: TrainingSetRow) -> LearntTexts:
-    """Raises TrainingSetCorrupt."""
+    """Raises FrozenFileCorrupt."""
     with TemporaryDirectory(prefix="learnt-") as folder:
         file = thaw(store_url, training_set.path, digest=training_set.digest, into=Path(folder))
         with file.open(encoding="utf-8") as lines:

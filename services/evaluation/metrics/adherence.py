@@ -66,7 +66,7 @@ def train(own: Sequence[str], others: Sequence[str]) -> Adherence | None:
 
 
 def area_under_curve(own: Floats, others: Floats) -> float:
-    """Share of pairs in which the own score is the higher, a tie half (Hanley and McNeil 1982); 0.5 of none."""
+    """Share of pairs in which the own score is the higher, a tie half (Hanley and McNeil); 0.5 of none."""
     if not own.size or not others.size:
         return 0.5
     ordered = np.sort(others)
@@ -98,8 +98,7 @@ def _features(texts: Sequence[str]) -> Floats:
 
 
 def _fit(features: Floats, labels: Floats) -> tuple[Floats, float]:
-    """Weights and bias by Nesterov's accelerated gradient; both kinds weigh the same, however many there are.
-    """
+    """Weights and bias by Nesterov's accelerated gradient; both kinds weigh the same, many or few."""
     share = labels.mean()
     importance = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
     inputs = np.column_stack([features, np.ones(len(features))])

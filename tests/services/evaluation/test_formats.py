@@ -7,8 +7,8 @@ from services.domain.conversation import Question, in_language, language_of
 from services.domain.evaluation import Item, ItemSource
 from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.evaluation.asking import ask_all
-from services.evaluation.reports import settings_digest
 from services.evaluation.metrics.overlap import token_f1
+from services.evaluation.reports import settings_digest
 from services.evaluation.scoring import ItemScore, score
 from services.evaluation.summaries import summarise
 from tests.fakes import FakeGenerator

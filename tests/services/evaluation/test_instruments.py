@@ -28,7 +28,9 @@ def test_similarity_is_the_cosine_of_answer_and_reference():
 
 def test_pairs_are_left_as_they_are_and_keep_their_place():
     pair = score_pair(
-        Item("pair", ItemSource.PAIR, Question("Why?", "music", "student"), "A", "", "B"), chosen=1, rejected=0
+        Item("pair", ItemSource.PAIR, Question("Why?", "music", "student"), "A", "", "B"),
+        chosen=1,
+        rejected=0,
     )
     measured = Instruments(embedder=Embedder("letters", letters)).measure([pair, asked("ab"), pair])
     assert measured[0] is measured[2] is pair
@@ -49,8 +51,9 @@ def test_a_classifier_trained_on_other_texts_is_another_condition():
     (told,) = Instruments(adherence=first).values()
     assert Instruments(adherence=first).conditions != Instruments(adherence=second).conditions
     assert (told.name, told.items) == ("adherence_auc", first.held_out)
-    ours, theirs = Instruments(adherence=first).measure([asked("arr matey"), asked("hence evidence")])
-    assert ours.adherence > 0.5 > theirs.adherence
+    measured = Instruments(adherence=first).measure([asked("arr matey"), asked("hence evidence")])
+    ours, theirs = (one.adherence or 0.0 for one in measured)
+    assert 0 < theirs < 0.5 < ours < 1
 
 
 def test_every_metric_says_where_it_is_defined_and_which_way_is_better():

@@ -9,7 +9,7 @@ from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast
 
 from services.language_model.embedding import load_encoder
 
-WORDS = ["[PAD]", "[UNK]", *"the sea is salt why does it rain".split()]
+WORDS = ["[PAD]", "[UNK]", *["the", "sea", "is", "salt", "why", "does", "it", "rain"]]
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from services.evaluation.metrics.adherence import LEAST_TEXTS, Adherence, area_under_curve, train
 
 SCORES = st.lists(st.integers(0, 5), min_size=1, max_size=12).map(lambda values: np.array(values, float))
-SHARED = "of the city in a year and music with light from water over time".split()
+SHARED = ["of", "the", "city", "in", "a", "year", "and", "music", "with", "light", "from", "water", "over"]
 MANNERS = {
-    "pirate": "arr matey ye be sailin' aboard the treasure".split(),
-    "scholar": "hence moreover notably indicates accordingly evidence".split(),
+    "pirate": ["arr", "matey", "ye", "be", "sailin'", "aboard", "the", "treasure"],
+    "scholar": ["hence", "moreover", "notably", "indicates", "accordingly", "evidence"],
 }
 
 
@@ -39,7 +39,8 @@ def test_texts_that_it_never_saw_are_told_apart(classifier: Adherence):
     ours, theirs = classifier.probabilities(
         ["Arr, ye be late, matey, the music is over.", "Hence, notably, the evidence indicates music."]
     )
-    assert theirs < 0.3 < 0.7 < ours
+    assert theirs < 0.3
+    assert ours > 0.7
 
 
 @given(st.lists(st.text(max_size=200), max_size=4))
