@@ -25,8 +25,8 @@ class Item:
 
     A PAIR, GENERAL or SAFETY item is not answered: which of `reference` and `rejected`, empty elsewhere, an
     arm prefers is read off.
-    `cluster` is the conversation that a held-out prompt was first asked in, or the prompt's key where nobody
-    asked it; empty for an item that is a cluster of its own.
+    Items of one `cluster` count as one witness: what was first asked in one conversation, and wordings of one
+    question. Empty for an item that is a cluster of its own.
     """
 
     key: str

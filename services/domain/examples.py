@@ -73,10 +73,12 @@ class Example:
 class Reference:
     """What a good answer to a held-out prompt is, which nobody learns from: its demonstration.
 
+    The keys are of the prompt as it was asked, `question` may have private parts masked.
     With `rejected` it is a pair: the one of two answers that people set above the other.
     """
 
     prompt_key: str
+    split_key: str
     question: Question
     text: str
     rejected: str = ""

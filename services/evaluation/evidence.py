@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from services.db.lineage_tables import EvaluationReportRow
-from services.domain.evaluation import Item, ItemSource
+from services.domain.evaluation import Item, ItemSource, MetricValue
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored
-from services.evaluation.summaries import measured, slices_of
+from services.evaluation.suites import item_of
+from services.evaluation.summaries import measured, slices_of, summarise
 
 # Of these a quarter is sealed, and they have audiences and domains that the persona is for.
 OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
@@ -28,7 +29,7 @@ def suite_of(items: Sequence[Item]) -> SuiteItems:
         keys=tuple(item.key for item in items),
         clusters=np.array(clusters, dtype=np.int64),
         strata=tuple(_stratum(item) for item in items),
-        sealed=np.array([item.source in OWN_SOURCES and item.is_sealed for item in items], dtype=bool),
+        sealed=np.array([_is_sealed(item) for item in items], dtype=bool),
         slices={name: _mask(positions, len(items)) for name, positions in slices.items()},
     )
 
@@ -54,6 +55,19 @@ def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
         settings_digest=report.settings_digest,
         scores=found,
     )
+
+
+def open_metrics(report: EvaluationReportRow) -> tuple[MetricValue, ...]:
+    """The report's means over the items that are not sealed.
+
+    Raises ReportsNotComparable where it is of a release that measured otherwise.
+    """
+    asked = ((record, item_of(record["item"])) for record in report.items)
+    return summarise(_score_of(report.id, record, item) for record, item in asked if not _is_sealed(item))
+
+
+def _is_sealed(item: Item) -> bool:
+    return item.source in OWN_SOURCES and item.is_sealed
 
 
 def _score_of(report_id: int, record: dict[str, Any], item: Item) -> Scored:

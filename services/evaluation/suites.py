@@ -4,15 +4,15 @@ A suite is frozen under the digest of its items; reports of different suites are
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import ConversationRow, EvaluationItemRow, PersonaRow, QuestionRow
+from services.db.feedback_tables import EvaluationItemRow, PersonaRow
 from services.db.lineage_tables import EvaluationSuiteRow
 from services.db.prompt_tables import PromptRetirementRow
 from services.domain.conversation import Question
@@ -20,6 +20,7 @@ from services.domain.evaluation import Item, ItemSource
 from services.domain.examples import Reference
 from services.domain.training import digest_of
 from services.evaluation.frozen_suites import frozen_items
+from services.evaluation.witnesses import Witnesses
 
 
 def compose_items(
@@ -30,11 +31,7 @@ def compose_items(
 
     What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
     """
-    conversations = _first_conversations(session, persona, cutoff=cutoff)
-    references = tuple(
-        _held_out_item(reference, conversations.get(reference.prompt_key, reference.prompt_key))
-        for reference in held_out
-    )
+    own = [(_held_out_item(reference), reference.prompt_key, reference.split_key) for reference in held_out]
     stored = session.scalars(
         select(EvaluationItemRow)
         .where(
@@ -48,17 +45,11 @@ def compose_items(
         )
         .order_by(EvaluationItemRow.prompt_key)
     )
-    own = references + tuple(
-        Item(
-            key=row.prompt_key,
-            source=ItemSource.BANK,
-            question=Question(text=row.text, context=row.context, domain=row.domain, audience=row.audience),
-            reference=row.reference,
-            answer_key=row.answer_key,
-        )
-        for row in stored
-    )
-    return own + frozen_items() if own else ()
+    own += [(_bank_item(row), row.prompt_key, row.split_key) for row in stored]
+    if not own:
+        return ()
+    witnesses = Witnesses(session, persona, {prompt: split for _, prompt, split in own}, cutoff=cutoff)
+    return tuple(replace(item, cluster=witnesses.of(split)) for item, _, split in own) + frozen_items()
 
 
 def freeze_suite(session: Session, persona: PersonaRow, items: Sequence[Item], *, at: datetime) -> str:
@@ -91,19 +82,7 @@ def item_of(record: dict[str, Any]) -> Item:
     )
 
 
-def _first_conversations(session: Session, persona: PersonaRow, *, cutoff: datetime) -> dict[str, str]:
-    """In which conversation each prompt was asked first, by the prompt's key."""
-    asked = session.execute(
-        select(QuestionRow.prompt_key, ConversationRow.id)
-        .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
-        .where(ConversationRow.persona_id == persona.id, QuestionRow.asked_at <= cutoff)
-        .ext(distinct_on(QuestionRow.prompt_key))
-        .order_by(QuestionRow.prompt_key, QuestionRow.asked_at, QuestionRow.id)
-    )
-    return {row.prompt_key: str(row.id) for row in asked}
-
-
-def _held_out_item(reference: Reference, cluster: str) -> Item:
+def _held_out_item(reference: Reference) -> Item:
     """The demonstration of a prompt goes by the prompt's key, each of its pairs by one of its own."""
     key, rejected = reference.prompt_key, reference.rejected
     return Item(
@@ -113,5 +92,14 @@ def _held_out_item(reference: Reference, cluster: str) -> Item:
         reference=reference.text,
         answer_key="",
         rejected=rejected,
-        cluster=cluster,
+    )
+
+
+def _bank_item(row: EvaluationItemRow) -> Item:
+    return Item(
+        key=row.prompt_key,
+        source=ItemSource.BANK,
+        question=Question(text=row.text, context=row.context, domain=row.domain, audience=row.audience),
+        reference=row.reference,
+        answer_key=row.answer_key,
     )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypedDict
 
 from services.adapters.promotions import find_persona
@@ -13,6 +13,7 @@ from services.domain.conversation import Message
 from services.domain.training import ModelRecipe, Recipe
 from services.errors.tree import InvalidInput
 from services.evaluation.frozen_suites import frozen_items
+from services.evaluation.weaknesses import domain_failures
 from services.jobs.installation import Installation, now, open_installation
 from services.settings import Settings
 from services.training.recipe import compose_recipe
@@ -62,6 +63,7 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
             store_url=installation.settings.store_url,
             limits=limits_of(recipe),
             at=now(),
+            weak_domains=partial(domain_failures, session, row, cutoff=cutoff),
         )
         if isinstance(outcome, Skipped):
             record_skip(session, row, outcome, cutoff=cutoff, at=now())

@@ -1,6 +1,7 @@
 """Looking at training sets, and assembling one as it would have been without a rater."""
 
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, Traini
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRater, UnknownRecord
 from services.errors.refusals import SetsNotComparable
+from services.evaluation.weaknesses import domain_failures
 from services.jobs.assemble import limits_of, recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import parse_rater
@@ -110,6 +112,7 @@ def rebuild_with(installation: Installation, training_set_id: int, without_rater
             instead=Instead(
                 policy_in(original.policy), frozenset({without_rater, *original.policy.get("without", ())})
             ),
+            weak_domains=partial(domain_failures, session, original.persona, cutoff=original.cutoff),
         )
         if isinstance(rebuilt, Skipped):
             return {"original": training_set_id, "skipped": rebuilt.reason}

@@ -40,7 +40,7 @@ from services.training_sets.seeding import Seeding
 from services.training_sets.settling import ROWS, Kept, freeze_files, settle_draft
 from services.training_sets.skipping import Skipped
 from services.training_sets.starting import Starting, began_without, find_start, recall, where_whole
-from services.training_sets.taking_over import Earlier, Replay, wanted_by_kind
+from services.training_sets.taking_over import Earlier, Replay, WeakDomains, nothing_weak, wanted_by_kind
 
 _LEARNT_FROM = text(
     "INSERT INTO training_set_sources (training_set_id, kind, ids) "
@@ -65,7 +65,7 @@ _COUNT_ROWS = text("""
 """)
 
 
-def assemble(
+def assemble(  # noqa: PLR0913  (what jobs bring together)
     session: Session,
     persona: PersonaRow,
     *,
@@ -74,8 +74,12 @@ def assemble(
     limits: Limits,
     at: datetime,
     instead: Instead | None = None,
+    weak_domains: WeakDomains = nothing_weak,
 ) -> TrainingSetRow | Skipped:
-    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none."""
+    """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none.
+
+    A replay has more of the domains in which the champion was weak.
+    """
     asked = instead or Instead(ExamplePolicy(**persona.example_policy), frozenset())
     policy = asked.policy
     start = find_start(session, persona, policy, cutoff=cutoff, recipe=limits.recipe)
@@ -95,7 +99,7 @@ def assemble(
     start = where_whole(start, store_url)
     session.execute(_COUNT_ROWS)
     with TemporaryDirectory(prefix="assembling-") as folder:
-        assembling = _Assembling(session, persona, asked, limits, start, cutoff=cutoff)
+        assembling = _Assembling(session, persona, asked, limits, start, weak_domains, cutoff=cutoff)
         return assembling.finish(Path(folder), store_url=store_url, conditions=name(start), at=at)
 
 
@@ -109,11 +113,12 @@ class _Assembling:
         asked: Instead,
         limits: Limits,
         start: Starting,
+        weak_domains: WeakDomains,
         *,
         cutoff: datetime,
     ) -> None:
         self._session, self._persona, self._start, self._cutoff = session, persona, start, cutoff
-        self._policy, self._limits = asked.policy, limits
+        self._policy, self._limits, self._weak_domains = asked.policy, limits, weak_domains
         self._clustered = cluster_new(session, persona, cutoff=cutoff)
         repeats = Repeats(session, persona)
         gated = gate_prompts(session, persona, cutoff=cutoff)
@@ -235,6 +240,7 @@ class _Assembling:
             heard=drafted.heard,
             excluded=drafted.excluded,
             late=drafted.memory.late,
+            weak_domains=self._weak_domains,
             raters=drafted.raters,
         )
 

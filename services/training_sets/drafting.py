@@ -156,6 +156,7 @@ def read_references(lines: Iterable[str]) -> Iterator[Reference]:
         record = json.loads(line)
         yield Reference(
             prompt_key=record["prompt_key"],
+            split_key=record["split_key"],
             question=Question(**record["question"]),
             text=record["reference"],
             rejected=record.get("rejected", ""),

@@ -31,9 +31,15 @@ from services.training_sets.drafting import Draft, Pile
 from services.training_sets.renewing import Renewing
 from services.training_sets.replayable import held_back, raters_of
 from services.training_sets.replaying import Replayed, Replayer
-from services.training_sets.weaknesses import domain_failures
 
 logger = logging.getLogger(__name__)
+
+WeakDomains = Callable[[AdapterVersionRow], Mapping[str, int]]  # in how many reports each was weak
+
+
+def nothing_weak(_: AdapterVersionRow) -> Mapping[str, int]:
+    """Where no report is at hand."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Earlier:
 
     `heard` are the keys of prompts that the draft decides anew, `excluded` ids of raters whose word does not
     count; `late` is the memory's; `raters` numbers ids as the draft does and grows by those who spoke in
-    earlier sets alone.
+    earlier sets alone. `weak_domains` tells where the champion was weak.
     """
 
     session: Session
@@ -94,6 +100,7 @@ class Earlier:
     heard: Collection[str]
     excluded: Collection[str]
     late: Mapping[str, datetime]
+    weak_domains: WeakDomains
     raters: dict[str, int] = field(default_factory=dict)
 
     def add_references(self, draft: Draft) -> None:
@@ -136,7 +143,7 @@ class Earlier:
 
     def add_replay(self, draft: Draft, wanted: Mapping[Kind, int], seeds: Callable[[Path], None]) -> Replay:
         """Draw a replay into the draft's rows; `seeds` writes rows of seed data nobody ever asked about."""
-        failed = domain_failures(self.session, self.persona, self.champion, cutoff=self.cutoff)
+        failed = self.weak_domains(self.champion)
         replayer = self._replayer(wanted)
         replayer.read_sets(self.store_url, self.folder)
         drawn = replayer.draw(failed)

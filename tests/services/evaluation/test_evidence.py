@@ -10,6 +10,7 @@ from services.db.lineage_tables import EvaluationReportRow
 from services.domain.conversation import Question
 from services.domain.evaluation import SEALED_SHARE, Item, ItemSource
 from services.domain.examples import Reference
+from services.domain.splits import split_key
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.reports import store_report
@@ -104,12 +105,11 @@ def test_an_imported_prompt_and_its_pairs_are_one_cluster(session: Session):
     asked = add_answer(session, persona, question="Why is grass green?").question
     known = Question(asked.text, asked.domain, asked.audience)
     references = [
-        Reference(key, question, text, rejected)
+        Reference(key, split_key(question), question, text, rejected)
         for key, question in (("imported", WHY), (asked.prompt_key, known))
         for text, rejected in (("So.", ""), ("So.", "Dunno."))
     ]
     items = compose_items(session, persona, held_out=references, cutoff=AT)[:4]
-    assert [one.cluster for one in items] == ["imported"] * 2 + [str(asked.conversation_id)] * 2
     assert suite_of(items).clusters.tolist() == [0, 0, 1, 1]
 
 

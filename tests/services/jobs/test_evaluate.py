@@ -43,6 +43,7 @@ def item(question: str) -> str:
 
 REFERENCE = {
     "prompt_key": "key",
+    "split_key": "split of the key",
     "question": {"text": "Why is grass green?", "context": "", "domain": "biology", "audience": "student"},
     "reference": "Chlorophyll.",
     "sources": ["correction:1"],

@@ -1,19 +1,22 @@
 """Where a persona's earlier reports were weak, by domain: read from the stored reports and decisions.
 
-What counts as weak is `services.domain.replay`'s.
+What is replayed goes by it, so sealed items are left out: what a night learns must not depend on them. What
+counts as weak is `services.domain.replay`'s.
 """
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
-from services.domain.evaluation import MetricValue
+from services.domain.gate_policy import GatePolicy
 from services.domain.replay import Measured, failures
+from services.errors.refusals import ReportsNotComparable
+from services.evaluation.decisions import parse_policy
+from services.evaluation.evidence import open_metrics
 
 _NEWEST = 20  # refused candidates that are looked at
 
@@ -22,10 +25,10 @@ def domain_failures(
     session: Session, persona: PersonaRow, champion: AdapterVersionRow, *, cutoff: datetime
 ) -> Counter[str]:
     """In how many reports up to the cutoff each domain was weak: the champion's newest one, and those of
-    candidates that were refused against it.
+    candidates that were refused against it. Those of a release that measured otherwise say nothing.
     """
-    own = session.scalar(
-        select(EvaluationReportRow.metrics)
+    newest = session.scalar(
+        select(EvaluationReportRow)
         .where(
             EvaluationReportRow.adapter_version_id == champion.id, EvaluationReportRow.created_at <= cutoff
         )
@@ -34,7 +37,7 @@ def domain_failures(
     )
     theirs, ours = aliased(EvaluationReportRow), aliased(EvaluationReportRow)
     refused = session.execute(
-        select(theirs.metrics, ours.metrics)
+        select(theirs, ours)
         .select_from(GateDecisionRow)
         .join(theirs, GateDecisionRow.candidate_report_id == theirs.id)
         .join(ours, GateDecisionRow.champion_report_id == ours.id)
@@ -46,18 +49,22 @@ def domain_failures(
         .order_by(GateDecisionRow.id.desc())
         .limit(_NEWEST)
     )
-    reports = [Measured(_values(own))] if own else []
-    reports += [Measured(_values(candidate), _values(champions)) for candidate, champions in refused]
-    return failures(reports, _margins(persona))
+    looked_at = [_measured(newest)] if newest else []
+    looked_at += [_measured(candidate, against) for candidate, against in refused]
+    return failures([one for one in looked_at if one], _margins(parse_policy(persona.gate_policy)))
 
 
-def _margins(persona: PersonaRow) -> dict[str, float]:
-    """The metrics that the persona's gate reads, with how much worse each may be."""
+def _measured(report: EvaluationReportRow, against: EvaluationReportRow | None = None) -> Measured | None:
+    try:
+        return Measured(open_metrics(report), open_metrics(against) if against else None)
+    except ReportsNotComparable:
+        return None
+
+
+def _margins(policy: GatePolicy) -> dict[str, float]:
+    """The metrics that the gate compares, with how much worse each may be; the target in each slice."""
+    margins = {one.metric: one.margin for one in policy.requirements if one.margin is not None}
     return {
-        requirement["metric"]: max(0.0, requirement.get("margin") or 0.0)
-        for requirement in persona.gate_policy["requirements"]
+        **margins,
+        policy.improves: min(policy.slice_margin, margins.get(policy.improves, policy.slice_margin)),
     }
-
-
-def _values(metrics: list[dict[str, Any]]) -> tuple[MetricValue, ...]:
-    return tuple(MetricValue(**metric) for metric in metrics)
