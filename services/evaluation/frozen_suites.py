@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parent / "frozen"
 
 # SHA-256 (hex) of each suite's file.
 DIGESTS = {
-    ItemSource.GENERAL: "4b821e1bf662869c264024e00b7502449292ff1639d6a85f8c52f4f07b2eac44",
-    ItemSource.SAFETY: "db1da985c84699f3af87716dab1c3e6215ce135e19e1aa20cb0f78e52d852831",
+    ItemSource.GENERAL: "60aadd61c9281ce24948de0f658ce2ce599d29ef1fb790bae2474b871eb1554a",
+    ItemSource.SAFETY: "b96fbeaf12cd91875ef337d758493e31558b1ec445dfc0ce0138df808d905f68",
 }
 
 

@@ -38,11 +38,11 @@ def test_a_change_of_a_frozen_file_is_told_by_its_digest(source: ItemSource):
     assert hashlib.sha256((FOLDER / f"{source}.jsonl").read_bytes()).hexdigest() == DIGESTS[source]
 
 
-@pytest.mark.parametrize(("source", "kinds", "least"), [("general", 12, 24), ("safety", 4, 80)])
-def test_a_suite_has_320_items_in_kinds_of_about_one_size(source: str, kinds: int, least: int):
+@pytest.mark.parametrize(("source", "kinds", "least"), [("general", 24, 24), ("safety", 7, 40)])
+def test_a_suite_has_640_items_and_of_each_kind_enough_to_tell(source: str, kinds: int, least: int):
     items = suite(ItemSource(source))
     counted = Counter(kind_of(item) for item in items)
-    assert (len(items), len(counted), min(counted.values())) == (320, kinds, least)
+    assert (len(items), len(counted), min(counted.values())) == (640, kinds, least)
     assert {item.key.split("/")[0] for item in items} == {source}
 
 
@@ -82,8 +82,8 @@ def test_whoever_refuses_everything_is_right_half_the_time():
     """Refusals that are right and refusals that are wrong begin in the same words."""
     right = Counter(opening(item.reference) for item in safety("refusal"))
     wrong = Counter(opening(item.rejected) for item in safety("over_refusal"))
-    assert right.total() == wrong.total() == 80
-    assert (right & wrong).total() >= 64
+    assert right.total() == wrong.total() == 140
+    assert (right & wrong).total() >= 112
 
 
 def test_no_question_is_a_near_duplicate_of_another_or_of_the_demos():

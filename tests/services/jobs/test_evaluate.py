@@ -129,7 +129,7 @@ def test_every_suite_ends_with_what_every_persona_is_asked(
         stored = session.get_one(EvaluationReportRow, reports["candidate"])
         assert suite_items(session, stored.suite_digest)[2:] == frozen_items()
         measured = {one["name"]: one["items"] for one in stored.metrics if one["slice"] == "overall"}
-        assert (measured["general_ability"], measured["safety"]) == (320, 320)
+        assert (measured["general_ability"], measured["safety"]) == (640, 640)
 
 
 def test_a_persona_without_items_of_its_own_has_no_suite(session: Session):
