@@ -8,7 +8,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.cores import usable_cores
@@ -50,6 +50,8 @@ class Settings(BaseSettings):
 
     nightly_cron: str = "0 2 * * *"
     nightly_timezone: str = "UTC"
+    retention_versions: int = Field(default=3, ge=1)  # of a persona's versions that nothing else keeps
+    retention_days: int = Field(default=30, ge=1)
 
     secret_key: SecretStr  # signs rater cookies
     inference_token: SecretStr
@@ -66,6 +68,16 @@ class Settings(BaseSettings):
     def base_cache(self) -> Path:
         """Where bases in 4 bits are kept, for trainer and server alike."""
         return self.var_dir.resolve() / "cache" / "bases"
+
+    @cached_property
+    def adapter_cache(self) -> Path:
+        """Where the inference server keeps the files of adapters it has loaded."""
+        return self.var_dir.resolve() / "cache" / "adapters"
+
+    @cached_property
+    def runs_dir(self) -> Path:
+        """The work folders of training runs."""
+        return self.var_dir.resolve() / "runs"
 
     @cached_property
     def inference_endpoint(self) -> str:

@@ -9,6 +9,8 @@ own lock keeps them apart.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -123,6 +125,45 @@ class FileAdapterStore:
             if not _is_sound(cached, manifest):
                 replace_folder(cached, self._download(manifest))
         return cached
+
+    def sizes(self, persona: PersonaSlug) -> Mapping[int, int]:
+        """See AdapterStore."""
+        self._check_that_it_is_there()
+        return {
+            number: sum(self._sizes_in(self._folder(persona, number)).values())
+            for number in self._numbers(parse_slug(persona))
+        }
+
+    def last_written(self, persona: PersonaSlug, number: int) -> datetime:
+        """See AdapterStore."""
+        folder = self._folder(parse_slug(persona), number)
+        try:
+            times: list[datetime] = [
+                self._files.modified(path) for path in self._sizes_in(folder) or [str(folder)]
+            ]
+        except FileNotFoundError as error:
+            raise AdapterMissing(f"{persona}/{folder.name}") from error
+        return max(time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)
+
+    def remove(self, persona: PersonaSlug, number: int) -> None:
+        """See AdapterStore. The manifest goes first: without it the folder does not exist for readers."""
+        folder = self._folder(parse_slug(persona), number)
+        self._check_that_it_is_there()
+        try:
+            with suppress(FileNotFoundError):
+                self._files.rm_file(str(folder / MANIFEST_FILE))
+            with suppress(FileNotFoundError):
+                self._files.rm(str(folder), recursive=True)
+        except OSError as error:
+            raise AdapterStoreUnavailable(self._url, str(error)) from error
+
+    def _sizes_in(self, folder: PurePosixPath) -> dict[str, int]:
+        """The bytes of each file below a folder, by its path."""
+        try:
+            found = self._files.find(str(folder), detail=True)
+        except OSError as error:
+            raise AdapterStoreUnavailable(self._url, str(error)) from error
+        return {path: int(info["size"]) for path, info in found.items()}
 
     def _download(self, manifest: Manifest) -> dict[str, bytes]:
         folder = self._folder(manifest.persona, manifest.number)

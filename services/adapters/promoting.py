@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import anchor_of, append, history, lock_persona, who_serves
+from services.adapters.promotions import anchor_of, append, check_kept, history, lock_persona, who_serves
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.gate import GATE_VERSION
 from services.domain.promotions import PromotionKind, served
@@ -24,7 +24,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
     Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
-    AnchorChanged, GateChanged, VersionUnsound, VersionServedBefore, UnknownRecord.
+    AnchorChanged, GateChanged, VersionUnsound, VersionRemoved, VersionServedBefore, UnknownRecord.
     """
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
@@ -44,6 +44,7 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     session.refresh(version)  # whoever held the lock may have marked it
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
+    check_kept(version)
     if version.number in served(history(session, persona)):
         raise VersionServedBefore(persona.slug, version.number)
     return append(

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from services.adapters.store import AdapterName
@@ -26,6 +26,7 @@ from services.domain.promotions import (
 )
 from services.errors.inputs import InvalidSlug
 from services.errors.lookups import UnknownPersona, UnknownVersion
+from services.errors.refusals import VersionRemoved
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionR
         select(AdapterVersionRow)
         .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
         .where(PromotionRow.persona_id == candidate.persona_id, PromotionRow.kind == PromotionKind.FULL)
-        .where(AdapterVersionRow.unsound_at.is_(None))
+        .where(AdapterVersionRow.unsound_at.is_(None), AdapterVersionRow.removed_at.is_(None))
         .order_by(PromotionRow.id)
     )
     base = candidate.provenance.get("base_digest")
@@ -123,13 +124,13 @@ def rollback(
     """Put an earlier version back (or, towards a higher number, reinstate it).
 
     An open canary ends in any case; where no version is named, that alone is done. Raises UnknownPersona,
-    UnknownVersion, VersionNeverServed, VersionUnsound, NothingToRollBackTo.
+    UnknownVersion, VersionNeverServed, VersionUnsound, VersionRemoved, NothingToRollBackTo.
     """
     row = lock_persona(session, persona)
     if to_version is not None:
-        version_by_number(session, row, to_version)
+        check_kept(version_by_number(session, row, to_version))
     past = history(session, row)
-    target = rollback_target(past, to_version, persona=persona, unsound=_unsound(session, row))
+    target = rollback_target(past, to_version, persona=persona, unsound=unusable(session, row))
     kind = PromotionKind.REINSTATE if target > who_serves(session, row).number else PromotionKind.ROLLBACK
     if canary := open_canary(past):
         reason = f"{reason} ({_ends(canary)})"
@@ -153,7 +154,7 @@ def withdraw(
     canary = open_canary(past)
     if version.number not in {who_serves(session, row).number, canary.version if canary else None}:
         return None
-    target = newest_sound(past, unsound=_unsound(session, row) | {version.number})
+    target = newest_sound(past, unsound=unusable(session, row) | {version.number})
     ending = f" ({_ends(canary)})" if canary else ""
     return append(
         session,
@@ -205,11 +206,19 @@ def version_by_number(session: Session, persona: PersonaRow, number: int) -> Ada
     return version
 
 
-def _unsound(session: Session, persona: PersonaRow) -> set[int]:
+def check_kept(version: AdapterVersionRow) -> None:
+    """VersionRemoved for a version whose files retention took from the store."""
+    if version.removed_at is not None:
+        raise VersionRemoved(version.persona.slug, version.number)
+
+
+def unusable(session: Session, persona: PersonaRow) -> set[int]:
+    """The numbers of versions that no move leads to: their files failed their check, or are gone."""
     return set(
         session.scalars(
             select(AdapterVersionRow.number).where(
-                AdapterVersionRow.persona_id == persona.id, AdapterVersionRow.unsound_at.is_not(None)
+                AdapterVersionRow.persona_id == persona.id,
+                or_(AdapterVersionRow.unsound_at.is_not(None), AdapterVersionRow.removed_at.is_not(None)),
             )
         )
     )

@@ -7,6 +7,7 @@ written last, so its presence means the folder is whole. Nothing here knows the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NewType, Protocol
 
@@ -68,4 +69,20 @@ class AdapterStore(Protocol):
 
     def fetch(self, name: AdapterName, *, into: Path) -> Path:
         """A local folder with the adapter's files, every digest checked; AdapterMissing, AdapterCorrupt."""
+        ...
+
+    def sizes(self, persona: PersonaSlug) -> Mapping[int, int]:
+        """The bytes of every folder a persona has here, whole or not, by its number."""
+        ...
+
+    def last_written(self, persona: PersonaSlug, number: int) -> datetime:
+        """When something in a folder was last written; AdapterMissing when there is no such folder."""
+        ...
+
+    def remove(self, persona: PersonaSlug, number: int) -> None:
+        """Take a folder away, whole or not; one that is gone already is no error.
+
+        Readers find the version or find that there is none; interrupted, it is done again. The caller keeps
+        publishers of the persona away.
+        """
         ...

@@ -44,7 +44,7 @@ def version_learnt(
 ) -> AdapterVersionRow | None:
     """The persona's sound version that learnt rows equal to this set's with this recipe from this start,
 
-    in whatever night. One that is marked unsound is no answer: learning again writes its files anew.
+    in whatever night. One that is unsound or removed is no answer: learning again writes its files anew.
     """
     return session.scalar(
         select(AdapterVersionRow)
@@ -56,6 +56,7 @@ def version_learnt(
             TrainingRunRow.recipe_digest == recipe_digest,
             TrainingRunRow.starting_digest == starting_digest,
             AdapterVersionRow.unsound_at.is_(None),
+            AdapterVersionRow.removed_at.is_(None),
         )
         .order_by(AdapterVersionRow.number)
         .limit(1)
@@ -78,13 +79,13 @@ def register(
 
     The persona stays locked while the files are published, so a number is given once. A crash between files
     and row leaves an unreferenced folder: the same run finds it equal, another run takes the next number.
-    An existing version that is marked unsound gets these files in the place of its own and loses the mark;
-    AdapterCorrupt when the run's own came out different this time.
+    An existing version that is marked unsound or removed gets these files in the place of its own and loses
+    the mark; AdapterCorrupt when the run's own came out different this time.
     """
     row = lock_persona(session, persona)
     existing = version_of_run(session, run_id) or _version_of_files(session, row, folder)
     if existing is not None:
-        if existing.unsound_at is not None:
+        if existing.unsound_at is not None or existing.removed_at is not None:
             _restore(session, store, existing, persona=persona, folder=folder)
         return existing
     if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
@@ -120,12 +121,13 @@ def _restore(
         raise AdapterCorrupt(AdapterName(version.name), "trained again it became other files")
     store.restore(folder, persona=persona, number=version.number, provenance=version.provenance)
     logger.info(
-        "%s: version %d was unsound (%s); trained again it is equal, and its files are written anew",
+        "%s: version %d was %s; trained again it is equal, and its files are written anew",
         persona,
         version.number,
-        version.unsound_reason,
+        "removed" if version.removed_at else f"unsound ({version.unsound_reason})",
     )
     clear_unsound(session, version_id=version.id)
+    version.removed_at = None
 
 
 def _version_of_files(session: Session, persona: PersonaRow, folder: Path) -> AdapterVersionRow | None:

@@ -6,7 +6,7 @@ INSUFFICIENT, refused); 4 something does not answer right now.
 
 import typer
 
-from services.cli import feedback, gate, live, loop, personas, service, sweep, training_sets
+from services.cli import feedback, gate, keeping, live, loop, personas, service, sweep, training_sets
 from services.cli.output import Json, show, speaking
 from services.jobs import status as reading
 from services.tables import Record
@@ -19,6 +19,7 @@ app.add_typer(gate.commands, name="gate")
 app.add_typer(live.commands)
 app.add_typer(sweep.commands)
 app.add_typer(service.commands)
+app.add_typer(keeping.commands)
 app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
 

@@ -145,12 +145,14 @@ class AdapterVersionRow(Base):
     created_at: Mapped[datetime]
     unsound_at: Mapped[datetime | None]
     unsound_reason: Mapped[str | None]
+    removed_at: Mapped[datetime | None]  # its files went from the store; the row stays
 
     persona: Mapped[PersonaRow] = relationship()
     __table_args__ = (
         UniqueConstraint("persona_id", "number"),
         UniqueConstraint("persona_id", "digest"),
         CheckConstraint("(number = 0) = (digest IS NULL)", name="only_the_base_has_no_digest"),
+        CheckConstraint("removed_at IS NULL OR number > 0", name="the_base_has_nothing_to_remove"),
     )
 
 

@@ -62,6 +62,15 @@ class VersionUnsound(Refused):
         )
 
 
+class VersionRemoved(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"The files of version {version} of {slug!r} were removed by retention: choose another version, "
+            "or train its set again."
+        )
+
+
 class NothingToRollBackTo(Refused):
     def __init__(self, slug: str) -> None:
         self.slug = slug

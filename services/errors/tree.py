@@ -19,6 +19,7 @@ PersonaLoopError
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
+│   ├── VersionRemoved        its files went by retention
 │   ├── NotPassed             a promotion without a PASS
 │   ├── DecisionOutdated      a PASS against a champion that serves no more
 │   ├── AnchorChanged         a PASS against an anchor that is none any more

@@ -11,7 +11,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import thaw
-from services.adapters.promotions import anchor_of, version_by_number, who_serves, withdraw
+from services.adapters.promotions import anchor_of, check_kept, version_by_number, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
@@ -55,12 +55,13 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
     """As `evaluate`; the suite is frozen at the version's cutoff, and no report is made a second time.
 
     An anchor whose files are gone or damaged is marked unsound, and the next is asked in its place.
-    Raises UnknownRecord, NothingToJudge, and what `ask_all` raises.
+    Raises UnknownRecord, VersionRemoved, NothingToJudge, and what `ask_all` raises.
     """
     with session_scope(installation.engine) as session:
         candidate = session.get(AdapterVersionRow, version_id)
         if candidate is None:
             raise UnknownRecord("adapter version", version_id)
+        check_kept(candidate)
         row = candidate.persona
         persona = row.as_persona()
         champion = opponent(session, row, candidate)

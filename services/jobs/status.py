@@ -69,6 +69,7 @@ def versions(slug: str) -> list[Record]:
                 "serves": row.id == live,
                 "created_at": row.created_at.isoformat(),
                 "unsound": row.unsound_reason,
+                "removed_at": row.removed_at.isoformat() if row.removed_at else None,
                 **_overall(session, row.id),
             }
             for row in rows

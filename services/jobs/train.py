@@ -57,19 +57,17 @@ def train_with(
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
             return learnt.id
-        run_id = runs.begin(
+        run = runs.begin(
             session,
             training_set_id=training_set_id,
             recipe=recipe,
             recipe_digest=digest,
             starting_digest=starting_digest,
             at=now(),
-        ).id
+        )
+        run_id = run.id
+        workdir = installation.settings.runs_dir / runs.folder_name(run)
 
-    # What is learnt is in the name too: a restored database counts its runs anew.
-    parts = (f"{run_id:06d}", training_set.digest[:12], digest[:12], starting_digest[:12])
-    folder = "-".join(filter(None, parts))
-    workdir = installation.settings.var_dir.resolve() / "runs" / folder
     with held(engine, run_id, workdir=workdir) as lock:
         trained = _train(
             installation, trainer, run_id, lock, recipe=recipe, training_set=training_set, workdir=workdir

@@ -119,7 +119,7 @@ def build_engine(settings: Settings) -> InferenceEngine:
         cache=settings.base_cache,
     )
     store = FileAdapterStore(settings.store_url)
-    adapters = load_adapters(base, store, cache=settings.var_dir / "cache" / "adapters")
+    adapters = load_adapters(base, store, cache=settings.adapter_cache)
     return InferenceEngine(
         base,
         adapters,

@@ -7,6 +7,7 @@ which a restart of the server cuts, and is taken again. What is done under them 
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +88,16 @@ def held(engine: Engine, run_id: int, *, workdir: Path) -> Iterator[RunLock]:
             yield lock
         finally:
             lock.give_back()
+
+
+def clear_away(workdir: Path) -> bool:
+    """Remove a work folder; False, and nothing is done, while a process works in it."""
+    try:
+        with _only_one_in(workdir, run_id=0):
+            shutil.rmtree(workdir)
+    except RunBusy:
+        return False
+    return True
 
 
 @contextmanager

@@ -57,6 +57,12 @@ def begin(
     return run
 
 
+def folder_name(run: TrainingRunRow) -> str:
+    """The name of its work folder. What is learnt is in it too: a restored database counts its runs anew."""
+    digests = (run.training_set.digest, run.recipe_digest, run.starting_digest)
+    return "-".join(filter(None, (f"{run.id:06d}", *(digest[:12] for digest in digests))))
+
+
 def succeed(session: Session, run_id: int, trained: TrainedAdapter, *, at: datetime) -> None:
     run = session.get_one(TrainingRunRow, run_id)
     run.state, run.finished_at = RunState.SUCCEEDED, at

@@ -18,6 +18,7 @@ from tests.dags.conftest import RunScript
 
 NEW = "train_new_persona"
 BACK = "rollback_adapter"
+KEEP = "remove_old_versions"
 FORMS = [
     (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "seed_file": "/a/b.jsonl"}, True),
@@ -84,7 +85,7 @@ def test_importing_every_dag_file_is_light(run_script: RunScript):
 
 def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
     assert facts["errors"] == {}
-    assert set(facts["dags"]) == {"nightly_retrain", NEW, BACK}
+    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK}
     assert all(dag["doc"] for dag in facts["dags"].values())
 
 
@@ -103,8 +104,9 @@ def test_a_night_maps_the_whole_group_over_the_personas(facts: dict[str, Any]):
     assert tasks["retrain.assemble"]["upstream"] == ["due_personas"]
 
 
-def test_nights_follow_the_settings_and_never_overlap(facts: dict[str, Any], settings: Settings):
-    night = facts["dags"]["nightly_retrain"]
+@pytest.mark.parametrize("dag_id", ["nightly_retrain", KEEP])
+def test_nights_follow_the_settings_and_never_overlap(facts: dict[str, Any], settings: Settings, dag_id: str):
+    night = facts["dags"][dag_id]
     assert night["schedule"] == settings.nightly_cron
     assert night["timezone"] == settings.nightly_timezone
     assert night["catchup"] is False

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from datetime import UTC, datetime, timedelta
 from multiprocessing.queues import Queue
 from pathlib import Path, PurePosixPath
 
@@ -297,3 +298,52 @@ def test_of_two_processes_that_publish_one_number_one_wins_whole(make_folder, tm
         assert outcomes[1] == "exists"
         name = AdapterName(f"pirate@{outcomes[0][:12]}")
         assert FileAdapterStore(place).fetch(name, into=tmp_path / "cache").is_dir()
+
+
+def test_a_removed_version_is_gone_for_readers_and_the_others_stay(store, make_folder, tmp_path):
+    gone, kept = publish(store, make_folder(1.0)), publish(store, make_folder(2.0), number=2)
+    store.fetch(gone.name, into=tmp_path / "cache")
+    assert store.sizes(PIRATE)[1] == store.sizes(PIRATE)[2] > 0
+
+    store.remove(PIRATE, 1)
+    store.remove(PIRATE, 1)
+
+    assert set(store.sizes(PIRATE)) == {2}
+    with pytest.raises(AdapterMissing):
+        store.fetch(gone.name, into=tmp_path / "cache")
+    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
+
+
+def test_a_removal_that_was_interrupted_is_finished_by_the_next(store, url, make_folder):
+    """The manifest is gone and the weights are not: nobody reads that folder, and it can still be removed."""
+    name = publish(store, make_folder()).name
+    files, path = version_file(url, "manifest.json")
+    files.rm_file(path)
+
+    with pytest.raises(AdapterMissing):
+        store.manifest(name)
+    assert set(store.sizes(PIRATE)) == {1}
+    store.remove(PIRATE, 1)
+    assert store.sizes(PIRATE) == {}
+
+
+def test_a_removed_number_can_be_published_again(store, make_folder):
+    first = publish(store, make_folder())
+    store.remove(PIRATE, 1)
+    assert publish(store, make_folder()) == first
+
+
+def test_a_folder_tells_when_it_was_written(store, make_folder):
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    publish(store, make_folder())
+    assert before < store.last_written(PIRATE, 1) < datetime.now(UTC) + timedelta(seconds=5)
+    with pytest.raises(AdapterMissing):
+        store.last_written(PIRATE, 2)
+
+
+def test_a_store_that_is_not_there_has_no_sizes_and_removes_nothing(tmp_path):
+    absent = FileAdapterStore(f"file://{tmp_path / 'unmounted'}")
+    with pytest.raises(AdapterStoreUnavailable):
+        absent.sizes(PIRATE)
+    with pytest.raises(AdapterStoreUnavailable):
+        absent.remove(PIRATE, 1)

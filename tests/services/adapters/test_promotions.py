@@ -28,6 +28,7 @@ from services.errors.refusals import (
     DecisionOutdated,
     GateChanged,
     NotPassed,
+    VersionRemoved,
     VersionServedBefore,
     VersionUnsound,
 )
@@ -185,6 +186,26 @@ def test_a_damaged_champion_is_withdrawn_for_the_newest_sound_version(session: S
     assert "a flipped byte" in row.reason
     again = withdraw(session, version_id=damaged.id, problem="a flipped byte", actor="server", at=AT)
     assert again is None
+
+
+def test_a_version_whose_files_were_removed_is_neither_promoted_nor_fallen_back_to_nor_an_anchor(
+    session: Session,
+):
+    persona = add_persona(session)
+    first = add_approved_version(session, persona, number=1)
+    second = add_approved_version(session, persona, number=2)
+    candidate = add_version(session, persona, number=3)
+    decision = add_decision(session, candidate, verdict="PASS")
+    candidate.removed_at = AT
+    with pytest.raises(VersionRemoved):
+        promote(session, decision_id=decision.id, actor="me", at=AT)
+    first.removed_at, candidate.removed_at = AT, None
+    session.flush()
+    assert anchor_of(session, candidate) == second
+    withdraw(session, version_id=second.id, problem="a flipped byte", actor="server", at=AT)
+    assert who_serves(session, persona).number == 0
+    with pytest.raises(VersionRemoved):
+        put_back(session, 1)
 
 
 def test_asks_do_not_wait_for_a_move(clean: Engine):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, make_url, select, text
 from typer.testing import CliRunner, Result
 
+from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, version_by_number
 from services.cli.main import app
 from services.db import migrate
@@ -179,6 +180,17 @@ def test_rolling_back_and_reinstating_from_the_shell(run, pirate: str):
     assert [row["kind"] for row in ledger][:2] == ["reinstate", "rollback"]
     assert ledger[1]["reason"] == "it lies"
     assert ledger[0]["actor"].startswith("cli:")
+
+
+def test_what_is_kept_and_why_fits_80_columns(run, settings: Settings):
+    FileAdapterStore(f"file://{settings.var_dir / 'adapters'}").begin()
+    told = run("retain", "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert "it serves" in told.output
+    assert "0 of " in told.output.splitlines()[-1]
+    assert all(len(line) <= 80 for line in told.output.splitlines())
+    gone = json.loads(run("retain", "--json").output)
+    assert {one["stays"] for one in gone} == {True}
 
 
 def test_machines_get_json_and_people_a_table(run, pirate: str):
