@@ -14,6 +14,13 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>/runs             the persona's training runs, newest first
     GET  /runs/<number>             one of them; renews itself while it runs, unless asked to stand [still]
     GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg
+    GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
+    GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
+    GET  /judge/<report>/<report>   a curator's next two answers, without telling whose they are
+    POST /judge/<report>/<report>   item, choice                                  -> 303 the next two
+    GET  /curator                   the sign-in of curators [to]
+    POST /curator                   name, token, to                               -> 303 to
+    POST /curator/leave             -> 303 /curator
     GET  /history                   one's own questions, newest first
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
@@ -30,9 +37,12 @@ from sqlalchemy import Engine
 
 from feedback_app import (
     answers,
+    curators,
+    decisions,
     error_pages,
     health,
     history,
+    judging,
     peers,
     personas,
     raters,
@@ -62,6 +72,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     security.install(app, secret_key=settings.secret_key.get_secret_value())
     wording.install(app)
     error_pages.install(app)
-    for module in (personas, runs, answers, peers, history, health):
+    app.extensions["wrong_tries"] = curators.WrongTries()
+    for module in (personas, runs, decisions, judging, curators, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

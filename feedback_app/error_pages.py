@@ -16,7 +16,7 @@ from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.lookups import UnknownPersona, UnknownRecord
-from services.errors.refusals import NotTheAsker
+from services.errors.refusals import NotACurator, NotTheAsker, WrongToken
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
     InvalidInput: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotTheAsker: HTTPStatus.FORBIDDEN,
+    NotACurator: HTTPStatus.FORBIDDEN,
+    WrongToken: HTTPStatus.FORBIDDEN,
     Refused: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -1,18 +1,15 @@
 """Watching a persona learn: its training runs, and one with its curve, verdict, scores, plan and memory."""
 
-import base64
-import hashlib
-
 from flask import Blueprint, Response, render_template, request
 from sqlalchemy.orm import Session
 
 from feedback_app.backend import backend, now
+from feedback_app.drawings import NARROW, asked_width, drawing_response
 from feedback_app.request_log import note
 from services.adapters.promotions import find_persona, version_by_number
 from services.db.session import session_scope
 from services.domain.training import RunState
 from services.jobs.verdicts import Judged, judged
-from services.training.drawing import STYLE
 from services.training.loss_curve import loss_curve
 from services.training.memory_chart import memory_chart
 from services.training.watching import RunView, run_page, runs_of
@@ -21,11 +18,6 @@ blueprint = Blueprint("runs", __name__)
 
 NEWEST = 50
 RENEWED_EVERY_S = 15
-NARROW, WIDE = 360, 720  # pixels of a drawing
-
-# Drawings bring their style sheet along, which the policy of pages would not let in.
-_STYLE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_DRAWING_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE}'; frame-ancestors 'none'"
 
 
 @blueprint.get("/p/<slug>/runs")
@@ -71,24 +63,19 @@ def _judged(session: Session, run: RunView) -> Judged | None:
 @blueprint.get("/runs/<int:run_id>/loss.svg")
 def loss_drawing(run_id: int) -> Response:
     run = _run(run_id)
-    return _drawing(loss_curve(run.panels, title=f"Loss of training run {run_id}", width=_width()))
+    return drawing_response(
+        loss_curve(run.panels, title=f"Loss of training run {run_id}", width=asked_width())
+    )
 
 
 @blueprint.get("/runs/<int:run_id>/memory.svg")
 def memory_drawing(run_id: int) -> Response:
     run = _run(run_id)
-    return _drawing(memory_chart(run.memory, title=f"Memory of training run {run_id}", width=_width()))
+    return drawing_response(
+        memory_chart(run.memory, title=f"Memory of training run {run_id}", width=asked_width())
+    )
 
 
 def _run(run_id: int) -> RunView:
     with session_scope(backend().engine) as session:
         return run_page(session, run_id)
-
-
-def _width() -> int:
-    """As asked, within what can be read."""
-    return min(max(request.args.get("width", WIDE, int), NARROW), 4 * WIDE)
-
-
-def _drawing(svg: str) -> Response:
-    return Response(svg, mimetype="image/svg+xml", headers={"Content-Security-Policy": _DRAWING_POLICY})

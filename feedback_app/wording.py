@@ -3,7 +3,6 @@
 import json
 import math
 import zlib
-from datetime import UTC, datetime
 from functools import cache
 
 from flask import Flask
@@ -12,6 +11,7 @@ from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
+from services.evaluation.wording import figure, moment, signed, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
@@ -28,6 +28,10 @@ def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
+    app.add_template_filter(title_of)
+    app.add_template_filter(slice_in_words)
+    app.add_template_filter(figure)
+    app.add_template_filter(signed)
     app.add_template_filter(format_in_words)
     app.add_template_filter(format_checked)
     app.add_template_filter(FORMAT_NAMES.__getitem__, "format_name")
@@ -110,12 +114,6 @@ def known_questions() -> tuple[tuple[str, str], ...]:
     first, *others = rateable()
     second = next(fact for fact in others if fact.domain != first.domain)
     return tuple((fact.questions[0], fact.domain) for fact in (first, second))
-
-
-def moment(at: datetime) -> str:
-    """`21 November 2026, 00:05 UTC`."""
-    in_utc = at.astimezone(UTC)
-    return f"{in_utc.day} {in_utc:%B %Y, %H:%M} UTC"
 
 
 def tone(slug: str) -> str:

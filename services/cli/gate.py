@@ -1,5 +1,6 @@
-"""`persona-loop gate …`: decide on reports, show a decision, and make it again from what it rests on."""
+"""`persona-loop gate …`: decide on reports, show or write a decision, make it again from what it rests on."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from services.cli.output import EXIT_NO, Json, show, speaking, tell
 from services.cli.telling import tell_decision
 from services.jobs import gate as gating
 from services.jobs import status
+from services.jobs.report_file import write_report
 
 commands = typer.Typer(no_args_is_help=True, help="Decide on reports; show or replay a decision.")
 
@@ -38,6 +40,16 @@ def replay(decision_id: int, as_json: Json = False) -> None:
     show(dict(replayed), as_json=as_json)
     if replayed["verdict"] != replayed["stored"] or replayed["differs"]:
         raise typer.Exit(EXIT_NO)
+
+
+@commands.command()
+@speaking
+def report(
+    decision_id: int,
+    out: Annotated[Path, typer.Option("--out", help="The HTML file; one that is there is replaced.")],
+) -> None:
+    """Write a decision as one page that needs no service; it holds people's questions."""
+    typer.echo(write_report(decision_id, out))
 
 
 def _tell(decision_id: int, *, as_json: bool) -> None:

@@ -45,6 +45,14 @@ class UnknownRecord(NotFound):
         super().__init__(f"There is no {kind} {record_id}: {_SHOWN_BY.get(kind, _NEWEST)}.")
 
 
+class UnknownItem(NotFound):
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            "There is no such question among those that people judge: open the page of the decision again."
+        )
+
+
 class UnknownRater(NotFound):
     def __init__(self, rater: str) -> None:
         self.rater = rater

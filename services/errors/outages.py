@@ -50,6 +50,12 @@ class TooManyOwnAsks(Unavailable):
         )
 
 
+class TooManyTries(Unavailable):
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"Too many wrong tries came from your address: try again in {seconds} seconds.")
+
+
 class VisitFailed(Unavailable):
     def __init__(self, request: str, *, reason: str) -> None:
         self.request, self.reason = request, reason

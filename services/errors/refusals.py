@@ -154,6 +154,18 @@ class NotTheAsker(Refused):
         super().__init__("This answer belongs to another rater: open one of your own answers.")
 
 
+class NotACurator(Refused):
+    def __init__(self) -> None:
+        super().__init__("Curators alone do this: sign in at /curator and send it again.")
+
+
+class WrongToken(Refused):
+    def __init__(self) -> None:
+        super().__init__(
+            "That is not this installation's token: `persona-loop curator-token` says where it is kept."
+        )
+
+
 class FormOutdated(Refused):
     """A form that was sent before, of someone who has said something else since."""
 

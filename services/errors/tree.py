@@ -15,7 +15,7 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
-│   ├── UnknownRater
+│   ├── UnknownRater · UnknownItem
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
@@ -29,11 +29,12 @@ PersonaLoopError
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
 │   ├── NotTheAsker           a rater acting on another rater's answer
+│   ├── NotACurator · WrongToken
 │   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
 │   ├── InferenceUnavailable · InferenceBusy
-│   ├── TooManyAsks · TooManyOwnAsks
+│   ├── TooManyAsks · TooManyOwnAsks · TooManyTries
 │   ├── RunTooSlow            a DAG run that did not end in time
 │   ├── ServiceDied           a process of the service ended by itself
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time

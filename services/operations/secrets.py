@@ -1,9 +1,12 @@
 """The service's secrets: made on first start, kept in `{var_dir}/secrets.env`, never replaced.
 
+One that a later release asks for is added to the file of an earlier one.
+
 Settings read the file; an environment variable of the same name wins over it. Nothing has a default value.
 """
 
 import base64
+import fcntl
 import os
 import secrets
 import tempfile
@@ -18,6 +21,7 @@ def ensure_secrets(var_dir: Path) -> Path:
     path = var_dir / SECRETS_FILE
     make_private(var_dir)
     if path.exists():
+        _add_missing(path)
         return path
     handle, name = tempfile.mkstemp(dir=var_dir, prefix=SECRETS_FILE)  # mkstemp gives mode 0600
     draft = Path(name)
@@ -36,9 +40,23 @@ def ensure_secrets(var_dir: Path) -> Path:
     return path
 
 
+def _add_missing(path: Path) -> None:
+    """Whole lines at the end, in one write; of several processes the first adds them."""
+    with path.open("r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = file.read()
+        known = {line.split("=", 1)[0] for line in text.splitlines()}
+        added = "".join(f"{key}={value}\n" for key, value in _fresh_secrets().items() if key not in known)
+        if added:
+            file.write(added if not text or text.endswith("\n") else f"\n{added}")
+            file.flush()
+            os.fsync(file.fileno())
+
+
 def _fresh_secrets() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(32),
+        "CURATOR_TOKEN": secrets.token_urlsafe(24),
         "INFERENCE_TOKEN": secrets.token_urlsafe(32),
         "AIRFLOW_PASSWORD": secrets.token_urlsafe(12),
         "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(48),

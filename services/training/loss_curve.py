@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from services.training import drawing
-from services.training.drawing import Scale
+from services import drawing
+from services.drawing import Scale
 
 Losses = Sequence[tuple[int, float | None]]
 

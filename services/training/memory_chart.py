@@ -5,7 +5,7 @@ A pure function of values. Each bar is all of its training: a small base would n
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.training import drawing
+from services import drawing
 from services.training.memory_parts import Beside, beside_published, sentence, size_words
 
 _MARGIN, _BAR, _ROW = 20.0, 20.0, 21.0

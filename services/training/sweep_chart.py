@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.training import drawing
-from services.training.drawing import Scale
+from services import drawing
+from services.drawing import Scale
 from services.training.grid import Axis
 
 _LEFT, _RIGHT, _TOP, _PLOT, _BOTTOM, _ROW = 56.0, 28.0, 66.0, 220.0, 62.0, 19.0

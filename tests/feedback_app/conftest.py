@@ -54,6 +54,12 @@ class Visitor:
         page = self.get(f"/p/{persona}")
         return self.submit(page, f"/p/{persona}/ask", question=question, **fields)
 
+    def sign_in(self, settings: Settings, *, name: str = "Ada", to: str = "") -> TestResponse:
+        """As a curator."""
+        token = settings.curator_token.get_secret_value()
+        page = self.client.get("/curator", query_string={"to": to})
+        return self.submit(page, "/curator", name=name, token=token)
+
     def answer_of(self, asked: TestResponse) -> str:
         """The path of the answer page that an ask led to."""
         assert asked.status_code == 303, asked.text

@@ -27,6 +27,16 @@ def test_secrets_that_exist_are_kept(tmp_path: Path):
     assert ensure_secrets(tmp_path).read_text() == before
 
 
+def test_a_secret_that_a_file_of_an_earlier_release_lacks_is_added_to_it(tmp_path: Path):
+    path = ensure_secrets(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2]).rstrip())
+    ensure_secrets(tmp_path)
+    again = path.read_text()
+    assert again.startswith("".join(lines[:2]))
+    assert names_and_values(path).keys() == {line.split("=")[0] for line in lines}
+
+
 def test_no_two_secrets_and_no_two_installations_are_alike(tmp_path: Path):
     values = [
         value for name in ("a", "b") for value in names_and_values(ensure_secrets(tmp_path / name)).values()

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.training.drawing import Scale, round_ticks, tick_words
+from services.drawing import Scale, round_ticks, tick_words
 from services.training.loss_curve import Panel, loss_curve
 
 SVG = "{http://www.w3.org/2000/svg}"

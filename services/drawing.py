@@ -32,6 +32,7 @@ text {
 .over { font-weight: 600; paint-order: stroke; stroke: var(--sheet); stroke-width: 4px; }
 .grid { stroke: var(--line); }
 .axis { stroke: var(--soft); }
+.bound { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 3 2; }
 .first { --own: var(--first); }
 .second { --own: var(--second); }
 .third { --own: var(--third); }
@@ -44,6 +45,7 @@ text {
 .dot { fill: var(--own); stroke: var(--sheet); stroke-width: 1.5; }
 .bar { fill: var(--own); }
 .ring { fill: none; stroke: var(--own); stroke-width: 2; }
+.hollow { fill: var(--sheet); }
 .cross { stroke: var(--own); stroke-width: 2; stroke-linecap: round; }
 """.strip()
 

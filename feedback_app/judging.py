@@ -1,0 +1,73 @@
+"""Judging blind: a curator sees two answers to a held-out question and says which is better, time after time.
+
+Nothing on the page, in its address or in its form tells which version stands on which side.
+"""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from feedback_app.backend import backend, now
+from feedback_app.curators import current_curator, require_curator, sign_in_first
+from feedback_app.forms import typed_text
+from services.db.lineage_tables import GateDecisionRow
+from services.db.session import session_scope
+from services.domain.feedback import Choice
+from services.errors.lookups import UnknownRecord
+from services.errors.tree import InvalidInput
+from services.evaluation import judging
+
+blueprint = Blueprint("judging", __name__)
+
+CHOICES = {  # on this page, in this order: each has the key of its number
+    Choice.LEFT: "First is better",
+    Choice.RIGHT: "Second is better",
+    Choice.TIE: "Equally good",
+    Choice.BOTH_BAD: "Both are bad",
+}
+
+
+@blueprint.get("/decisions/<int:decision_id>/judge")
+def of_decision(decision_id: int) -> Response:
+    with session_scope(backend().engine) as session:
+        decision = session.get(GateDecisionRow, decision_id)
+        if decision is None:
+            raise UnknownRecord("gate decision", decision_id)
+        candidate, champion = decision.candidate_report_id, decision.champion_report_id
+    return redirect(url_for("judging.page", candidate=candidate, champion=champion), 303)
+
+
+@blueprint.get("/judge/<int:candidate>/<int:champion>")
+def page(candidate: int, champion: int) -> str | Response:
+    judge = current_curator()
+    if judge is None:
+        return sign_in_first()
+    with session_scope(backend().engine) as session:
+        between = judging.contest(session, candidate_report=candidate, champion_report=champion)
+        persona = between.candidate.version.persona.as_persona()
+        turn = judging.next_turn(session, between, judge=judge)
+    return render_template(
+        "judge.html", turn=turn, persona=persona, choices=CHOICES, candidate=candidate, champion=champion
+    )
+
+
+@blueprint.post("/judge/<int:candidate>/<int:champion>")
+def judge(candidate: int, champion: int) -> Response:
+    curator = require_curator()
+    choice = _read_choice(typed_text(request.form, "choice"))
+    with session_scope(backend().engine) as session:
+        judging.judge_item(
+            session,
+            judging.contest(session, candidate_report=candidate, champion_report=champion),
+            key=typed_text(request.form, "item"),
+            judge=curator,
+            choice=choice,
+            at=now(),
+        )
+    return redirect(url_for("judging.page", candidate=candidate, champion=champion), 303)
+
+
+def _read_choice(word: str) -> Choice:
+    try:
+        return Choice(word)
+    except ValueError as error:
+        raise InvalidInput("Nothing was chosen: choose one of the four and send it again.") from error

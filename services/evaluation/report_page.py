@@ -1,0 +1,168 @@
+"""A decision as one page tells it: the verdict in a sentence, checks, slices, answers side by side, people.
+
+Composed of what is stored; the app and the file show the same values through one template. Texts are people's
+and models': whoever shows them escapes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.db.lineage_tables import (
+    AdapterVersionRow,
+    EvaluationReportRow,
+    GateDecisionRow,
+    PromotionRow,
+    TrainingRunRow,
+)
+from services.domain.checks import Verdict
+from services.domain.evaluation import OVERALL
+from services.errors.lookups import UnknownRecord
+from services.errors.refusals import ReportsNotComparable
+from services.evaluation.check_lines import CheckLine, target_of
+from services.evaluation.judging import Contest, People, what_people_prefer
+from services.evaluation.side_by_side import Change, most_changed
+from services.evaluation.suites import suite_items
+from services.evaluation.wording import slice_in_words, title_of, version_in_words
+
+
+@dataclass(frozen=True, slots=True)
+class SliceLine:
+    """The target's means on one part of the suite, sealed items among them; None for no finite number."""
+
+    name: str
+    items: int
+    candidate: float | None
+    champion: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPage:
+    """`anchor` is None where the champion is the anchor, too. `missing` says why there are no `improved` and
+    `worsened` answers; `moves` are the ledger's rows that the decision led to.
+    """
+
+    id: int
+    verdict: Verdict
+    meaning: str
+    persona: str
+    persona_name: str
+    made_at: datetime
+    gate_version: int
+    candidate: int
+    champion: int
+    anchor: int | None
+    items: int
+    opened: bool
+    target: str
+    checks: tuple[CheckLine, ...]
+    slices: tuple[SliceLine, ...]
+    improved: tuple[Change, ...]
+    worsened: tuple[Change, ...]
+    missing: str
+    people: People | None
+    training_set: int | None
+    run: int | None
+    suite: str
+    reports: tuple[int, ...]
+    moves: tuple[PromotionRow, ...]
+
+
+def decision_page(session: Session, decision_id: int) -> DecisionPage:
+    """Raises UnknownRecord."""
+    decision = session.get(GateDecisionRow, decision_id)
+    if decision is None:
+        raise UnknownRecord("gate decision", decision_id)
+    candidate, champion, anchor = (
+        decision.candidate_report,
+        decision.champion_report,
+        decision.anchor_report,
+    )
+    version = candidate.version
+    checks = tuple(CheckLine.of_record(check) for check in decision.checks)
+    improved, worsened, missing = _changes(session, candidate, champion, target_of(checks))
+    run = session.get(TrainingRunRow, version.training_run_id or 0)
+    return DecisionPage(
+        id=decision.id,
+        verdict=Verdict(decision.verdict),
+        meaning=_meaning(Verdict(decision.verdict), version, champion.version, checks),
+        persona=version.persona.slug,
+        persona_name=version.persona.display_name,
+        made_at=decision.created_at,
+        gate_version=decision.gate_version,
+        candidate=version.number,
+        champion=champion.version.number,
+        anchor=anchor.version.number if anchor.id != champion.id else None,
+        items=len(decision.used),
+        opened=decision.opened,
+        target=title_of(target_of(checks)),
+        checks=checks,
+        slices=_slices(candidate, champion, target_of(checks)),
+        improved=improved,
+        worsened=worsened,
+        missing=missing,
+        people=what_people_prefer(session, Contest(candidate, champion)),
+        training_set=run.training_set_id if run else None,
+        run=run.id if run else None,
+        suite=candidate.suite_digest,
+        reports=tuple(dict.fromkeys((candidate.id, champion.id, anchor.id))),
+        moves=tuple(
+            session.scalars(
+                select(PromotionRow).where(PromotionRow.decision_id == decision.id).order_by(PromotionRow.id)
+            )
+        ),
+    )
+
+
+def _meaning(
+    verdict: Verdict,
+    candidate: AdapterVersionRow,
+    champion: AdapterVersionRow,
+    checks: Sequence[CheckLine],
+) -> str:
+    """What follows from the verdict, in a sentence."""
+    ours, theirs = f"v{candidate.number}", version_in_words(champion.number)
+    stopped = [check for check in checks if check.verdict is verdict]
+    named = ", ".join(dict.fromkeys(check.title for check in stopped))
+    match verdict:
+        case Verdict.PASS:
+            target = title_of(target_of(checks))
+            better = f"shown to be better than {theirs} on its target, {target}," if target else "good enough"
+            return f"{ours} was {better} and no worse anywhere else than is allowed: it may serve people."
+        case Verdict.FAIL:
+            return f"{ours} may not take the place of {theirs}: what was measured says no ({named})."
+        case Verdict.INSUFFICIENT:
+            more = max((check.more_items or 0 for check in stopped), default=0)
+            wanted = f", and about {more:,} more items would tell" if more else ""
+            return (
+                f"Too little is known for {ours} to take the place of {theirs}: nothing failed, but some "
+                f"checks cannot tell ({named}){wanted}."
+            )
+
+
+def _slices(
+    candidate: EvaluationReportRow, champion: EvaluationReportRow, target: str
+) -> tuple[SliceLine, ...]:
+    ours, theirs = (
+        {one["slice"]: one for one in report.metrics if one["name"] == target and one["slice"] != OVERALL}
+        for report in (candidate, champion)
+    )
+    return tuple(
+        SliceLine(slice_in_words(name), one["items"], one["value"], theirs[name]["value"])
+        for name, one in ours.items()
+        if name in theirs
+    )
+
+
+def _changes(
+    session: Session, candidate: EvaluationReportRow, champion: EvaluationReportRow, target: str
+) -> tuple[tuple[Change, ...], tuple[Change, ...], str]:
+    try:
+        items = suite_items(session, candidate.suite_digest)
+        improved, worsened = most_changed(candidate, champion, items, target=target)
+    except ReportsNotComparable as problem:
+        return (), (), f"Single answers cannot be shown: {problem.reason}."
+    return improved, worsened, ""

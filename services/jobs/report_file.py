@@ -1,0 +1,59 @@
+"""A decision's page as one file that needs no service: the app's template, style and drawings inside."""
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.db.session import session_scope
+from services.evaluation import wording
+from services.evaluation.check_lines import intervals
+from services.evaluation.interval_chart import interval_chart
+from services.evaluation.report_page import DecisionPage, decision_page
+from services.jobs.installation import open_installation
+from services.settings import ROOT
+
+NARROW, WIDE = 360, 720  # pixels of a drawing
+
+_PAGES = ROOT / "feedback_app"
+
+
+def write_report(decision_id: int, out: Path) -> Path:
+    """The file, written anew. Raises UnknownRecord."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        text = render(decision_page(session, decision_id))
+    out.write_text(text, encoding="utf-8")
+    return out
+
+
+def render(page: DecisionPage) -> str:
+    """The whole file as text; every text of people and models in it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_PAGES / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    words = (wording.title_of, wording.figure, wording.signed, wording.moment)
+    environment.filters |= {one.__name__: one for one in words}
+    return environment.get_template("decision_file.html").render(
+        page=page,
+        texts=True,
+        link=_nowhere,
+        drawn={
+            "wide": _inside(draw(page, width=WIDE)),
+            "narrow": _inside(draw(page, width=NARROW)),
+            "words": " ".join(one.sentence for one in intervals(page.checks)),
+        },
+        style=(_PAGES / "static" / "style.css").read_text(encoding="utf-8"),
+    )
+
+
+def draw(page: DecisionPage, *, width: int) -> str:
+    """The intervals of a decision as SVG."""
+    return interval_chart(intervals(page.checks), title=f"What decision {page.id} rests on", width=width)
+
+
+def _nowhere(endpoint: str, **values: object) -> str:  # noqa: ARG001 - a file leads to no page of the app
+    return ""
+
+
+def _inside(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,0 +1,73 @@
+"""The page of a decision: what the gate said, for everybody; people's questions, for curators."""
+
+from xml.etree import ElementTree
+
+import pytest
+from sqlalchemy import Engine
+
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.settings import Settings
+from tests.builders import AT, add_decision, add_version
+from tests.feedback_app.conftest import Visitor
+from tests.judged_versions import Judged, add_judged
+
+
+@pytest.fixture
+def judged(visitor: Visitor, clean: Engine) -> Judged:  # noqa: ARG001 - the app has the persona
+    with session_scope(clean) as session:
+        return add_judged(session, find_persona(session, "pirate"), at=AT)
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_everybody_reads_the_verdict_and_its_reasons_and_no_question_of_others(
+    visitor: Visitor, judged: Judged
+):
+    page = visitor.get(f"/decisions/{judged.decision.id}")
+    assert page.status_code == 200
+    text = words(page.text)
+    for shown in (
+        "Too little is known for v1",
+        "right facts",
+        "up to 0.100 worse is allowed",
+        "audience: student",
+    ):
+        assert shown in text
+    assert "sign in as a curator" in text
+    assert "number 12?" not in text
+    assert "<script" not in text.split("<main")[1]
+
+
+def test_curators_see_answers_side_by_side_escaped(visitor: Visitor, settings: Settings, judged: Judged):
+    visitor.sign_in(settings)
+    text = words(visitor.get(f"/decisions/{judged.decision.id}").text)
+    assert "The most improved answers" in text
+    assert "&lt;script&gt;alert(" in text
+    assert "<script" not in text.split("<main")[1]
+    for item in judged.sealed:
+        assert f"number {item.key.removeprefix('item ')}?" not in text
+
+
+@pytest.mark.parametrize("width", ["", "?width=360"])
+def test_its_intervals_are_a_drawing(visitor: Visitor, judged: Judged, width: str):
+    response = visitor.get(f"/decisions/{judged.decision.id}/intervals.svg{width}")
+    assert response.mimetype == "image/svg+xml"
+    assert ElementTree.fromstring(response.text).tag.endswith("svg")  # noqa: S314 - our own
+
+
+def test_a_decision_without_numbers_has_a_page(visitor: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        check = {"metric": "fact_hit", "slice": "overall", "verdict": "FAIL", "reason": "0.4 is <low>"}
+        version = add_version(session, find_persona(session, "pirate"), number=7)
+        decision = add_decision(session, version, verdict="FAIL", checks=[check]).id
+    text = visitor.get(f"/decisions/{decision}").text
+    assert "v7 may not take the place of the plain base" in words(text)
+    assert "0.4 is &lt;low&gt;" in text
+
+
+@pytest.mark.parametrize("path", ["/decisions/404", "/decisions/404/intervals.svg", "/decisions/404/judge"])
+def test_what_does_not_exist_is_not_found(visitor: Visitor, path: str):
+    assert visitor.get(path).status_code == 404
