@@ -45,6 +45,7 @@ CSRF_SENTENCE = (
     "allow cookies for this site and send it again."
 )
 UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
+_NOT_SHOWN = frozenset({"csrf_token", "token"})  # the curators' is a secret
 _SHOWN = 60  # characters of what was asked for
 RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -122,7 +123,7 @@ def _error_page(sentence: str, status: HTTPStatus, *, retry: bool) -> Response:
 
 
 def _typed_fields() -> dict[str, str]:
-    return {name: typed_text(request.form, name) for name in request.form if name != "csrf_token"}
+    return {name: typed_text(request.form, name) for name in request.form if name not in _NOT_SHOWN}
 
 
 def _came_from_here() -> bool:

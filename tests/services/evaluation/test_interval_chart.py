@@ -24,7 +24,7 @@ def interval(verdict: Verdict = Verdict.PASS, **given: object) -> Interval:
         "high": 0.15,
         "line": 0.0,
     }
-    return Interval(verdict=verdict, **(values | given))  # type: ignore[arg-type]
+    return Interval(verdict=verdict, **(values | given))
 
 
 def marks(figure: ElementTree.Element) -> list[str]:

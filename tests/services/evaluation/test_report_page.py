@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import promote
+from services.adapters.promoting import promote
 from services.domain.checks import Verdict
 from services.domain.evaluation import METRICS
 from services.errors.lookups import UnknownRecord
