@@ -1,14 +1,15 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promoting import promote
+from services.adapters.promoting import promote, start_canary
 from services.adapters.promotions import anchor_of, who_serves
 from services.db.feedback_tables import (
     AnswerRow,
@@ -31,7 +32,7 @@ from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
-from services.domain.feedback import RaterId, Reason, Thumb
+from services.domain.feedback import AnswerId, RaterId, Reason, Thumb
 from services.domain.gate import GATE_VERSION
 from services.domain.personas import Persona, PersonaSlug, default_generation
 from services.domain.promotions import PromotionKind
@@ -42,6 +43,7 @@ from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.questions import new_rater, record_question, start_conversation
+from services.feedback.recording import rate
 from services.training_sets.importers.items import read as read_items
 from services.training_sets.importers.rows import Reading
 from services.training_sets.importing import Imported, import_records
@@ -255,6 +257,44 @@ def add_approved_version(
     return version
 
 
+def add_canary(
+    session: Session,
+    persona: PersonaRow,
+    *,
+    number: int,
+    share: float = 0.5,
+    verdict: str = "PASS",
+    at: datetime = AT,
+) -> PromotionRow:
+    """The ledger's row of a canary of a version that was just trained and judged."""
+    decision = add_decision(session, add_version(session, persona, number=number), verdict=verdict)
+    return start_canary(
+        session, decision_id=decision.id, share=share, actor="test", reason="a test asked for it", at=at
+    )
+
+
+def add_drawn_answer(
+    session: Session, canary: PromotionRow, *, tried: bool, rater: RaterId | None = None, stars: int = 0
+) -> AnswerRow:
+    """An answer drawn in a canary, its version's if `tried`, else the champion's; the asker gives `stars`."""
+    answer = add_answer(session, canary.version.persona, rater=rater)
+    share = canary.share or 0.0
+    answer.promotion_id, answer.propensity = canary.id, share if tried else 1 - share
+    if tried:
+        answer.adapter_version_id, answer.served_name = canary.adapter_version_id, canary.version.name
+    session.flush()
+    if stars:
+        rate(
+            session,
+            answer_id=AnswerId(answer.id),
+            rater=asker_of(answer),
+            stars=stars,
+            submission=uuid4(),
+            at=AT,
+        )
+    return answer
+
+
 def add_answers(session: Session, version: AdapterVersionRow, *, right: int) -> int:
     """The id of a report of a version that knew the first so many of 40 answers."""
     items = [
@@ -294,7 +334,12 @@ def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -
 
 
 def add_decision(
-    session: Session, version: AdapterVersionRow, *, verdict: str, checks: Iterable[dict[str, Any]] = ()
+    session: Session,
+    version: AdapterVersionRow,
+    *,
+    verdict: str,
+    checks: Iterable[dict[str, Any]] = (),
+    policy: Mapping[str, Any] = MappingProxyType({}),
 ) -> GateDecisionRow:
     """A stored decision on a version against who serves and the anchor, with the verdict a test needs."""
     champion = session.get_one(AdapterVersionRow, who_serves(session, version.persona).version_id)
@@ -309,7 +354,7 @@ def add_decision(
         champion_report_id=reported(champion),
         anchor_report_id=reported(anchor_of(session, version) or champion),
         gate_version=GATE_VERSION,
-        policy={},
+        policy=dict(policy),
         policy_digest=uuid4().hex,
         verdict=verdict,
         checks=list(checks),

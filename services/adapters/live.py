@@ -7,15 +7,18 @@ an open one stands on the row of its champion.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
-from services.adapters.promotions import version_by_number
+from services.adapters.promotions import Serving, version_by_number
+from services.adapters.store import AdapterName
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
+from services.domain.feedback import RaterId
 from services.domain.personas import PersonaSlug
-from services.domain.promotions import BASE_VERSION, PromotionKind
+from services.domain.promotions import BASE_VERSION, PromotionKind, goes_to_canary
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,18 @@ class LiveAt:
     canary: Placed | None
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Who answers a conversation, and with which probability it was drawn; alone, with certainty.
+
+    `promotion_id` is the open canary's, whichever of the two answers.
+    """
+
+    serving: Serving
+    promotion_id: int | None = None
+    propensity: float = 1.0
+
+
 def live_at(session: Session, persona: PersonaRow, at: datetime) -> LiveAt:
     """What was live at an instant, by the times that the ledger's rows carry."""
     champion, canary = _live(session, persona, _newest(session, persona, by=at))
@@ -56,6 +71,20 @@ def live_at(session: Session, persona: PersonaRow, at: datetime) -> LiveAt:
 def live_now(session: Session, persona: PersonaRow) -> tuple[Placed, Placed | None]:
     """Champion and open canary, by the order of the ledger's rows alone."""
     return _live(session, persona, _newest(session, persona))
+
+
+def who_answers(session: Session, persona: PersonaRow, *, rater: RaterId, conversation: UUID) -> Drawn:
+    """Whom a conversation is answered by now: the same for all of its turns, as long as a canary is open."""
+    champion, canary = live_now(session, persona)
+    if canary is None or canary.promotion_id is None:
+        return Drawn(_serving(champion))
+    chosen = goes_to_canary(rater, conversation, canary.promotion_id, share=canary.share)
+    placed = canary if chosen else champion
+    return Drawn(_serving(placed), canary.promotion_id, placed.share)
+
+
+def _serving(placed: Placed) -> Serving:
+    return Serving(placed.version_id, placed.version, AdapterName(placed.name))
 
 
 def _newest(session: Session, persona: PersonaRow, *, by: datetime | None = None) -> Sequence[PromotionRow]:

@@ -1,17 +1,25 @@
-"""Letting the candidate of a decision serve. Who serves, and the moves back, are `promotions`'."""
+"""Letting the candidate of a decision serve: everyone, or some conversations first.
+
+Moves back are `promotions`'. All of it is checked under the persona's lock, and by the database again.
+"""
 
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.adapters.approvals import refuse_unapproved
+from services.adapters.canaries import cooling_down, own_policy
 from services.adapters.promotions import anchor_of, append, check_kept, history, lock_persona, who_serves
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.gate import GATE_VERSION
-from services.domain.promotions import PromotionKind, served
+from services.domain.promotions import PromotionKind, open_canary, served
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import (
     AnchorChanged,
+    CanaryCoolingDown,
+    CanaryEnded,
+    CanaryOpen,
     DecisionOutdated,
     GateChanged,
     NotPassed,
@@ -20,42 +28,138 @@ from services.errors.refusals import (
 )
 
 
-def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
-    """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
-
-    Raises NotPassed for any verdict but PASS, DecisionOutdated when another champion serves by now,
-    AnchorChanged, GateChanged, VersionUnsound, VersionRemoved, VersionServedBefore, UnknownRecord.
-    """
+def decision_by_id(session: Session, decision_id: int) -> GateDecisionRow:
+    """Raises UnknownRecord."""
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
         raise UnknownRecord("gate decision", decision_id)
+    return decision
+
+
+def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
+    """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
+
+    Where the persona has a policy for canaries, some conversations go to it first. Raises NotPassed for any
+    verdict but PASS, and what `_check` and `start_canary` raise.
+    """
+    decision = decision_by_id(session, decision_id)
     if decision.verdict != "PASS":
         raise NotPassed(decision_id, decision.verdict)
     version = decision.candidate_report.version
     persona = lock_persona(session, version.persona.slug)
-    existing = session.scalar(
-        select(PromotionRow).where(
-            PromotionRow.decision_id == decision_id, PromotionRow.kind == PromotionKind.FULL
-        )
-    )
+    existing = _row_of(session, decision, PromotionKind.FULL)
     if existing is not None:
         return existing
-    _refuse_outdated(session, decision, version)
-    session.refresh(version)  # whoever held the lock may have marked it
-    if version.unsound_at is not None:
-        raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
-    check_kept(version)
-    if version.number in served(history(session, persona)):
-        raise VersionServedBefore(persona.slug, version.number)
+    reason = f"decision {decision_id} is PASS"
+    if policy := own_policy(persona):
+        return start_canary(
+            session, decision_id=decision_id, share=policy.share, actor=actor, reason=reason, at=at
+        )
+    _check(session, decision, version, at=at)
     return append(
         session,
         version=version,
         kind=PromotionKind.FULL,
         decision_id=decision_id,
         actor=actor,
-        reason=f"decision {decision_id} is PASS",
+        reason=reason,
         at=at,
     )
+
+
+def start_canary(
+    session: Session, *, decision_id: int, share: float, actor: str, reason: str, at: datetime
+) -> PromotionRow:
+    """Let the candidate of a decision answer this share of the conversations, as long as its canary is open.
+
+    A decision has one canary: while that is open, the same again returns its row. Raises NotPassed for a
+    FAIL, CanaryEnded, and what `_check` raises.
+    """
+    decision = decision_by_id(session, decision_id)
+    if decision.verdict == "FAIL":
+        raise NotPassed(decision_id, decision.verdict)
+    version = decision.candidate_report.version
+    persona = lock_persona(session, version.persona.slug)
+    had = _row_of(session, decision, PromotionKind.CANARY)
+    if had is not None and had.id == _newest_id(session, had.persona_id):
+        return had
+    _check(session, decision, version, at=at, canary=True)
+    if had is not None:
+        raise CanaryEnded(decision_id, persona.slug)
+    return append(
+        session,
+        version=version,
+        kind=PromotionKind.CANARY,
+        share=share,
+        decision_id=decision_id,
+        actor=actor,
+        reason=reason,
+        at=at,
+    )
+
+
+def promote_canary(
+    session: Session, canary: PromotionRow, *, actor: str, reason: str, at: datetime
+) -> PromotionRow:
+    """Let an open canary serve everyone, on its decision, as its ratings said. The caller holds the lock.
+
+    What was checked when it began holds as long as it is open: another champion would have ended it.
+    """
+    return append(
+        session,
+        version=canary.version,
+        kind=PromotionKind.FULL,
+        decision_id=canary.decision_id,
+        actor=actor,
+        reason=reason,
+        at=at,
+    )
+
+
+def _row_of(session: Session, decision: GateDecisionRow, kind: PromotionKind) -> PromotionRow | None:
+    return session.scalar(
+        select(PromotionRow).where(PromotionRow.decision_id == decision.id, PromotionRow.kind == kind)
+    )
+
+
+def _newest_id(session: Session, persona_id: int) -> int | None:
+    return session.scalar(
+        select(PromotionRow.id)
+        .where(PromotionRow.persona_id == persona_id)
+        .order_by(PromotionRow.id.desc())
+        .limit(1)
+    )
+
+
+def _check(
+    session: Session,
+    decision: GateDecisionRow,
+    version: AdapterVersionRow,
+    *,
+    at: datetime,
+    canary: bool = False,
+) -> None:
+    """Whether a decided candidate may begin to serve at this instant; the caller holds the persona's lock.
+
+    Raises GateChanged, DecisionOutdated when another champion serves by now, AnchorChanged, VersionUnsound,
+    VersionRemoved, VersionServedBefore, CanaryOpen, CanaryCoolingDown, NotApproved.
+    """
+    persona = version.persona
+    _refuse_outdated(session, decision, version)
+    session.refresh(version)  # whoever held the lock may have marked it
+    if version.unsound_at is not None:
+        raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
+    check_kept(version)
+    past = history(session, persona)
+    if version.number in served(past):
+        raise VersionServedBefore(persona.slug, version.number)
+    tried = open_canary(past)
+    if tried is not None and (canary or tried.version != version.number):
+        raise CanaryOpen(persona.slug, tried.version)
+    cooling = cooling_down(session, persona, at=at)
+    if cooling is not None and (canary or cooling.version == version.number):
+        raise CanaryCoolingDown(persona.slug, cooling.version, cooling.until)
+    refuse_unapproved(session, decision)
 
 
 def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:

@@ -1,5 +1,7 @@
 """Well-formed, but the rules say no. The tree is drawn in `tree`."""
 
+from datetime import UTC, datetime
+
 from services.errors.tree import Refused
 
 
@@ -80,9 +82,58 @@ class NothingToRollBackTo(Refused):
 class NotPassed(Refused):
     def __init__(self, decision_id: int, verdict: str) -> None:
         self.decision_id, self.verdict = decision_id, verdict
+        missing = f"`persona-loop gate show {decision_id}` says what was missing"
+        if verdict == "INSUFFICIENT":
+            missing += f', and `persona-loop canary start {decision_id} --reason "…"` tries it on some people'
+        super().__init__(f"Decision {decision_id} is {verdict}, and only PASS may be promoted: {missing}.")
+
+
+class NotApproved(Refused):
+    """Its policy asks for somebody's word."""
+
+    def __init__(self, decision_id: int) -> None:
+        self.decision_id = decision_id
         super().__init__(
-            f"Decision {decision_id} is {verdict}, and only PASS may be promoted: "
-            f"`persona-loop gate show {decision_id}` says what was missing."
+            f"Decision {decision_id} waits for an approval: look at it with `persona-loop gate show "
+            f'{decision_id}`, then `persona-loop approve {decision_id} --reason "…"` and `persona-loop '
+            f"promote {decision_id}`."
+        )
+
+
+class CanaryOpen(Refused):
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} is in a canary: wait until that is decided, or end it with "
+            f'`persona-loop canary stop {slug} --reason "…"`.'
+        )
+
+
+class CanaryCoolingDown(Refused):
+    """Its ratings took a version back, and nothing is tried on people for a while."""
+
+    def __init__(self, slug: str, version: int, until: datetime) -> None:
+        self.slug, self.version, self.until = slug, version, until
+        super().__init__(
+            f"The canary of version {version} of {slug!r} was rolled back by its ratings: wait until "
+            f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+        )
+
+
+class CanaryEnded(Refused):
+    def __init__(self, decision_id: int, slug: str) -> None:
+        self.decision_id, self.slug = decision_id, slug
+        super().__init__(
+            f"Decision {decision_id} had its canary, and that ended as `persona-loop ledger {slug}` says: "
+            "let the gate decide on a newer report."
+        )
+
+
+class NoCanary(Refused):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(
+            f"No canary of {slug!r} is open: `persona-loop ledger {slug}` shows those there were."
         )
 
 

@@ -21,6 +21,9 @@ PersonaLoopError
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── VersionRemoved        its files went by retention
 │   ├── NotPassed             a promotion without a PASS
+│   ├── NotApproved           a promotion that waits for somebody's word
+│   ├── CanaryOpen · CanaryEnded · NoCanary
+│   ├── CanaryCoolingDown     a version that the ratings of its canary took back
 │   ├── DecisionOutdated      a PASS against a champion that serves no more
 │   ├── AnchorChanged         a PASS against an anchor that is none any more
 │   ├── AnchorNotAsked        a candidate's report without one of the anchor beside it

@@ -3,6 +3,7 @@
 What they say of an answer is `recording`'s; generating one is `services.serving.answering`'s.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,12 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import prompt_key, split_key
 from services.errors.refusals import NotTheAsker
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    question_id: UUID
+    conversation_id: UUID
 
 
 def new_rater(session: Session, *, at: datetime) -> RaterId:
@@ -79,8 +86,8 @@ def record_ask(
     question: Question,
     submission: UUID | None,
     at: datetime,
-) -> UUID:
-    """The id of a question in a conversation of its own; the same form again gives the same id.
+) -> Asked:
+    """A question in a conversation of its own; the same form again gives the same two.
 
     Waits for a twin that is just being stored. Raises NotTheAsker for the form of someone else.
     """
@@ -95,7 +102,7 @@ def record_ask(
                 at=at,
             )
             session.flush()  # here a twin is met, on the unique key of the submission
-            return asked.id
+            return Asked(asked.id, conversation.id)
     except IntegrityError:
         twin = session.scalar(
             select(QuestionRow).where(
@@ -106,7 +113,7 @@ def record_ask(
             raise
         if (twin.conversation.rater_id, twin.conversation.persona_id) != (rater, persona.id):
             raise NotTheAsker from None
-        return twin.id
+        return Asked(twin.id, twin.conversation_id)
 
 
 def forget_ask(session: Session, question_id: UUID) -> None:

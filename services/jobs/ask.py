@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import find_persona, who_serves
+from services.adapters.live import Drawn, who_answers
+from services.adapters.promotions import find_persona
 from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
 from services.db.splits import draw_split
@@ -43,7 +44,8 @@ def ask(  # noqa: PLR0913  (what a form carries)
 
     The same question from the same form (`submission`) again has the answer of the first time, whether that
     is there already or is just being made. Asked for another format than its own, a persona lets the
-    one answer that it names for it, and the question is that one's.
+    one answer that it names for it, and the question is that one's. While a canary is open, the version is
+    drawn by the conversation, and the answer keeps how.
 
     Raises UnknownPersona, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter, InferenceBusy,
     InferenceUnavailable, DatabaseUnavailable.
@@ -51,18 +53,20 @@ def ask(  # noqa: PLR0913  (what a form carries)
     question = check_question(question)
     with session_scope(engine) as session:
         row = answers_for(session, find_persona(session, persona_slug), answer_format)
-        persona, serving = row.as_persona(), who_serves(session, row)
+        persona = row.as_persona()
         ensure_rater(session, rater, at=at)
-        question_id = record_ask(
-            session, persona=row, rater=rater, question=question, submission=submission, at=at
-        )
+        asked = record_ask(session, persona=row, rater=rater, question=question, submission=submission, at=at)
+        question_id = asked.question_id
+        drawn = who_answers(session, row, rater=rater, conversation=asked.conversation_id)
         known = answer_to(session, question_id)
     if known is not None:
         return known
 
     seed = int.from_bytes(question_id.bytes[:4], "big") >> 1
     try:
-        answered = answer(engine, generator, question, persona=persona, seed=seed, serving=serving, at=at)
+        answered = answer(
+            engine, generator, question, persona=persona, seed=seed, serving=drawn.serving, at=at
+        )
     except InvalidInput:
         with session_scope(engine) as session:
             forget_ask(session, question_id)
@@ -74,15 +78,21 @@ def ask(  # noqa: PLR0913  (what a form carries)
         if known is not None:
             return known
         draw_split(session, persona=row, key=split_key(question), at=at)
-        return _store(session, answered, question_id=question_id, at=at)
+        return _store(session, answered, drawn, question_id=question_id, at=at)
 
 
-def _store(session: Session, answered: Answered, *, question_id: UUID, at: datetime) -> AnswerId:
+def _store(
+    session: Session, answered: Answered, drawn: Drawn, *, question_id: UUID, at: datetime
+) -> AnswerId:
     given = answered.answer
+    if answered.serving != drawn.serving:
+        drawn = Drawn(answered.serving)  # the version drawn was withdrawn, which ended the canary
     stored = AnswerRow(
         question_id=question_id,
         adapter_version_id=answered.serving.version_id,
         served_name=answered.serving.name,
+        promotion_id=drawn.promotion_id,
+        propensity=drawn.propensity,
         text=given.generated.text,
         prompt_version=PROMPT_VERSION,
         generation=asdict(given.request.settings),

@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 from services.adapters import promoting, promotions
 from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
+from services.jobs.approve import approve_in
 from services.jobs.installation import now, open_installation
 
 logger = logging.getLogger(__name__)
 
 
 class Moved(TypedDict):
-    """The ledger row of the move, its version, and which version serves now."""
+    """The ledger row of the move, its version, and which version serves now: in a canary, the champion."""
 
     promotion_id: int
     version: int
@@ -22,9 +23,14 @@ class Moved(TypedDict):
     serves: int
 
 
-def promote(decision_id: int, actor: str) -> Moved:
-    """Raises NotPassed unless the decision is PASS; the same decision again changes nothing."""
+def promote(decision_id: int, actor: str, *, approval: str = "") -> Moved:
+    """Raises NotPassed unless the decision is PASS; the same decision again changes nothing.
+
+    `approval`: why the actor approves the decision, should it be a PASS; empty leaves that to somebody else.
+    """
     with open_installation() as installation, session_scope(installation.engine) as session:
+        if approval:
+            approve_in(session, decision_id, approval, actor, at=now())
         row = promoting.promote(session, decision_id=decision_id, actor=actor, at=now())
         return moved(session, row)
 

@@ -5,8 +5,11 @@ from services.domain.promotions import (
     Promotion,
     PromotionKind,
     champion,
+    goes_to_canary,
     newest_sound,
+    open_canary,
     rollback_target,
+    served,
 )
 from services.errors.refusals import (
     NothingToRollBackTo,
@@ -79,3 +82,49 @@ def test_the_newest_sound_version_replaces_a_damaged_one():
 
 def test_a_version_that_was_rolled_back_does_not_come_back_by_itself():
     assert newest_sound(history(1, 2, 1), unsound={1}) == 0
+
+
+def with_canary(*versions: int, then: tuple[int, ...] = ()) -> list[Promotion]:
+    """These served one after another; then version 9 was in a canary, and then came these."""
+    return [*history(*versions), Promotion(9, PromotionKind.CANARY, AT, share=0.2), *history(*then)]
+
+
+def test_a_canary_does_not_change_the_champion_and_is_open_until_the_next_row():
+    assert champion(with_canary(1, 2)) == 2
+    assert champion(with_canary()) == 0
+    canary = open_canary(with_canary(1, 2))
+    assert canary is not None
+    assert (canary.version, canary.share) == (9, 0.2)
+    assert open_canary(with_canary(1, 2, then=(9,))) is open_canary(history(1)) is open_canary([]) is None
+
+
+def test_a_rollback_while_a_canary_is_open_ends_it_and_keeps_the_champion():
+    assert rollback_target(with_canary(1, 2), None, persona=PIRATE, unsound=()) == 2
+    assert rollback_target(with_canary(1, 2), 2, persona=PIRATE, unsound=()) == 2
+    assert rollback_target(with_canary(1, 2), 1, persona=PIRATE, unsound=()) == 1
+    assert rollback_target(with_canary(), None, persona=PIRATE, unsound=()) == 0
+    assert rollback_target(with_canary(1, 2, then=(2,)), None, persona=PIRATE, unsound=()) == 1
+
+
+def test_a_version_that_was_in_a_canary_only_never_served():
+    assert served(with_canary(1)) == {0, 1}
+    with pytest.raises(VersionNeverServed):
+        rollback_target(with_canary(1, then=(1,)), 9, persona=PIRATE, unsound=())
+    assert rollback_target(with_canary(1, then=(9, 1)), 9, persona=PIRATE, unsound=()) == 9
+
+
+def test_a_damaged_version_in_a_canary_leaves_the_champion_and_a_damaged_champion_the_one_before():
+    assert newest_sound(with_canary(1, 2), unsound={9}) == 2
+    assert newest_sound(with_canary(1, 2), unsound={2}) == 1
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_canary_gets_its_share_of_conversations_and_each_always_the_same(share: float):
+    def draw() -> list[bool]:
+        return [goes_to_canary("a rater", number, 7, share=share) for number in range(4000)]
+
+    assert draw() == draw()
+    assert abs(sum(draw()) / 4000 - share) < 0.03
+    others = [goes_to_canary("a rater", number, 8, share=share) for number in range(4000)]
+    agreeing = sum(one == other for one, other in zip(draw(), others, strict=True)) / 4000
+    assert abs(agreeing - (share**2 + (1 - share) ** 2)) < 0.04  # another canary draws anew

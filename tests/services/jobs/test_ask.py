@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, func, select
 
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, who_serves
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterRow
 from services.db.prompt_tables import PromptSplitRow
 from services.db.session import session_scope
@@ -20,7 +20,7 @@ from services.errors.tree import InvalidInput
 from services.feedback.questions import new_rater
 from services.feedback.routes import add_route
 from services.jobs.ask import ask
-from tests.builders import AT, add_persona, add_serving_version
+from tests.builders import AT, add_canary, add_persona, add_serving_version
 from tests.fakes import FakeGenerator
 
 WHY = Question("Why is the sea salty?", "oceans", "student")
@@ -193,3 +193,48 @@ def test_a_question_for_another_form_is_answered_by_whom_the_persona_names(
     assert [request.model for request in generator.requests] == [serving, "base"]
     with pytest.raises(NoRoute, match="persona route pirate"):
         ask(clean, generator, answer_format=AnswerFormat.JSON, **form)
+
+
+def test_while_a_canary_is_open_a_share_of_conversations_is_answered_by_it_and_each_says_how_it_was_drawn(
+    clean: Engine, rater: RaterId
+):
+    with session_scope(clean) as session:
+        canary = add_canary(session, find_persona(session, "pirate"), number=1, share=0.3)
+        promotion, version = canary.id, canary.adapter_version_id
+    for _ in range(60):
+        ask(clean, FakeGenerator(), persona_slug="pirate", rater=rater, question=WHY, at=AT)
+    with session_scope(clean) as session:
+        answers = session.scalars(select(AnswerRow)).all()
+    tried = [answer for answer in answers if answer.adapter_version_id == version]
+    assert 6 <= len(tried) <= 32  # 30 % of 60; beyond that less than once in ten thousand
+    assert {answer.promotion_id for answer in answers} == {promotion}
+    assert {answer.propensity for answer in tried} == {0.3}
+    assert {answer.propensity for answer in answers if answer not in tried} == {0.7}
+
+
+def test_a_form_sent_again_is_answered_by_the_arm_that_was_drawn_at_first(clean: Engine, rater: RaterId):
+    with session_scope(clean) as session:
+        add_canary(session, find_persona(session, "pirate"), number=1)
+    for _ in range(6):
+        form = {"persona_slug": "pirate", "rater": rater, "question": WHY, "submission": uuid4(), "at": AT}
+        refused, answered = FakeGenerator(problem=InferenceBusy()), FakeGenerator()
+        with pytest.raises(InferenceBusy):
+            ask(clean, refused, **form)
+        ask(clean, answered, **form)
+        assert refused.requests[0].model == answered.requests[0].model
+
+
+def test_a_canary_whose_files_are_damaged_ends_and_the_champion_answers(clean: Engine, rater: RaterId):
+    with session_scope(clean) as session:
+        canary = add_canary(session, find_persona(session, "pirate"), number=1, share=0.9)
+        name = canary.version.name
+    generator = FakeGenerator(damaged={name})
+    while name not in {request.model for request in generator.requests}:
+        answer_id = ask(clean, generator, persona_slug="pirate", rater=rater, question=WHY, at=AT)
+    with session_scope(clean) as session:
+        answer = session.get_one(AnswerRow, answer_id)
+        assert (answer.served_name, answer.promotion_id, answer.propensity) == ("base", None, 1.0)
+        assert who_serves(session, find_persona(session, "pirate")).number == 0
+    asked = len(generator.requests)
+    ask(clean, generator, persona_slug="pirate", rater=rater, question=WHY, at=AT)
+    assert [request.model for request in generator.requests[asked:]] == ["base"]
