@@ -37,6 +37,7 @@ def newest_report(session: Session, slug: str) -> EvaluationReportRow:
         .where(
             AdapterVersionRow.persona_id == find_persona(session, slug).id,
             AdapterVersionRow.training_run_id.is_not(None),
+            EvaluationReportRow.arm == "",
         )
         .order_by(EvaluationReportRow.id.desc())
         .limit(1)

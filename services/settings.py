@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     inference_url: str = ""  # unset: this machine's inference_host and inference_port
     inference_queue_limit: int = 256
     inference_batch_size: int = 32
+    # An OpenAI-compatible endpoint that answers a persona's items beside its versions; unset: none does.
+    evaluation_endpoint_url: str = ""  # with its /v1
+    evaluation_endpoint_model: str = ""
+    evaluation_endpoint_key: SecretStr = SecretStr("")
     evaluation_embedding_model: str = ""  # a sentence encoder, hub name or folder; unset: not measured
 
     airflow_port: int = 8080

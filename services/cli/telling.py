@@ -71,6 +71,8 @@ def tell_decision(record: Record) -> Iterator[str]:
             "version of the gate": record["gate_version"],
         }
     )
+    yield from section("Beside it" if record["notes"] else "")
+    yield from sentences(record["notes"])
     yield ""
 
 

@@ -168,6 +168,8 @@ class EvaluationSuiteRow(Base):
 
 
 class EvaluationReportRow(Base):
+    """What a version answered on a suite; of another arm, what that said of the same items beside it."""
+
     __tablename__ = "evaluation_reports"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -175,6 +177,8 @@ class EvaluationReportRow(Base):
     suite_digest: Mapped[str] = mapped_column(ForeignKey("evaluation_suites.digest"))
     prompt_version: Mapped[str]
     settings_digest: Mapped[str]  # base model and generation settings it was asked under
+    arm: Mapped[str] = mapped_column(server_default=text("''"))  # empty: the version itself
+    seconds: Mapped[float | None]  # that asking took; unknown of older reports
     metrics: Mapped[list[JsonObject]]
     items: Mapped[list[JsonObject]]
     created_at: Mapped[datetime]
@@ -186,6 +190,7 @@ class EvaluationReportRow(Base):
             "suite_digest",
             "prompt_version",
             "settings_digest",
+            "arm",
             name="evaluation_reports_conditions_uq",
         ),
     )

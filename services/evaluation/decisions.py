@@ -19,7 +19,7 @@ from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
-from services.errors.refusals import GateChanged
+from services.errors.refusals import GateChanged, ReportsNotComparable
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.reports import report_by_id
 from services.evaluation.suites import suite_items
@@ -52,6 +52,9 @@ def decide_and_store(
     candidate, champion, anchor = (
         report_by_id(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
+    for one in (candidate, champion, anchor):
+        if one.arm:
+            raise ReportsNotComparable(f"report {one.id} is of the arm “{one.arm}” and of no version")
     decision = _decide(session, candidate, champion, anchor, policy)
     record = asdict(policy)
     inputs = {

@@ -35,15 +35,14 @@ def suite_of(items: Sequence[Item]) -> SuiteItems:
 
 
 def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
-    """A version's scores on the items of its suite.
+    """A version's scores on the items of its suite; another arm's on those that it was asked.
 
-    Raises ReportsNotComparable where it lacks some of them, or is of a release that measured otherwise.
+    Raises ReportsNotComparable where a version lacks some of them, where it is of a release that measured
+    otherwise, and where it has items of another suite.
     """
-    if [record["item"]["key"] for record in report.items] != [item.key for item in items]:
-        raise ReportsNotComparable(f"report {report.id} does not hold the items of its suite")
     found: dict[str, Scores] = {}
-    for position, (record, item) in enumerate(zip(report.items, items, strict=True)):
-        for name, value, weight in measured(_score_of(report.id, record, item)):
+    for position, record in zip(_places(report, items), report.items, strict=True):
+        for name, value, weight in measured(_score_of(report.id, record, items[position])):
             scores = found.setdefault(name, _unmeasured(len(items)))
             scores.values[position] = np.inf if value is None else value
             scores.weights[position] = weight
@@ -68,6 +67,18 @@ def open_metrics(report: EvaluationReportRow) -> tuple[MetricValue, ...]:
 
 def _is_sealed(item: Item) -> bool:
     return item.source in OWN_SOURCES and item.is_sealed
+
+
+def _places(report: EvaluationReportRow, items: Sequence[Item]) -> Sequence[int]:
+    """The place of each item of a report in its suite."""
+    asked = [(record["item"]["source"], record["item"]["key"]) for record in report.items]
+    suite = [(item.source.value, item.key) for item in items]
+    if asked == suite:
+        return range(len(items))
+    places = {of: place for place, of in enumerate(suite)}
+    if not report.arm or not places.keys() >= set(asked):
+        raise ReportsNotComparable(f"report {report.id} does not hold the items of its suite")
+    return [places[of] for of in asked]
 
 
 def _score_of(report_id: int, record: dict[str, Any], item: Item) -> Scored:

@@ -1,7 +1,7 @@
 """Reports in PostgreSQL: metrics and items of one version on one suite under one way of serving."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,6 +19,18 @@ from services.evaluation.scoring import Scored
 from services.evaluation.summaries import summarise
 
 NO_INSTRUMENTS = Instruments()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a report came about: by which arm (empty: the version itself), in how long, measured with what."""
+
+    arm: str = ""
+    seconds: float | None = None
+    instruments: Instruments = NO_INSTRUMENTS
+
+
+BY_ITSELF = Asked()
 
 
 def settings_digest(persona: Persona, *, base_digest: str, instruments: Instruments = NO_INSTRUMENTS) -> str:
@@ -47,14 +59,16 @@ def report_by_id(session: Session, report_id: int) -> EvaluationReportRow:
 
 
 def find_report(
-    session: Session, *, version_id: int, suite_digest: str, settings_digest: str
+    session: Session, *, version_id: int, suite_digest: str, settings_digest: str, arm: str = ""
 ) -> EvaluationReportRow | None:
+    """The report of a version itself, or of another arm beside it."""
     return session.scalar(
         select(EvaluationReportRow).where(
             EvaluationReportRow.adapter_version_id == version_id,
             EvaluationReportRow.suite_digest == suite_digest,
             EvaluationReportRow.prompt_version == PROMPT_VERSION,
             EvaluationReportRow.settings_digest == settings_digest,
+            EvaluationReportRow.arm == arm,
         )
     )
 
@@ -67,13 +81,13 @@ def store_report(
     settings_digest: str,
     scores: Sequence[Scored],
     at: datetime,
-    instruments: Instruments = NO_INSTRUMENTS,
+    asked: Asked = BY_ITSELF,
 ) -> int:
     """The id of the report of these conditions; a report that is there already is kept as it is.
 
-    `scores` have been measured with the `instruments`, whose own quality stands beside them.
+    `scores` have been measured with the instruments, whose own quality stands beside them.
     """
-    metrics = (*summarise(scores), *instruments.values())
+    metrics = (*summarise(scores), *asked.instruments.values())
     session.execute(
         insert(EvaluationReportRow)
         .values(
@@ -81,6 +95,8 @@ def store_report(
             suite_digest=suite_digest,
             prompt_version=PROMPT_VERSION,
             settings_digest=settings_digest,
+            arm=asked.arm,
+            seconds=asked.seconds,
             metrics=[asdict(metric) for metric in metrics],
             items=[asdict(scored) for scored in scores],
             created_at=at,
@@ -88,7 +104,11 @@ def store_report(
         .on_conflict_do_nothing(constraint="evaluation_reports_conditions_uq")
     )
     report = find_report(
-        session, version_id=version_id, suite_digest=suite_digest, settings_digest=settings_digest
+        session,
+        version_id=version_id,
+        suite_digest=suite_digest,
+        settings_digest=settings_digest,
+        arm=asked.arm,
     )
     assert report is not None  # noqa: S101  (it was written or found in this transaction)
     return report.id

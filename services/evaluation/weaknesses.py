@@ -30,7 +30,9 @@ def domain_failures(
     newest = session.scalar(
         select(EvaluationReportRow)
         .where(
-            EvaluationReportRow.adapter_version_id == champion.id, EvaluationReportRow.created_at <= cutoff
+            EvaluationReportRow.adapter_version_id == champion.id,
+            EvaluationReportRow.arm == "",
+            EvaluationReportRow.created_at <= cutoff,
         )
         .order_by(EvaluationReportRow.id.desc())
         .limit(1)

@@ -1,7 +1,6 @@
 """Evaluating: candidate, champion, anchor and base answer one suite as clients of the inference server."""
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,19 +14,15 @@ from services.adapters.promotions import anchor_of, check_kept, version_by_numbe
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
-from services.domain.evaluation import Item
-from services.domain.personas import Persona
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import NothingToJudge, ReportsNotComparable
-from services.evaluation.asking import ask_all
+from services.errors.refusals import NothingToJudge
 from services.evaluation.decisions import promoted_over
-from services.evaluation.instruments import Instruments
-from services.evaluation.reports import find_report, settings_digest, store_report
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
+from services.jobs.arms import Round, ask_other_arms, report_of_version
 from services.jobs.installation import Installation, now, open_installation
-from services.jobs.instruments import open_instruments, sets_of_others
+from services.jobs.instruments import learnt_of, open_instruments, sets_of_others
 from services.settings import Settings
 from services.training_sets.drafting import read_references
 
@@ -43,6 +38,7 @@ class Reports(TypedDict):
     champion: int
     anchor: int
     base: int
+    arms: dict[str, int]  # those of the other arms that answered, by name
 
 
 def evaluate(version_id: int) -> Reports:
@@ -70,8 +66,10 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         suite = _freeze(session, installation.settings, row, training_set)
         items = suite_items(session, suite)
         others = sets_of_others(session, training_set)
-    instruments = open_instruments(installation.settings, training_set, others)
-    ask = partial(_report, installation, persona, suite, items, instruments)
+    learnt = learnt_of(installation.settings.store_url, training_set)
+    instruments = open_instruments(installation.settings, learnt, others)
+    round_ = Round(persona, suite, items, installation.generator.base_digest(), instruments)
+    ask = partial(report_of_version, installation, round_)
     reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
     anchor = _ask_anchor(installation, candidate.id, ask)
     return {
@@ -79,6 +77,7 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         "champion": reports[champion.id],
         "anchor": reports[champion.id] if anchor is None else anchor,
         "base": reports[base.id],
+        "arms": ask_other_arms(installation, round_, candidate=candidate.id, learnt=learnt),
     }
 
 
@@ -134,40 +133,3 @@ def _freeze(session: Session, settings: Settings, persona: PersonaRow, training_
     if not items:
         raise NothingToJudge(persona.slug)
     return freeze_suite(session, persona, items, at=now())
-
-
-def _report(
-    installation: Installation,
-    persona: Persona,
-    suite: str,
-    items: tuple[Item, ...],
-    instruments: Instruments,
-    version: AdapterVersionRow,
-) -> int:
-    """The stored report of an arm, asked now unless it is there already."""
-    base = installation.generator.base_digest()
-    conditions = settings_digest(persona, base_digest=base, instruments=instruments)
-    with session_scope(installation.engine) as session:
-        found = find_report(session, version_id=version.id, suite_digest=suite, settings_digest=conditions)
-        if found is not None:
-            return found.id
-    logger.info("%s answers %d items", version.name, len(items))
-    scores = ask_all(
-        installation.generator,
-        model=version.name,
-        persona=persona,
-        items=items,
-        sleep=time.sleep,
-    )
-    if installation.generator.base_digest() != base:
-        raise ReportsNotComparable("the inference server was started with another base meanwhile")
-    with session_scope(installation.engine) as session:
-        return store_report(
-            session,
-            version_id=version.id,
-            suite_digest=suite,
-            settings_digest=conditions,
-            scores=instruments.measure(scores),
-            at=now(),
-            instruments=instruments,
-        )

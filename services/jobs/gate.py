@@ -13,6 +13,7 @@ from services.db.session import session_scope
 from services.domain.gate import Decision
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import AnchorNotAsked
+from services.evaluation.arms import notes_on
 from services.evaluation.decisions import decide_again, decide_and_store, parse_policy, promoted_by
 from services.evaluation.reports import find_report, report_by_id
 from services.jobs.installation import now, open_installation
@@ -42,6 +43,8 @@ def gate(candidate: int, champion: int) -> Gated:
         )
         for check in decision.checks:
             logger.info("%s %s: %s", check["verdict"], _asked(check), check["reason"])
+        for note in notes_on(session, decision):
+            logger.info("%s", note.sentence)
         return {"decision_id": decision.id, "verdict": decision.verdict}
 
 

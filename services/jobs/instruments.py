@@ -12,16 +12,25 @@ from services.evaluation.instruments import Embedder, Instruments
 from services.evaluation.metrics.adherence import Adherence, train
 from services.settings import Settings
 from services.training_sets.conditions import of_everyone
-from services.training_sets.learnt_texts import read_learnt
+from services.training_sets.learnt_texts import LearntTexts, read_learnt
 
 logger = logging.getLogger(__name__)
 
 
 def open_instruments(
-    settings: Settings, training_set: TrainingSetRow, others: Sequence[TrainingSetRow]
+    settings: Settings, learnt: LearntTexts, others: Sequence[TrainingSetRow]
 ) -> Instruments:
-    """The instruments for versions that learnt this set, beside the sets of the other personas."""
-    return Instruments(_adherence(settings.store_url, training_set, others), _embedder(settings))
+    """The instruments for versions that learnt these texts, beside the sets of the other personas."""
+    return Instruments(_adherence(settings.store_url, learnt, others), _embedder(settings))
+
+
+def learnt_of(store_url: str, training_set: TrainingSetRow) -> LearntTexts:
+    """What a set holds up as good; nothing, with a warning, where its file is gone."""
+    try:
+        return read_learnt(store_url, training_set)
+    except FrozenFileCorrupt as problem:
+        logger.warning("evaluated without the texts of training set %d: %s", training_set.id, problem)
+        return LearntTexts((), ())
 
 
 def sets_of_others(session: Session, training_set: TrainingSetRow) -> list[TrainingSetRow]:
@@ -39,11 +48,9 @@ def sets_of_others(session: Session, training_set: TrainingSetRow) -> list[Train
     return list(session.scalars(rows))
 
 
-def _adherence(
-    store_url: str, training_set: TrainingSetRow, others: Sequence[TrainingSetRow]
-) -> Adherence | None:
-    theirs = [text for other in others for text in _good(store_url, other)]
-    classifier = train(_good(store_url, training_set), theirs) if theirs else None
+def _adherence(store_url: str, learnt: LearntTexts, others: Sequence[TrainingSetRow]) -> Adherence | None:
+    theirs = [text for other in others for text in learnt_of(store_url, other).good]
+    classifier = train(learnt.good, theirs) if theirs else None
     if classifier:
         logger.info(
             "the adherence classifier tells %d texts it never saw with an AUC of %.3f",
@@ -51,14 +58,6 @@ def _adherence(
             classifier.auc,
         )
     return classifier
-
-
-def _good(store_url: str, training_set: TrainingSetRow) -> tuple[str, ...]:
-    try:
-        return read_learnt(store_url, training_set).good
-    except FrozenFileCorrupt as problem:
-        logger.warning("adherence is judged without training set %d: %s", training_set.id, problem)
-        return ()
 
 
 def _embedder(settings: Settings) -> Embedder | None:

@@ -20,6 +20,7 @@ from services.db.session import session_scope
 from services.domain.evaluation import METRICS, OVERALL
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
+from services.evaluation.arms import notes_on
 from services.evaluation.reports import report_by_id
 from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
@@ -117,6 +118,7 @@ def decision(decision_id: int) -> Record:
             "opened": row.opened,
             "gate_version": row.gate_version,
             "checks": row.checks,
+            "notes": [note.sentence for note in notes_on(session, row)],
         }
 
 
@@ -158,6 +160,7 @@ def report(report_id: int) -> Record:
         return {
             "report_id": row.id,
             "version": row.version.number,
+            "arm": row.arm,
             "suite": row.suite_digest,
             "metrics": row.metrics,
             "items": row.items,
@@ -215,7 +218,7 @@ def _overall(session: Session, version_id: int) -> Record:
     """Overall metrics of a version's newest report; nothing where it was never evaluated."""
     newest = session.scalar(
         select(EvaluationReportRow)
-        .where(EvaluationReportRow.adapter_version_id == version_id)
+        .where(EvaluationReportRow.adapter_version_id == version_id, EvaluationReportRow.arm == "")
         .order_by(EvaluationReportRow.id.desc())
         .limit(1)
     )

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from services.adapters.promotions import moves_of, who_serves
 from services.db.decisions import newest_decision_on
 from services.db.lineage_tables import AdapterVersionRow
+from services.evaluation.arms import notes_on
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The newest decision on a version, if any, with its checks as stored, and whom it was set against.
 
+    `notes` say how other arms did on the same items.
     `served_from` is when it first served people, None if it never did.
     """
 
@@ -24,6 +26,7 @@ class Judged:
     verdict: str
     champion: int | None
     checks: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]
     served_from: datetime | None
     serves: bool
 
@@ -37,6 +40,7 @@ def judged(session: Session, version: AdapterVersionRow) -> Judged:
         verdict=decision.verdict if decision else "",
         champion=decision.champion_report.version.number if decision else None,
         checks=decision.checks if decision else (),
+        notes=[note.sentence for note in notes_on(session, decision)] if decision else (),
         served_from=moves[0].at if moves else None,
         serves=who_serves(session, version.persona).version_id == version.id,
     )

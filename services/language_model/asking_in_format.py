@@ -4,10 +4,10 @@ What the format is and whether an answer is in it is `services.domain.answer_for
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from services.domain.conversation import Question, persona_messages
+from services.domain.conversation import Question, WorkedExample, persona_messages, with_examples
 from services.domain.personas import Persona
 from services.errors.tree import PersonaLoopError
 from services.language_model.asking import Generated, GenerationRequest
@@ -36,6 +36,7 @@ def ask_in_format(
     *,
     model: str,
     seed: int,
+    examples: Sequence[WorkedExample] = (),
     content_at: tuple[type[PersonaLoopError], ...] = (),
 ) -> InFormat:
     """The first answer in the format, else the last of all attempts; raises what `ask` raises.
@@ -45,7 +46,7 @@ def ask_in_format(
     rules = persona.answers
     request = GenerationRequest(
         model=model,
-        messages=persona_messages(persona, question),
+        messages=with_examples(persona_messages(persona, question), examples),
         settings=persona.generation,
         seed=seed,
         stop=rules.stop,

@@ -1,0 +1,64 @@
+"""What the other arms' reports say of a decision's candidate: read from stored reports, noted beside it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
+from services.domain.arms import note_of
+from services.domain.checks import Asked, Check, Comparison, compare
+from services.domain.evaluation import OVERALL
+from services.evaluation.decisions import parse_policy
+from services.evaluation.evidence import evidence_of, suite_of
+from services.evaluation.suites import suite_items
+
+
+@dataclass(frozen=True, slots=True)
+class ArmNote:
+    """`check`: whether the candidate is better on the target, over the items that the decision rests on."""
+
+    arm: str
+    report_id: int
+    check: Check
+    sentence: str
+
+
+def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]:
+    """A note of each other arm that was asked beside the candidate; sealed items that the gate left alone
+    stay so.
+    """
+    candidate = decision.candidate_report
+    reports = _beside(session, candidate)
+    if not reports:
+        return ()
+    policy = parse_policy(decision.policy)
+    better = Comparison(Asked.BETTER, policy.improves, OVERALL, 0.0, policy.alpha, minimum_items=1)
+    items = suite_items(session, candidate.suite_digest)
+    suite, judged = suite_of(items), evidence_of(candidate, items)
+    used = np.isin(suite.keys, decision.used)
+    notes = []
+    for report in reports:
+        theirs = evidence_of(report, items)
+        check = compare(better, suite, used, judged, theirs)
+        sentence = note_of(report.arm, check, seconds=report.seconds)
+        notes.append(ArmNote(report.arm, report.id, check, sentence))
+    return tuple(notes)
+
+
+def _beside(session: Session, candidate: EvaluationReportRow) -> list[EvaluationReportRow]:
+    """The reports of other arms under the candidate's own conditions, in the order of their names."""
+    return list(
+        session.scalars(
+            select(EvaluationReportRow)
+            .where(
+                EvaluationReportRow.adapter_version_id == candidate.adapter_version_id,
+                EvaluationReportRow.suite_digest == candidate.suite_digest,
+                EvaluationReportRow.prompt_version == candidate.prompt_version,
+                EvaluationReportRow.settings_digest == candidate.settings_digest,
+                EvaluationReportRow.arm != "",
+            )
+            .order_by(EvaluationReportRow.arm)
+        )
+    )

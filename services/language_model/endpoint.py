@@ -1,0 +1,78 @@
+"""A model behind anybody's OpenAI-compatible endpoint: a Generator that answers and weighs no texts.
+
+It is asked with what the protocol itself has; `services.language_model.asking` is the client of this
+project's own server.
+"""
+
+from typing import cast
+
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    OpenAI,
+    RateLimitError,
+    omit,
+)
+from openai.types.chat import ChatCompletionMessageParam
+
+from services.domain.conversation import Message
+from services.errors.outages import InferenceBusy, InferenceUnavailable, SettingsMissing
+from services.errors.tree import InvalidInput
+from services.language_model.asking import Generated, GenerationRequest
+
+
+class Endpoint:
+    """Threads may share one. `key_setting` names the setting of its key, for who has to correct it."""
+
+    def __init__(self, url: str, *, key: str, key_setting: str, timeout_seconds: float = 120.0) -> None:
+        self._url, self._key_setting = url, key_setting
+        self._client = OpenAI(base_url=url, api_key=key or "none", timeout=timeout_seconds, max_retries=2)
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """One answer. Raises InferenceBusy, InferenceUnavailable, SettingsMissing, InvalidInput."""
+        settings = request.settings
+        messages = [{"role": one.role.value, "content": one.content} for one in request.messages]
+        try:
+            answer = self._client.chat.completions.create(
+                model=request.model,
+                messages=cast("list[ChatCompletionMessageParam]", messages),
+                max_tokens=settings.max_new_tokens,
+                temperature=settings.temperature if settings.do_sample else 0.0,
+                top_p=settings.top_p if settings.do_sample else 1.0,
+                seed=request.seed,
+                stop=list(request.stop) or omit,
+            )
+        except (APIConnectionError, APIStatusError) as error:
+            raise self._our_error(error) from error
+        choice, usage = answer.choices[0], answer.usage
+        return Generated(
+            text=choice.message.content or "",
+            finish_reason=choice.finish_reason,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+        )
+
+    def log_probabilities(
+        self,
+        model: str,  # noqa: ARG002  (the Protocol's signature)
+        messages: tuple[Message, ...],  # noqa: ARG002
+        completion: str,  # noqa: ARG002
+    ) -> tuple[float, ...]:
+        """None: the protocol has no word for the probability of a given text."""
+        return ()
+
+    def base_digest(self) -> str:
+        """Nobody knows what is behind an endpoint: where it is stands for it."""
+        return self._url
+
+    def _our_error(self, error: APIConnectionError | APIStatusError) -> Exception:
+        match error:
+            case AuthenticationError():
+                return SettingsMissing((self._key_setting,))
+            case RateLimitError():
+                return InferenceBusy()
+            case BadRequestError():
+                return InvalidInput(f"{self._url} refuses what it was asked: {error.message}")
+        return InferenceUnavailable(self._url)

@@ -1,0 +1,261 @@
+"""The other arms of an evaluation: what they are shown and asked, and what is said of them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from services.adapters.freezing import freeze
+from services.db.feedback_tables import PersonaRow
+from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow, TrainingSetRow
+from services.db.session import session_scope
+from services.domain.checks import Verdict
+from services.domain.gate_policy import GatePolicy, Requirement
+from services.domain.training import RunState
+from services.errors.inputs import TextTooLong
+from services.errors.refusals import ReportsNotComparable
+from services.evaluation.arms import notes_on
+from services.evaluation.decisions import decide_and_store
+from services.jobs import evaluate
+from services.jobs.installation import Installation
+from services.language_model.asking import BASE_NAME, GenerationRequest
+from tests.builders import AT, add_items, add_persona, add_run, add_version
+from tests.endpoints import speaking
+from tests.fakes import FakeGenerator
+
+POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
+COUNT = 40
+
+
+def row(number: int, *, audience: str, completion: str = "") -> dict[str, object]:
+    return {
+        "kind": "demonstration",
+        "messages": [
+            {"role": "system", "content": "You are."},
+            {"role": "user", "content": f"Question:\nWhat is {number}?"},
+        ],
+        "completion": completion or f"Arr, {number} it be.",
+        "audience": audience,
+    }
+
+
+def item(question: str) -> str:
+    told = {"question": question, "reference": "Salt.", "answer_key": "salt", "audience": "student"}
+    return json.dumps(told)
+
+
+ROWS = [row(number, audience="student" if number % 2 else "educator") for number in range(20)]
+
+
+@pytest.fixture
+def generator(installation: Installation) -> FakeGenerator:
+    assert isinstance(installation.generator, FakeGenerator)
+    return installation.generator
+
+
+def add_set(
+    installation: Installation, folder: Path, persona: PersonaRow, rows: list[dict[str, object]]
+) -> TrainingSetRow:
+    """A stored set with its file, and with no held-out references."""
+    empty, file = folder / "empty.jsonl", folder / "rows.jsonl"
+    empty.write_text("")
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    url = installation.settings.store_url
+    frozen = freeze(url, file)
+    return TrainingSetRow(
+        persona=persona,
+        cutoff=AT,
+        policy={},
+        policy_digest="policy",
+        digest=frozen.digest,
+        path=frozen.path,
+        row_count=len(rows),
+        counts={},
+        dropped={},
+        report={"held_out": {"references": 0, **asdict(freeze(url, empty))}},
+        created_at=AT,
+    )
+
+
+@pytest.fixture
+def version_id(installation: Installation, tmp_path: Path) -> int:
+    """A version whose set has twenty demonstrations, of a persona with forty items for students."""
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session)
+        items = [item(f"Why is sea {one} salty?") for one in range(COUNT)]
+        add_items(session, persona, items, at=AT)
+        training_set = add_set(installation, tmp_path, persona, ROWS)
+        session.add(training_set)
+        session.flush()
+        version = add_version(session, persona)
+        version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
+        return version.id
+
+
+def shown(request: GenerationRequest) -> list[str]:
+    """What a request shows before its question, answers and questions in turn."""
+    return [message.content for message in request.messages[1:-1]]
+
+
+def decide(installation: Installation, reports: evaluate.Reports) -> int:
+    with session_scope(installation.engine) as session:
+        return decide_and_store(
+            session,
+            candidate_report=reports["candidate"],
+            champion_report=reports["champion"],
+            anchor_report=reports["anchor"],
+            policy=POLICY,
+            at=AT,
+        ).id
+
+
+def sentences(installation: Installation, reports: evaluate.Reports) -> list[str]:
+    decision = decide(installation, reports)
+    with session_scope(installation.engine) as session:
+        return [note.sentence for note in notes_on(session, session.get_one(GateDecisionRow, decision))]
+
+
+def test_the_base_answers_once_more_with_three_examples_for_the_same_audience(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    reports = evaluate.evaluate_with(installation, version_id)
+    assert list(reports["arms"]) == ["three examples"]
+    with_examples = [request for request in generator.requests if shown(request)]
+    assert len(with_examples) == COUNT
+    assert {request.model for request in with_examples} == {BASE_NAME}
+    (turns,) = {tuple(shown(request)) for request in with_examples}
+    assert len(turns) == 6
+    asked_and_answered = {(one["messages"][1]["content"], one["completion"]) for one in ROWS[1::2]}
+    assert set(zip(turns[::2], turns[1::2], strict=True)) <= asked_and_answered
+    with session_scope(installation.engine) as session:
+        report = session.get_one(EvaluationReportRow, reports["arms"]["three examples"])
+        assert (report.adapter_version_id, len(report.items)) == (version_id, COUNT)  # no frozen suites
+        assert report.seconds is not None
+
+
+def test_a_second_evaluation_asks_no_arm_again(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    first = evaluate.evaluate_with(installation, version_id)
+    asked = len(generator.requests)
+    assert evaluate.evaluate_with(installation, version_id) == first
+    assert len(generator.requests) == asked
+
+
+def test_examples_that_the_context_has_no_room_for_are_left_out(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    def only_one_fits() -> None:
+        if len(shown(generator.requests[-1])) > 2:
+            raise TextTooLong("prompt", length=9, limit=8, unit="tokens")
+
+    generator.meanwhile = only_one_fits
+    reports = evaluate.evaluate_with(installation, version_id)
+    assert list(reports["arms"]) == ["three examples"]
+    assert sum(len(shown(request)) == 2 for request in generator.requests) == COUNT
+
+
+def test_training_that_does_no_more_than_examples_is_called_pointless(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    generator.text = "Salt."
+    (told,) = sentences(installation, evaluate.evaluate_with(installation, version_id))
+    assert told.startswith(
+        "The plain base, shown three examples in the prompt, reaches 1.000 on fact_hit, the candidate 1.000: "
+        "training was pointless, examples in the prompt do as well or better. Asking it took "
+    )
+
+
+def test_training_that_does_more_than_examples_is_said_to(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    with session_scope(installation.engine) as session:
+        generator.by_model[session.get_one(AdapterVersionRow, version_id).name] = "Salt."
+    (told,) = sentences(installation, evaluate.evaluate_with(installation, version_id))
+    assert "reaches 0.000 on fact_hit, the candidate 1.000: training is at least 0." in told
+
+
+def test_a_comparison_with_an_arm_stops_nobody(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    with session_scope(installation.engine) as session:
+        generator.by_model[session.get_one(AdapterVersionRow, version_id).name] = "Salt."
+
+    def examples_do_as_well() -> None:
+        generator.texts = ["Salt."] if shown(generator.requests[-1]) else []
+
+    generator.meanwhile = examples_do_as_well
+    reports = evaluate.evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        decision = session.get_one(GateDecisionRow, decide(installation, reports))
+        assert decision.verdict == Verdict.PASS
+        (note,) = notes_on(session, decision)
+        assert note.check.verdict is Verdict.FAIL
+
+
+def test_an_endpoint_answers_the_same_items_and_no_frozen_ones(installation: Installation, version_id: int):
+    with speaking(lambda _: "Salt.") as heard:
+        settings = installation.settings.model_copy(
+            update={
+                "evaluation_endpoint_url": heard.url,
+                "evaluation_endpoint_model": "big",
+                "evaluation_endpoint_key": SecretStr("secret"),
+            }
+        )
+        own = Installation(settings, installation.engine, installation.store, installation.generator)
+        reports = evaluate.evaluate_with(own, version_id)
+    assert list(reports["arms"]) == ["three examples", "endpoint big"]
+    assert len(heard.bodies) == COUNT
+    assert {(body["model"], len(body["messages"])) for body in heard.bodies} == {("big", 2)}
+    told, _ = sentences(installation, reports)
+    assert told.startswith("Endpoint big reaches 1.000 on fact_hit, the candidate 0.000: it does as well")
+
+
+def test_an_endpoint_that_does_not_answer_costs_its_report_alone(
+    installation: Installation, version_id: int, caplog: pytest.LogCaptureFixture
+):
+    settings = installation.settings.model_copy(
+        update={"evaluation_endpoint_url": "http://127.0.0.1:9/v1", "evaluation_endpoint_model": "big"}
+    )
+    own = Installation(settings, installation.engine, installation.store, installation.generator)
+    reports = evaluate.evaluate_with(own, version_id)
+    assert list(reports["arms"]) == ["three examples"]
+    assert "the arm “endpoint big” has no report" in caplog.text
+
+
+def test_the_report_of_an_arm_is_no_versions(installation: Installation, version_id: int):
+    reports = evaluate.evaluate_with(installation, version_id)
+    with pytest.raises(ReportsNotComparable, match="the arm “three examples”"):
+        decide(installation, {**reports, "candidate": reports["arms"]["three examples"]})
+
+
+def test_another_personas_texts_train_the_classifier_and_a_retry_finds_the_same(
+    installation: Installation, version_id: int, tmp_path: Path
+):
+    """Sets that come later teach nothing: every report of a candidate is measured with one classifier."""
+
+    def add_scholar(slug: str) -> None:
+        with session_scope(installation.engine) as session:
+            rows = [row(one, audience="student", completion=f"Hence {one}, {slug}.") for one in range(60)]
+            session.add(add_set(installation, tmp_path, add_persona(session, slug=slug), rows))
+
+    add_scholar("scholar")
+    with session_scope(installation.engine) as session:
+        pirate = session.get_one(AdapterVersionRow, version_id).persona
+        rows = [row(one, audience="student", completion=f"Arr, {one}, matey.") for one in range(60)]
+        own = add_set(installation, tmp_path, pirate, rows)
+        own.policy_digest = "newer"
+        session.add(own)
+        session.flush()
+        version = add_version(session, pirate, number=2)
+        version.training_run_id = add_run(session, own, state=RunState.SUCCEEDED).id
+        newer = version.id
+    first = evaluate.evaluate_with(installation, newer)
+    with session_scope(installation.engine) as session:
+        for report_id in (first["candidate"], first["base"], first["arms"]["three examples"]):
+            metrics = {one["name"] for one in session.get_one(EvaluationReportRow, report_id).metrics}
+            assert {"adherence", "adherence_auc"} <= metrics
+    add_scholar("later-scholar")
+    assert evaluate.evaluate_with(installation, newer) == first
