@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     # An OpenAI-compatible endpoint that answers a persona's items beside its versions; unset: none does.
     evaluation_endpoint_url: str = ""  # with its /v1
     evaluation_endpoint_model: str = ""
-    evaluation_endpoint_key: SecretStr = SecretStr("")
+    evaluation_endpoint_key: SecretStr | None = None
     evaluation_embedding_model: str = ""  # a sentence encoder, hub name or folder; unset: not measured
 
     airflow_port: int = 8080

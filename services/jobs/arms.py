@@ -90,7 +90,7 @@ def _endpoint(settings: Settings, candidate: int, items: tuple[Item, ...]) -> Ar
     model = settings.evaluation_endpoint_model
     endpoint = Endpoint(
         settings.evaluation_endpoint_url,
-        key=settings.evaluation_endpoint_key.get_secret_value(),
+        key=settings.evaluation_endpoint_key,
         key_setting="EVALUATION_ENDPOINT_KEY",
     )
     return Arm(candidate, endpoint, model, items, endpoint_arm(model))

@@ -16,6 +16,7 @@ from openai import (
     omit,
 )
 from openai.types.chat import ChatCompletionMessageParam
+from pydantic import SecretStr
 
 from services.domain.conversation import Message
 from services.errors.outages import InferenceBusy, InferenceUnavailable, SettingsMissing
@@ -26,9 +27,12 @@ from services.language_model.asking import Generated, GenerationRequest
 class Endpoint:
     """Threads may share one. `key_setting` names the setting of its key, for who has to correct it."""
 
-    def __init__(self, url: str, *, key: str, key_setting: str, timeout_seconds: float = 120.0) -> None:
+    def __init__(
+        self, url: str, *, key: SecretStr | None, key_setting: str, timeout_seconds: float = 120.0
+    ) -> None:
         self._url, self._key_setting = url, key_setting
-        self._client = OpenAI(base_url=url, api_key=key or "none", timeout=timeout_seconds, max_retries=2)
+        secret = key.get_secret_value() if key else "none"
+        self._client = OpenAI(base_url=url, api_key=secret, timeout=timeout_seconds, max_retries=2)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One answer. Raises InferenceBusy, InferenceUnavailable, SettingsMissing, InvalidInput."""

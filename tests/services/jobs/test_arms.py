@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -29,7 +30,7 @@ POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
 COUNT = 40
 
 
-def row(number: int, *, audience: str, completion: str = "") -> dict[str, object]:
+def row(number: int, *, audience: str, completion: str = "") -> dict[str, Any]:
     return {
         "kind": "demonstration",
         "messages": [
@@ -56,7 +57,7 @@ def generator(installation: Installation) -> FakeGenerator:
 
 
 def add_set(
-    installation: Installation, folder: Path, persona: PersonaRow, rows: list[dict[str, object]]
+    installation: Installation, folder: Path, persona: PersonaRow, rows: list[dict[str, Any]]
 ) -> TrainingSetRow:
     """A stored set with its file, and with no held-out references."""
     empty, file = folder / "empty.jsonl", folder / "rows.jsonl"

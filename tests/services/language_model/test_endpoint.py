@@ -1,4 +1,5 @@
 import pytest
+from pydantic import SecretStr
 
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings
@@ -19,7 +20,7 @@ REQUEST = GenerationRequest(
 
 def test_an_endpoint_is_asked_with_what_the_protocol_itself_has():
     with speaking(lambda _: "Because.") as heard:
-        endpoint = Endpoint(heard.url, key="secret", key_setting="ITS_KEY")
+        endpoint = Endpoint(heard.url, key=SecretStr("secret"), key_setting="ITS_KEY")
         assert endpoint.generate(REQUEST).text == "Because."
         assert endpoint.log_probabilities("some-model", REQUEST.messages, "Because.") == ()
     assert heard.keys == ["secret"]
@@ -41,7 +42,7 @@ def test_an_endpoint_is_asked_with_what_the_protocol_itself_has():
 )
 def test_a_refusal_is_an_error_of_the_tree(status: int, error: type[Exception]):
     with speaking(lambda _: "", status=status) as heard:
-        endpoint = Endpoint(heard.url, key="secret", key_setting="ITS_KEY")
+        endpoint = Endpoint(heard.url, key=SecretStr("secret"), key_setting="ITS_KEY")
         with pytest.raises(error, match="ITS_KEY" if status == 401 else None):
             endpoint.generate(REQUEST)
 
@@ -50,4 +51,4 @@ def test_an_endpoint_that_is_not_there_is_unavailable():
     with speaking(lambda _: "") as heard:
         pass
     with pytest.raises(InferenceUnavailable):
-        Endpoint(heard.url, key="", key_setting="ITS_KEY").generate(REQUEST)
+        Endpoint(heard.url, key=None, key_setting="ITS_KEY").generate(REQUEST)
