@@ -18,7 +18,7 @@ up: $(INSTALLED) ## Start the service and stay: app, inference server, Airflow, 
 	$(BIN)/persona-loop up
 
 test: $(INSTALLED) browser ## Run every test, the whole loop and the browser included
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(INSTALLED) ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

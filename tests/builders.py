@@ -1,6 +1,7 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from io import BytesIO
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from services.db.lineage_tables import (
 )
 from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
+from services.domain.checks import Asked, Check, Verdict
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.feedback import AnswerId, RaterId, Reason, Thumb
@@ -338,7 +340,7 @@ def add_decision(
     version: AdapterVersionRow,
     *,
     verdict: str,
-    checks: Iterable[dict[str, Any]] = (),
+    checks: Iterable[dict[str, Any]] | None = None,
     policy: Mapping[str, Any] = MappingProxyType({}),
 ) -> GateDecisionRow:
     """A stored decision on a version against who serves and the anchor, with the verdict a test needs."""
@@ -357,12 +359,27 @@ def add_decision(
         policy=dict(policy),
         policy_digest=uuid4().hex,
         verdict=verdict,
-        checks=list(checks),
+        checks=[asdict(limit_check(verdict))] if checks is None else list(checks),
         created_at=AT,
     )
     session.add(decision)
     session.flush()
     return decision
+
+
+def limit_check(verdict: str) -> Check:
+    """What a decision of this verdict could rest on."""
+    told = {"PASS": "0.900 is at least 0.500", "FAIL": "0.400 is below 0.500"}
+    return Check(
+        asked=Asked.LIMIT,
+        metric="style_hit",
+        slice="overall",
+        against=None,
+        required=0.5,
+        items=300,
+        verdict=Verdict(verdict),
+        reason=told.get(verdict, "measured on 30 items, and 100 are needed"),
+    )
 
 
 def add_training_set(session: Session, persona: PersonaRow, **given: Any) -> TrainingSetRow:

@@ -1,4 +1,4 @@
-"""`persona-loop gate …`: decide on reports, show or write a decision, make it again from what it rests on."""
+"""`persona-loop gate …`: decide on reports, show or write a decision or make it again; the wear of items."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,9 +35,10 @@ def show_decision(decision_id: int, as_json: Json = False) -> None:
 @commands.command()
 @speaking
 def replay(decision_id: int, as_json: Json = False) -> None:
-    """Decide again on the stored reports under the stored policy; exit code 3 unless all is as it was."""
+    """Decide again on a decision's evidence; exit code 3 unless all is as it was."""
     replayed = gating.replay(decision_id)
-    show(dict(replayed), as_json=as_json)
+    told = {**replayed, "differs": ", ".join(replayed["differs"]) or "nothing"}
+    show(dict(replayed) if as_json else told, as_json=as_json)
     if replayed["verdict"] != replayed["stored"] or replayed["differs"]:
         raise typer.Exit(EXIT_NO)
 
@@ -50,6 +51,13 @@ def report(
 ) -> None:
     """Write a decision as one page that needs no service; it holds people's questions."""
     typer.echo(write_report(decision_id, out))
+
+
+@commands.command()
+@speaking
+def items(persona: str, as_json: Json = False) -> None:
+    """How worn a persona's held-out items are: in how many decisions they were used."""
+    show(dict(gating.uses(persona)), as_json=as_json)
 
 
 def _tell(decision_id: int, *, as_json: bool) -> None:

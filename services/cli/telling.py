@@ -73,6 +73,8 @@ def tell_decision(record: Record) -> Iterator[str]:
     )
     yield from section("Beside it" if record["notes"] else "")
     yield from sentences(record["notes"])
+    if record["outlook"]:
+        yield from sentences([record["outlook"]])
     yield ""
 
 

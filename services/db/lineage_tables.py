@@ -20,6 +20,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from services.db.base import Base, JsonObject
 from services.db.feedback_tables import PersonaRow
 
+# A decision that says PASS has checks, and each of them does.
+EARNED = (
+    "verdict <> 'PASS' OR jsonb_array_length(checks) > 0 AND NOT checks @? '$[*] ? (@.verdict != \"PASS\")'"
+)
 # What a set was planned for before plans were made.
 SFT_ALONE = """'{"stages": ["sft"], "reasons": [], "label_smoothing": 0.0}'"""
 
@@ -212,6 +216,9 @@ class GateDecisionRow(Base):
     checks: Mapped[list[JsonObject]]
     used: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # keys of items
     opened: Mapped[bool] = mapped_column(server_default=text("false"))  # the sealed items among them
+    outlook: Mapped[JsonObject | None]  # where items were too few: how many more, and when
+    evidence_path: Mapped[str | None]  # below ADAPTER_STORE; empty for decisions older than evidence files
+    evidence_digest: Mapped[str | None]
     created_at: Mapped[datetime]
 
     candidate_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[candidate_report_id])
@@ -227,6 +234,10 @@ class GateDecisionRow(Base):
             name="gate_decisions_inputs_uq",
         ),
         CheckConstraint("verdict IN ('PASS', 'FAIL', 'INSUFFICIENT')", name="verdict_known"),
+        CheckConstraint(EARNED, name="pass_is_earned"),
+        CheckConstraint(
+            "(evidence_path IS NULL) = (evidence_digest IS NULL)", name="evidence_has_path_and_digest"
+        ),
     )
 
 

@@ -1,26 +1,33 @@
-"""Gate decisions in PostgreSQL: made once per (reports, policy, version of the gate)."""
+"""Gate decisions in PostgreSQL: made once per (reports, policy, version of the gate), with their evidence."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.adapters.freezing import EVIDENCE, Frozen, freeze, thaw
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
     GateDecisionRow,
     PromotionRow,
+    TrainingRunRow,
 )
 from services.domain.gate import GATE_VERSION, Decision, decide
 from services.domain.gate_policy import GatePolicy, Requirement
+from services.domain.outlook import outlook
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import GateChanged, ReportsNotComparable
+from services.evaluation.arrivals import arrivals
 from services.evaluation.evidence import evidence_of, suite_of
+from services.evaluation.evidence_file import Case, read_case, write_case
 from services.evaluation.reports import report_by_id
 from services.evaluation.suites import suite_items
 
@@ -43,9 +50,10 @@ def decide_and_store(
     champion_report: int,
     anchor_report: int,
     policy: GatePolicy,
+    store_url: str,
     at: datetime,
 ) -> GateDecisionRow:
-    """The decision on these reports under this policy: the stored one, or a new one.
+    """The decision on these reports under this policy: the stored one, or a new one with its evidence.
 
     Raises UnknownRecord, ReportsNotComparable.
     """
@@ -55,7 +63,6 @@ def decide_and_store(
     for one in (candidate, champion, anchor):
         if one.arm:
             raise ReportsNotComparable(f"report {one.id} is of the arm “{one.arm}” and of no version")
-    decision = _decide(session, candidate, champion, anchor, policy)
     record = asdict(policy)
     inputs = {
         "candidate_report_id": candidate_report,
@@ -64,6 +71,13 @@ def decide_and_store(
         "policy_digest": digest_of(record),
         "gate_version": GATE_VERSION,
     }
+    stored = select(GateDecisionRow).filter_by(**inputs)
+    if (made := session.scalar(stored)) is not None:
+        return made
+    case = _case(session, candidate, champion, anchor, policy)
+    decision = _decide(case)
+    evidence = _freeze(case, decision, store_url)  # the file before the row that names it
+    wait = outlook(decision.checks, arrivals(session, candidate, case, decision))
     session.execute(
         insert(GateDecisionRow)
         .values(
@@ -73,41 +87,86 @@ def decide_and_store(
             checks=[asdict(check) for check in decision.checks],
             used=list(decision.used),
             opened=decision.opened,
+            outlook=asdict(wait) if wait else None,
+            evidence_path=evidence.path,
+            evidence_digest=evidence.digest,
             created_at=at,
         )
         .on_conflict_do_nothing(constraint="gate_decisions_inputs_uq")
     )
-    return session.scalars(select(GateDecisionRow).filter_by(**inputs)).one()
+    return session.scalars(stored).one()
 
 
-def decide_again(session: Session, decision: GateDecisionRow) -> Decision:
-    """What the gate says today of the stored reports under the stored policy.
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A decision made again. `unbound` names what the evidence speaks of and is not what is stored now."""
 
-    Raises GateChanged for a decision that another version of the gate made.
+    decision: Decision
+    unbound: tuple[str, ...]
+
+
+def decide_again(session: Session, decision: GateDecisionRow, *, store_url: str) -> Again:
+    """What the gate says today of a decision's evidence, of the stored reports where it has no file.
+
+    Raises GateChanged for a decision that another version of the gate made, FrozenFileCorrupt.
     """
     if decision.gate_version != GATE_VERSION:
         raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
-    return _decide(
-        session,
-        decision.candidate_report,
-        decision.champion_report,
-        decision.anchor_report,
-        parse_policy(decision.policy),
-    )
+    policy = parse_policy(decision.policy)
+    reports = decision.candidate_report, decision.champion_report, decision.anchor_report
+    if decision.evidence_path is None or decision.evidence_digest is None:
+        return Again(_decide(_case(session, *reports, policy)), ())
+    with TemporaryDirectory(prefix="evidence-") as folder:
+        digest = decision.evidence_digest
+        case = read_case(thaw(store_url, decision.evidence_path, digest=digest, into=Path(folder)), policy)
+    stored = bound_to(session, *reports)
+    names = sorted(case.bound.keys() | stored.keys())
+    unbound = tuple(name for name in names if case.bound.get(name) != stored.get(name))
+    return Again(_decide(case), unbound)
 
 
-def _decide(
+def bound_to(
+    session: Session,
+    candidate: EvaluationReportRow,
+    champion: EvaluationReportRow,
+    anchor: EvaluationReportRow,
+) -> dict[str, str]:
+    """SHA-256 (hex) of everything that a decision on these reports rests on, by what it is of."""
+    version = candidate.version
+    run = session.get(TrainingRunRow, version.training_run_id) if version.training_run_id else None
+    learnt = {"recipe": run.recipe_digest, "training set": run.training_set.digest} if run else {}
+    return learnt | {
+        "adapter": version.digest or "",
+        "base": str(version.provenance.get("base_digest", "")),
+        "suite": candidate.suite_digest,
+        "candidate's report": digest_of(candidate.items),
+        "champion's report": digest_of(champion.items),
+        "anchor's report": digest_of(anchor.items),
+    }
+
+
+def _case(
     session: Session,
     candidate: EvaluationReportRow,
     champion: EvaluationReportRow,
     anchor: EvaluationReportRow,
     policy: GatePolicy,
-) -> Decision:
-    items = suite_items(session, candidate.suite_digest)
-    judged, reference, first = (
-        evidence_of(one, suite_items(session, one.suite_digest)) for one in (candidate, champion, anchor)
-    )
-    return decide(suite_of(items), judged, reference, first, policy)
+) -> Case:
+    reports = candidate, champion, anchor
+    judged, reference, first = (evidence_of(one, suite_items(session, one.suite_digest)) for one in reports)
+    items = suite_of(suite_items(session, candidate.suite_digest))
+    return Case(bound_to(session, *reports), policy, items, judged, reference, first)
+
+
+def _decide(case: Case) -> Decision:
+    return decide(case.items, case.candidate, case.champion, case.anchor, case.policy)
+
+
+def _freeze(case: Case, decision: Decision, store_url: str) -> Frozen:
+    with TemporaryDirectory(prefix="evidence-") as folder:
+        file = Path(folder) / "evidence.jsonl"
+        write_case(case, decision, file)
+        return freeze(store_url, file, folder=EVIDENCE)
 
 
 def promoted_over(session: Session, version: AdapterVersionRow) -> AdapterVersionRow | None:

@@ -3,7 +3,7 @@
 A suite is frozen under the digest of its items; reports of different suites are never compared.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -19,15 +19,19 @@ from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.examples import Reference
 from services.domain.training import digest_of
+from services.domain.wear import on_duty
+from services.evaluation.evidence import OWN_SOURCES
 from services.evaluation.frozen_suites import frozen_items
+from services.evaluation.uses import uses_of
 from services.evaluation.witnesses import Witnesses
 
 
 def compose_items(
     session: Session, persona: PersonaRow, *, held_out: Iterable[Reference], cutoff: datetime
 ) -> tuple[Item, ...]:
-    """Held-out references as of the cutoff, the items stored by then, each kind in a fixed order, and behind
-    them the frozen suites; nothing at all for a persona that has no item of its own.
+    """Held-out references as of the cutoff, the items stored by then, each kind in a fixed order and without
+    those that are worn, and behind them the frozen suites; nothing at all for a persona that has no item of
+    its own.
 
     What comes in later changes no suite of an earlier cutoff: a retried evaluation finds its reports again.
     """
@@ -46,6 +50,8 @@ def compose_items(
         .order_by(EvaluationItemRow.prompt_key)
     )
     own += [(_bank_item(row), row.prompt_key, row.split_key) for row in stored]
+    asked = _on_duty([item for item, _, _ in own], uses_of(session, persona, until=cutoff))
+    own = [one for one in own if one[0].key in asked]
     if not own:
         return ()
     witnesses = Witnesses(session, persona, {prompt: split for _, prompt, split in own}, cutoff=cutoff)
@@ -70,6 +76,18 @@ def suite_items(session: Session, digest: str) -> tuple[Item, ...]:
     return tuple(item_of(record) for record in suite.items)
 
 
+def newest_own_items(session: Session, persona: PersonaRow) -> tuple[Item, ...]:
+    """The persona's own items of its newest suite; none before the first."""
+    suite = session.scalar(
+        select(EvaluationSuiteRow)
+        .where(EvaluationSuiteRow.persona_id == persona.id)
+        .order_by(EvaluationSuiteRow.created_at.desc())
+        .limit(1)
+    )
+    items = (item_of(record) for record in suite.items) if suite else ()
+    return tuple(item for item in items if item.source in OWN_SOURCES)
+
+
 def item_of(record: dict[str, Any]) -> Item:
     return Item(
         key=record["key"],
@@ -80,6 +98,13 @@ def item_of(record: dict[str, Any]) -> Item:
         rejected=record.get("rejected", ""),  # suites older than pairs have none
         cluster=record.get("cluster", ""),
     )
+
+
+def _on_duty(items: Sequence[Item], uses: Mapping[str, int]) -> frozenset[str]:
+    """Keys without those of worn items of each kind, as long as enough of the kind are left."""
+    kinds = {item.source for item in items}
+    keys = [[item.key for item in items if item.source is kind] for kind in sorted(kinds)]
+    return frozenset[str]().union(*(on_duty(of_kind, uses) for of_kind in keys))
 
 
 def _held_out_item(reference: Reference) -> Item:

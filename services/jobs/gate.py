@@ -7,15 +7,19 @@ from typing import Any, TypedDict
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import anchor_of
+from services.adapters.promotions import anchor_of, find_persona
 from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
 from services.db.session import session_scope
 from services.domain.gate import Decision
+from services.domain.outlook import Outlook
+from services.domain.wear import WORN_AFTER
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import AnchorNotAsked
+from services.errors.refusals import AnchorNotAsked, NothingToJudge
 from services.evaluation.arms import notes_on
 from services.evaluation.decisions import decide_again, decide_and_store, parse_policy, promoted_by
 from services.evaluation.reports import find_report, report_by_id
+from services.evaluation.suites import newest_own_items
+from services.evaluation.uses import decisions_on, uses_of
 from services.jobs.installation import now, open_installation
 
 logger = logging.getLogger(__name__)
@@ -39,12 +43,15 @@ def gate(candidate: int, champion: int) -> Gated:
             champion_report=champion,
             anchor_report=_anchor(session, report, reference),
             policy=parse_policy(report.version.persona.gate_policy),
+            store_url=installation.settings.store_url,
             at=now(),
         )
         for check in decision.checks:
             logger.info("%s %s: %s", check["verdict"], _asked(check), check["reason"])
         for note in notes_on(session, decision):
             logger.info("%s", note.sentence)
+        if decision.outlook:
+            logger.info("%s", Outlook(**decision.outlook))
         return {"decision_id": decision.id, "verdict": decision.verdict}
 
 
@@ -72,29 +79,65 @@ def _anchor(session: Session, candidate: EvaluationReportRow, champion: Evaluati
 
 
 class Replayed(TypedDict):
-    """`differs`: the checks, and what else of the decision, that are not as stored; empty where all are."""
+    """`differs`: the checks, and what else of the decision, that are not as stored; empty where all are.
+
+    `evidence`: the SHA-256 (hex) of the file it was made again from, None where the stored reports were read.
+    """
 
     decision_id: int
     verdict: str
     stored: str
+    evidence: str | None
     differs: list[str]
 
 
 def replay(decision_id: int) -> Replayed:
-    """What the gate says today of what a decision rests on; nothing is asked and nothing is stored.
+    """What the gate says today of a decision's evidence; nothing is asked and nothing is stored.
 
-    Raises UnknownRecord, GateChanged.
+    Raises UnknownRecord, GateChanged, FrozenFileCorrupt.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
         decision = session.get(GateDecisionRow, decision_id)
         if decision is None:
             raise UnknownRecord("gate decision", decision_id)
-        again = decide_again(session, decision)
+        again = decide_again(session, decision, store_url=installation.settings.store_url)
         return {
             "decision_id": decision_id,
-            "verdict": again.verdict,
+            "verdict": again.decision.verdict,
             "stored": decision.verdict,
-            "differs": list(_differences(again, decision)),
+            "evidence": decision.evidence_digest,
+            "differs": [f"the {name}" for name in again.unbound]
+            + list(_differences(again.decision, decision)),
+        }
+
+
+class Uses(TypedDict):
+    """How worn a persona's held-out items are; `most` is how often the most used one was."""
+
+    items: int
+    sealed: int
+    decisions: int
+    most: int
+    worn: int
+    worn_after: int
+
+
+def uses(persona: str) -> Uses:
+    """Of the items of its newest suite, the frozen suites aside. Raises UnknownPersona, NothingToJudge."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        row = find_persona(session, persona)
+        items = newest_own_items(session, row)
+        if not items:
+            raise NothingToJudge(persona)
+        used = uses_of(session, row, until=now())
+        counts = [used.get(item.key, 0) for item in items]
+        return {
+            "items": len(items),
+            "sealed": sum(item.is_sealed for item in items),
+            "decisions": decisions_on(session, row),
+            "most": max(counts),
+            "worn": sum(count >= WORN_AFTER for count in counts),
+            "worn_after": WORN_AFTER,
         }
 
 

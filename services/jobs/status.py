@@ -18,6 +18,7 @@ from services.db.lineage_tables import (
 )
 from services.db.session import session_scope
 from services.domain.evaluation import METRICS, OVERALL
+from services.domain.outlook import Outlook
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
 from services.evaluation.arms import notes_on
@@ -117,6 +118,8 @@ def decision(decision_id: int) -> Record:
             "items": len(row.used),
             "opened": row.opened,
             "gate_version": row.gate_version,
+            "outlook": str(Outlook(**row.outlook)) if row.outlook else None,
+            "evidence": row.evidence_digest,
             "checks": row.checks,
             "notes": [note.sentence for note in notes_on(session, row)],
         }

@@ -1,5 +1,6 @@
 """What migration 0011 makes of decisions that were there before, and of newer ones on the way back."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from services.db import migrate
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.domain.checks import Check
 from services.domain.gate import GATE_VERSION
-from tests.builders import AT, add_persona, add_report, add_version
+from tests.builders import AT, add_persona, add_report, add_version, limit_check
 
 BEFORE = "0010_skipped_nights"
 OLD_CHECKS: list[dict[str, Any]] = [
@@ -79,7 +80,13 @@ def add_old_decision(engine: Engine, candidate: int, champion: int) -> None:
 
 
 def decided(candidate: int, champion: int, anchor: int, **given: Any) -> GateDecisionRow:
-    values = {"gate_version": GATE_VERSION, "verdict": "PASS", "checks": [], "used": ["key"], "opened": True}
+    values = {
+        "gate_version": GATE_VERSION,
+        "verdict": "PASS",
+        "checks": [asdict(limit_check("PASS"))],
+        "used": ["key"],
+        "opened": True,
+    }
     return GateDecisionRow(
         candidate_report_id=candidate,
         champion_report_id=champion,
@@ -172,11 +179,11 @@ def test_undone_a_check_against_the_anchor_names_no_number_of_the_champion(empty
     migrate.upgrade(empty_database)
     candidate, champion, anchor = add_reports(empty_database)
     with Session(empty_database) as session, session.begin():
-        checks = [{**check, "against": number} for number in (2, 3)]
+        checks = [{**check, "against": number, "verdict": "PASS"} for number in (2, 3)]
         session.add(decided(candidate, champion, anchor, checks=checks))
     migrate.downgrade(empty_database, BEFORE)
     with empty_database.connect() as connection:
         assert connection.scalar(text("SELECT checks FROM gate_decisions")) == [
-            {"metric": "style_hit", "required": 0.0, "champion": 0.6},
-            {"metric": "style_hit", "required": 0.0, "champion": None},
+            {"metric": "style_hit", "required": 0.0, "verdict": "PASS", "champion": 0.6},
+            {"metric": "style_hit", "required": 0.0, "verdict": "PASS", "champion": None},
         ]

@@ -59,7 +59,9 @@ def command_engine(database_url: str, settings: Settings) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def run():
+def run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # a terminal's, as tests that run in parallel have one
+
     def invoke(*arguments: str) -> Result:
         return CliRunner().invoke(app, list(arguments))
 
@@ -270,7 +272,9 @@ def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
         report = session.get_one(EvaluationReportRow, candidate)
         report.items = [record | {"fact_hit": 0.0} for record in report.items]
     changed = run("gate", "replay", decision_id)
-    assert (changed.exit_code, "the items it rests on" in changed.output) == (3, True), changed.output
+    assert (changed.exit_code, "the candidate's report" in changed.output) == (3, True), changed.output
+    worn = json.loads(run("gate", "items", "decided", "--json").output)
+    assert (worn["items"], worn["decisions"], worn["most"], worn["worn"]) == (40, 1, 1, 0)
 
 
 @pytest.mark.parametrize(

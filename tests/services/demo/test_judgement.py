@@ -60,12 +60,18 @@ def tutor(session: Session) -> PersonaRow:
 
 
 @pytest.fixture
-def decision(session: Session, tutor: PersonaRow) -> int:
+def decision(session: Session, tutor: PersonaRow, tmp_path: Path) -> int:
     """The id of a decision on version 1, which speaks in style, against the base, which does not."""
     before = report(session, version_by_number(session, tutor, 0), answer=PLAIN)
     after = report(session, add_version(session, tutor), answer=STYLED)
     return decide_and_store(
-        session, candidate_report=after, champion_report=before, anchor_report=before, policy=POLICY, at=AT
+        session,
+        candidate_report=after,
+        champion_report=before,
+        anchor_report=before,
+        policy=POLICY,
+        store_url=f"file://{tmp_path}",
+        at=AT,
     ).id
 
 

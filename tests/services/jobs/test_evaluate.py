@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import Frozen, freeze
@@ -90,14 +90,15 @@ def generator(installation: Installation) -> FakeGenerator:
     return installation.generator
 
 
-def gate(engine: Engine, reports: Reports) -> int:
-    with session_scope(engine) as session:
+def gate(installation: Installation, reports: Reports) -> int:
+    with session_scope(installation.engine) as session:
         return decide_and_store(
             session,
             candidate_report=reports["candidate"],
             champion_report=reports["champion"],
             anchor_report=reports["anchor"],
             policy=POLICY,
+            store_url=installation.settings.store_url,
             at=AT,
         ).id
 
@@ -175,13 +176,13 @@ def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
         add_items(session, version.persona, [item(f"Why is sea {one} salty?") for one in range(30)], at=AT)
         generator.by_model[version.name] = "Salt."
     first = evaluate_with(installation, version_id)
-    decision = gate(installation.engine, first)
+    decision = gate(installation, first)
     with session_scope(installation.engine) as session:
         promotion = promote(session, decision_id=decision, actor="test", at=AT).id
 
     again = evaluate_with(installation, version_id)
     assert again == first
-    assert gate(installation.engine, again) == decision
+    assert gate(installation, again) == decision
     with session_scope(installation.engine) as session:
         assert promote(session, decision_id=decision, actor="test", at=AT).id == promotion
 
