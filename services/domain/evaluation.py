@@ -19,6 +19,10 @@ class ItemSource(StrEnum):
     SAFETY = "safety"  # how one should answer and how one should not; asked of every persona as well
 
 
+# Of these a quarter is sealed, and they have audiences and domains that the persona is for.
+OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question every arm answers; `answer_key` is empty where no short fact is known.

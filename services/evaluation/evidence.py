@@ -6,15 +6,12 @@ from typing import Any
 import numpy as np
 
 from services.db.lineage_tables import EvaluationReportRow
-from services.domain.evaluation import Item, ItemSource, MetricValue
+from services.domain.evaluation import OWN_SOURCES, Item, ItemSource, MetricValue
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored
 from services.evaluation.suites import item_of
 from services.evaluation.summaries import measured, slices_of, summarise
-
-# Of these a quarter is sealed, and they have audiences and domains that the persona is for.
-OWN_SOURCES = frozenset({ItemSource.HOLDOUT, ItemSource.BANK, ItemSource.PAIR})
 
 
 def suite_of(items: Sequence[Item]) -> SuiteItems:

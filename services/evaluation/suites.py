@@ -16,11 +16,10 @@ from services.db.feedback_tables import EvaluationItemRow, PersonaRow
 from services.db.lineage_tables import EvaluationSuiteRow
 from services.db.prompt_tables import PromptRetirementRow
 from services.domain.conversation import Question
-from services.domain.evaluation import Item, ItemSource
+from services.domain.evaluation import OWN_SOURCES, Item, ItemSource
 from services.domain.examples import Reference
 from services.domain.training import digest_of
 from services.domain.wear import on_duty
-from services.evaluation.evidence import OWN_SOURCES
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.uses import uses_of
 from services.evaluation.witnesses import Witnesses
