@@ -91,6 +91,7 @@ def add_judged(
         champion_report=champion,
         anchor_report=champion,
         policy=POLICY,
+        store_url="memory://evidence",
         at=at,
     )
     return Judged(decision, version, items)
