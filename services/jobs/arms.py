@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.arms import THREE_EXAMPLES, endpoint_arm
-from services.domain.evaluation import Item
+from services.domain.evaluation import OWN_SOURCES, Item
 from services.domain.personas import Persona
 from services.errors.refusals import ReportsNotComparable
 from services.errors.tree import PersonaLoopError
 from services.evaluation.asking import ExamplesFor, ask_all, no_examples
-from services.evaluation.evidence import OWN_SOURCES
 from services.evaluation.instruments import Instruments
 from services.evaluation.reports import Asked, find_report, settings_digest, store_report
 from services.jobs.installation import Installation, now

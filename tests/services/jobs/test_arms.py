@@ -108,6 +108,7 @@ def decide(installation: Installation, reports: evaluate.Reports) -> int:
             champion_report=reports["champion"],
             anchor_report=reports["anchor"],
             policy=POLICY,
+            store_url=installation.settings.store_url,
             at=AT,
         ).id
 
