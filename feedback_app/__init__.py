@@ -14,6 +14,8 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>/runs             the persona's training runs, newest first
     GET  /runs/<number>             one of them; renews itself while it runs, unless asked to stand [still]
     GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg
+    GET  /p/<slug>/ledger           who served when, why and by whom; what was live at an instant [at]
+    GET  /p/<slug>/live             why what serves now does: decision, evidence, set, recipe
     GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
     GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
     GET  /judge/<report>/<report>   a curator's next two answers, without telling whose they are
@@ -43,6 +45,7 @@ from feedback_app import (
     health,
     history,
     judging,
+    ledger,
     peers,
     personas,
     raters,
@@ -73,6 +76,6 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     wording.install(app)
     error_pages.install(app)
     app.extensions["wrong_tries"] = curators.WrongTries()
-    for module in (personas, runs, decisions, judging, curators, answers, peers, history, health):
+    for module in (personas, runs, ledger, decisions, judging, curators, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

@@ -13,10 +13,12 @@ from services.jobs.verdicts import Judged, judged
 from services.training.loss_curve import loss_curve
 from services.training.memory_chart import memory_chart
 from services.training.watching import RunView, run_page, runs_of
+from services.training_sets.skipping import skips_of
 
 blueprint = Blueprint("runs", __name__)
 
 NEWEST = 50
+NEWEST_SKIPPED = 7
 RENEWED_EVERY_S = 15
 
 
@@ -30,6 +32,8 @@ def of_persona(slug: str) -> str:
             persona=row.as_persona(),
             runs=runs_of(session, row, limit=NEWEST),
             newest=NEWEST,
+            skipped=skips_of(session, row, limit=NEWEST_SKIPPED),
+            newest_skipped=NEWEST_SKIPPED,
             at=now(),
         )
 

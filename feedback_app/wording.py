@@ -3,6 +3,7 @@
 import json
 import math
 import zlib
+from datetime import datetime
 from functools import cache
 
 from flask import Flask
@@ -28,6 +29,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
+    app.add_template_filter(moment_of_iso)
     app.add_template_filter(title_of)
     app.add_template_filter(slice_in_words)
     app.add_template_filter(figure)
@@ -114,6 +116,11 @@ def known_questions() -> tuple[tuple[str, str], ...]:
     first, *others = rateable()
     second = next(fact for fact in others if fact.domain != first.domain)
     return tuple((fact.questions[0], fact.domain) for fact in (first, second))
+
+
+def moment_of_iso(text: str) -> str:
+    """`moment` of a time as jobs tell it."""
+    return moment(datetime.fromisoformat(text))
 
 
 def tone(slug: str) -> str:

@@ -1,5 +1,8 @@
 """What the demo shows people: tables of answers, of the gate's checks and of moves. Computes nothing."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -8,6 +11,8 @@ from services.demo.judgement import Judgement, Sample
 from services.demo.moves import Move
 from services.demo.raters import Feedback
 from services.demo.summary import Played
+from services.domain.checks import Asked
+from services.evaluation.wording import title_of
 from services.jobs.status import check_rows
 from services.operations.environment import ADMINISTRATOR
 from services.operations.stack import feedback_url
@@ -40,6 +45,8 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
             for row in check_rows(judgement.checks)
         ],
     )
+    for sentence in _allowed(judgement.checks):
+        console.print(f"  {sentence}", soft_wrap=True)
 
 
 def show_skipped(console: Console, skipped: dict[str, str]) -> None:
@@ -80,6 +87,20 @@ def show_addresses(console: Console, settings: Settings, persona: str) -> None:
         "  Ctrl-C stops everything.",
     ):
         console.print(line, soft_wrap=True)
+
+
+def _allowed(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What became worse and passed all the same: each metric once, with what its persona's policy allows."""
+    worse = {
+        check["metric"]: check
+        for check in checks
+        if check["verdict"] == "PASS" and check["asked"] == Asked.NOT_WORSE and check["difference"] < 0
+    }
+    for metric, check in worse.items():
+        yield (
+            f"{title_of(metric).capitalize()} became worse by {-check['difference']:.3f} and pass: the policy "
+            f"allows up to {-check['required']:.3f}, and a larger loss was ruled out at the risk above."
+        )
 
 
 def _answers(samples: tuple[Sample, ...], champion: int, version: int) -> Table:

@@ -1,9 +1,10 @@
 """Reading the state of the loop for people and scripts: personas, versions, ledger, decisions, reports."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from services.adapters.promotions import find_persona, who_serves
 from services.db.decisions import newest_decision_on
@@ -79,28 +80,34 @@ def versions(slug: str) -> list[Record]:
 
 
 def ledger(slug: str) -> list[Record]:
-    """The persona's promotions, newest first."""
+    """The persona's promotions, newest first; `share` of the conversations, which only a canary has."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        persona = find_persona(session, slug)
-        rows = session.execute(
-            select(PromotionRow, AdapterVersionRow.number, AdapterVersionRow.name)
-            .join(AdapterVersionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
-            .where(PromotionRow.persona_id == persona.id)
-            .order_by(PromotionRow.id.desc())
-        )
         return [
             {
-                "id": row.PromotionRow.id,
-                "at": row.PromotionRow.at.isoformat(),
-                "kind": row.PromotionRow.kind,
-                "version": row.number,
-                "name": row.name,
-                "decision": row.PromotionRow.decision_id,
-                "actor": row.PromotionRow.actor,
-                "reason": row.PromotionRow.reason,
+                "id": row.id,
+                "at": row.at.isoformat(),
+                "kind": row.kind,
+                "share": row.share,
+                "version": row.version.number,
+                "name": row.version.name,
+                "decision": row.decision_id,
+                "actor": row.actor,
+                "reason": row.reason,
             }
-            for row in rows
+            for row in ledger_rows(session, find_persona(session, slug))
         ]
+
+
+def ledger_rows(session: Session, persona: PersonaRow, *, limit: int | None = None) -> Sequence[PromotionRow]:
+    """The rows of a persona's ledger with their versions, newest first."""
+    return session.scalars(
+        select(PromotionRow)
+        .join(PromotionRow.version)
+        .options(contains_eager(PromotionRow.version))
+        .where(PromotionRow.persona_id == persona.id)
+        .order_by(PromotionRow.id.desc())
+        .limit(limit)
+    ).all()
 
 
 def decision(decision_id: int) -> Record:

@@ -150,7 +150,7 @@ def run_page(session: Session, run_id: int) -> RunView:
         goes_on_from=_goes_on_from(session, run),
         error=run.error or "",
         reasons=tuple(run.training_set.plan["reasons"]),
-        recipe=_portable_recipe(run.recipe),
+        recipe=portable_recipe(run.recipe),
         memory=run.memory.get("parts", {}),
         concessions=(*ended, *run.concessions),
         stages=stages,
@@ -207,7 +207,8 @@ def _summary(
     )
 
 
-def _portable_recipe(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+def portable_recipe(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored recipe, its base without the folders of this machine."""
     model = recipe.get("model")  # none in runs of the first release
     return {**recipe, "model": {**model, "name": portable(model["name"])}} if model else recipe
 

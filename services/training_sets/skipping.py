@@ -45,7 +45,7 @@ def forget_skip(session: Session, persona: PersonaRow, *, cutoff: datetime) -> N
     session.execute(delete(SkippedNightRow).where(*night))
 
 
-def skips_of(session: Session, persona: PersonaRow) -> Sequence[SkippedNightRow]:
+def skips_of(session: Session, persona: PersonaRow, *, limit: int | None = None) -> Sequence[SkippedNightRow]:
     """The persona's skipped nights, newest first."""
     nights = select(SkippedNightRow).where(SkippedNightRow.persona_id == persona.id)
-    return session.scalars(nights.order_by(SkippedNightRow.cutoff.desc())).all()
+    return session.scalars(nights.order_by(SkippedNightRow.cutoff.desc()).limit(limit)).all()

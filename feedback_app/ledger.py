@@ -1,0 +1,59 @@
+"""A persona's ledger: who served when, why and by whom; what was live at an instant; what that rests on."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from feedback_app.backend import backend, now
+from feedback_app.request_log import note
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.jobs.live import live_at, why_live
+from services.jobs.status import ledger_rows
+from services.training.watching import portable_recipe
+
+blueprint = Blueprint("ledger", __name__, url_prefix="/p/<slug>")
+
+NEWEST = 100
+
+
+@blueprint.get("/ledger")
+def of_persona(slug: str) -> Response:
+    note(persona=slug)
+    asked = request.args.get("at", "").strip()
+    instant = _instant(asked)
+    with session_scope(backend().engine) as session:
+        persona = find_persona(session, slug)
+        page = render_template(
+            "ledger.html",
+            persona=persona.as_persona(),
+            rows=ledger_rows(session, persona, limit=NEWEST),
+            newest=NEWEST,
+            live=live_at(session, slug, instant or now()),
+            asked=asked,
+            instant=instant,
+        )
+    wrong = asked and instant is None
+    return make_response(page, HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK)
+
+
+@blueprint.get("/live")
+def live(slug: str) -> str:
+    note(persona=slug)
+    with session_scope(backend().engine) as session:
+        persona = find_persona(session, slug).as_persona()
+        found = why_live(session, slug)
+    for placed in filter(None, (found, found["canary"])):
+        if placed["learnt"]:
+            placed["learnt"]["recipe"] = portable_recipe(placed["learnt"]["recipe"])
+    return render_template("live.html", persona=persona, live=found)
+
+
+def _instant(text: str) -> datetime | None:
+    """In UTC unless it says otherwise; None for what is none, or was left out."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
