@@ -98,8 +98,8 @@ def _allowed(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     }
     for metric, check in worse.items():
         yield (
-            f"{title_of(metric).capitalize()} became worse by {-check['difference']:.3f} and pass: the policy "
-            f"allows up to {-check['required']:.3f}, and a larger loss was ruled out at the risk above."
+            f"{title_of(metric).capitalize()}: {-check['difference']:.3f} worse is a pass, since the policy "
+            f"allows up to {-check['required']:.3f} and more was ruled out at the risk named above."
         )
 
 

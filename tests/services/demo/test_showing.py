@@ -56,9 +56,9 @@ def test_no_heading_and_no_word_is_cut(width: int):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "difference", "told"), [("PASS", -0.02, True), ("PASS", 0.02, False), ("FAIL", -0.2, False)]
+    ("verdict", "difference", "told"), [("PASS", -0.02, 1), ("PASS", 0.02, 0), ("FAIL", -0.2, 0)]
 )
-def test_what_became_worse_and_passes_is_explained(verdict: str, difference: float, told: bool):
+def test_what_became_worse_and_passes_is_explained(verdict: str, difference: float, told: int):
     check = {
         "metric": "fact_hit",
         "asked": "not worse",
@@ -74,5 +74,5 @@ def test_what_became_worse_and_passes_is_explained(verdict: str, difference: flo
     }
     paper = StringIO()
     show_judgement(Console(file=paper, width=200), judged([check, check]))
-    sentence = "Right facts became worse by 0.020 and pass: the policy allows up to 0.100"
-    assert paper.getvalue().count(sentence) == int(told)
+    sentence = "Right facts: 0.020 worse is a pass, since the policy allows up to 0.100"
+    assert paper.getvalue().count(sentence) == told
