@@ -17,6 +17,7 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>/ledger           who served when, why and by whom; what was live at an instant [at]
     GET  /p/<slug>/live             why what serves now does: decision, evidence, set, recipe
     GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
+    POST /decisions/<number>/approve  reason, by a curator                        -> 303 /decisions/<number>
     GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
     GET  /judge/<report>/<report>   a curator's next two answers, without telling whose they are
     POST /judge/<report>/<report>   item, choice                                  -> 303 the next two

@@ -1,14 +1,19 @@
-"""One decision of the gate as a page, with its intervals as a drawing."""
+"""One decision of the gate as a page, with its intervals as a drawing and the form to approve it."""
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from feedback_app.backend import backend
-from feedback_app.curators import current_curator
+from feedback_app.backend import backend, now
+from feedback_app.curators import current_curator, require_curator
 from feedback_app.drawings import NARROW, asked_width, drawing_response
+from feedback_app.error_pages import status_of, with_status
+from feedback_app.forms import typed_text
 from feedback_app.request_log import note
 from services.db.session import session_scope
+from services.errors.tree import InvalidInput
 from services.evaluation.check_lines import intervals as drawn_intervals
 from services.evaluation.report_page import DecisionPage, decision_page
+from services.jobs.approve import approve_in
 from services.jobs.report_file import draw
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/decisions/<int:decision_id>")
@@ -16,7 +21,27 @@ blueprint = Blueprint("decisions", __name__, url_prefix="/decisions/<int:decisio
 
 @blueprint.get("")
 def page(decision_id: int) -> str:
-    found = _decision(decision_id)
+    return _render(decision_id)
+
+
+@blueprint.post("/approve")
+def approve(decision_id: int) -> AnyResponse:
+    curator, reason = require_curator(), typed_text(request.form, "reason")
+    try:
+        with session_scope(backend().engine) as session:
+            approve_in(session, decision_id, reason, f"curator:{curator}", at=now())
+    except InvalidInput as problem:
+        return with_status(_render(decision_id, reason, problem), status_of(problem))
+    return redirect(url_for("decisions.page", decision_id=decision_id), 303)
+
+
+@blueprint.get("/intervals.svg")
+def intervals(decision_id: int) -> Response:
+    return drawing_response(draw(_decision(decision_id), width=asked_width()))
+
+
+def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = None) -> str:
+    found, curator = _decision(decision_id), current_curator()
     note(persona=found.persona)
     drawing = {
         "wide": url_for("decisions.intervals", decision_id=decision_id),
@@ -24,13 +49,15 @@ def page(decision_id: int) -> str:
         "words": " ".join(one.sentence for one in drawn_intervals(found.checks)),
     }
     return render_template(
-        "decision.html", page=found, link=url_for, drawn=drawing, texts=current_curator() is not None
+        "decision.html",
+        page=found,
+        link=url_for,
+        drawn=drawing,
+        texts=curator is not None,
+        curator=curator,
+        reason=reason,
+        problem_text=str(problem) if problem else "",
     )
-
-
-@blueprint.get("/intervals.svg")
-def intervals(decision_id: int) -> Response:
-    return drawing_response(draw(_decision(decision_id), width=asked_width()))
 
 
 def _decision(decision_id: int) -> DecisionPage:

@@ -10,6 +10,7 @@ from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
 from services.domain.arms import note_of
 from services.domain.checks import Asked, Check, Comparison, compare
 from services.domain.evaluation import OVERALL
+from services.errors.tree import Refused
 from services.evaluation.decisions import parse_policy
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.suites import suite_items
@@ -45,6 +46,14 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
         sentence = note_of(report.arm, check, seconds=report.seconds)
         notes.append(ArmNote(report.arm, report.id, check, sentence))
     return tuple(notes)
+
+
+def sentences_on(session: Session, decision: GateDecisionRow) -> tuple[str, ...]:
+    """What `notes_on` says, for pages; why not, where what it needs is gone or of another release."""
+    try:
+        return tuple(note.sentence for note in notes_on(session, decision))
+    except Refused as problem:
+        return (f"Other arms cannot be compared with it. {problem}",)
 
 
 def _beside(session: Session, candidate: EvaluationReportRow) -> list[EvaluationReportRow]:

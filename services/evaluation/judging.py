@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.judgement_tables import JudgementRow
-from services.db.lineage_tables import EvaluationReportRow
+from services.db.lineage_tables import EvaluationReportRow, EvaluationSuiteRow
 from services.domain.checks import LEAST_WITNESSES
 from services.domain.conversation import Question
 from services.domain.feedback import Choice
@@ -136,8 +136,9 @@ def what_people_prefer(session: Session, between: Contest) -> People | None:
     rows = session.scalars(select(JudgementRow).where(*_of(between))).all()
     if not rows:
         return None
-    items = suite_items(session, between.candidate.suite_digest)
-    clusters = {item.key: item.cluster or item.key for item in items}
+    # Read as stored: a suite that texts were taken out of still says which items belong together.
+    suite = session.get_one(EvaluationSuiteRow, between.candidate.suite_digest)
+    clusters = {item["key"]: item.get("cluster") or item["key"] for item in suite.items}
     _, numbers = np.unique([clusters.get(row.item_key, row.item_key) for row in rows], return_inverse=True)
     points = {Preferred.CANDIDATE: 1.0, Preferred.CHAMPION: -1.0}
     choices = [Preferred(row.choice) for row in rows]

@@ -5,14 +5,15 @@ and models': whoever shows them escapes them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.adapters.approvals import approval_of
+from services.db.canary_tables import ApprovalRow
 from services.db.lineage_tables import (
-    AdapterVersionRow,
     EvaluationReportRow,
     GateDecisionRow,
     PromotionRow,
@@ -20,8 +21,10 @@ from services.db.lineage_tables import (
 )
 from services.domain.checks import Verdict
 from services.domain.evaluation import OVERALL
+from services.domain.outlook import Outlook
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import ReportsNotComparable
+from services.errors.tree import Refused
+from services.evaluation.arms import sentences_on
 from services.evaluation.check_lines import CheckLine, target_of
 from services.evaluation.judging import Contest, People, what_people_prefer
 from services.evaluation.side_by_side import Change, most_changed
@@ -41,8 +44,9 @@ class SliceLine:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPage:
-    """`anchor` is None where the champion is the anchor, too. `missing` says why there are no `improved` and
-    `worsened` answers; `moves` are the ledger's rows that the decision led to.
+    """`anchor` is None where the champion is the anchor, too. `notes` say how other arms did on these items,
+    `missing` why there are no `improved` and `worsened` answers; `moves` are the ledger's rows that the
+    decision led to. `waits`: its policy asks for an approval, and there is none.
     """
 
     id: int
@@ -59,6 +63,7 @@ class DecisionPage:
     opened: bool
     target: str
     checks: tuple[CheckLine, ...]
+    notes: tuple[str, ...]
     slices: tuple[SliceLine, ...]
     improved: tuple[Change, ...]
     worsened: tuple[Change, ...]
@@ -68,7 +73,10 @@ class DecisionPage:
     run: int | None
     suite: str
     reports: tuple[int, ...]
+    evidence: str
     moves: tuple[PromotionRow, ...]
+    approval: ApprovalRow | None
+    waits: bool
 
 
 def decision_page(session: Session, decision_id: int) -> DecisionPage:
@@ -83,12 +91,13 @@ def decision_page(session: Session, decision_id: int) -> DecisionPage:
     )
     version = candidate.version
     checks = tuple(CheckLine.of_record(check) for check in decision.checks)
+    approval = approval_of(session, decision.id)
     improved, worsened, missing = _changes(session, candidate, champion, target_of(checks))
     run = session.get(TrainingRunRow, version.training_run_id or 0)
     return DecisionPage(
         id=decision.id,
         verdict=Verdict(decision.verdict),
-        meaning=_meaning(Verdict(decision.verdict), version, champion.version, checks),
+        meaning=_meaning(decision, checks),
         persona=version.persona.slug,
         persona_name=version.persona.display_name,
         made_at=decision.created_at,
@@ -100,6 +109,7 @@ def decision_page(session: Session, decision_id: int) -> DecisionPage:
         opened=decision.opened,
         target=title_of(target_of(checks)),
         checks=checks,
+        notes=sentences_on(session, decision),
         slices=_slices(candidate, champion, target_of(checks)),
         improved=improved,
         worsened=worsened,
@@ -109,22 +119,22 @@ def decision_page(session: Session, decision_id: int) -> DecisionPage:
         run=run.id if run else None,
         suite=candidate.suite_digest,
         reports=tuple(dict.fromkeys((candidate.id, champion.id, anchor.id))),
+        evidence=decision.evidence_digest or "",
         moves=tuple(
             session.scalars(
                 select(PromotionRow).where(PromotionRow.decision_id == decision.id).order_by(PromotionRow.id)
             )
         ),
+        approval=approval,
+        waits=bool(decision.policy.get("approval")) and decision.verdict != Verdict.FAIL and approval is None,
     )
 
 
-def _meaning(
-    verdict: Verdict,
-    candidate: AdapterVersionRow,
-    champion: AdapterVersionRow,
-    checks: Sequence[CheckLine],
-) -> str:
+def _meaning(decision: GateDecisionRow, checks: Sequence[CheckLine]) -> str:
     """What follows from the verdict, in a sentence."""
-    ours, theirs = f"v{candidate.number}", version_in_words(champion.number)
+    verdict = Verdict(decision.verdict)
+    ours = f"v{decision.candidate_report.version.number}"
+    theirs = version_in_words(decision.champion_report.version.number)
     stopped = [check for check in checks if check.verdict is verdict]
     named = ", ".join(dict.fromkeys(check.title for check in stopped))
     match verdict:
@@ -135,12 +145,19 @@ def _meaning(
         case Verdict.FAIL:
             return f"{ours} may not take the place of {theirs}: what was measured says no ({named})."
         case Verdict.INSUFFICIENT:
-            more = max((check.more_items or 0 for check in stopped), default=0)
-            wanted = f", and about {more:,} more items would tell" if more else ""
             return (
                 f"Too little is known for {ours} to take the place of {theirs}: nothing failed, but some "
-                f"checks cannot tell ({named}){wanted}."
+                f"checks cannot tell ({named}).{_wait(decision)}"
             )
+
+
+def _wait(decision: GateDecisionRow) -> str:
+    """How many items are needed and when they will be there; nothing where more items would not tell."""
+    if not decision.outlook:
+        return ""
+    wait = Outlook(**decision.outlook)
+    told = str(replace(wait, metric=title_of(wait.metric)))
+    return f" {told[0].upper()}{told[1:]}"
 
 
 def _slices(
@@ -160,9 +177,10 @@ def _slices(
 def _changes(
     session: Session, candidate: EvaluationReportRow, champion: EvaluationReportRow, target: str
 ) -> tuple[tuple[Change, ...], tuple[Change, ...], str]:
+    """Nothing but a sentence where texts were erased, or where the reports are of another release."""
     try:
         items = suite_items(session, candidate.suite_digest)
         improved, worsened = most_changed(candidate, champion, items, target=target)
-    except ReportsNotComparable as problem:
-        return (), (), f"Single answers cannot be shown: {problem.reason}."
+    except Refused as problem:
+        return (), (), f"Single answers cannot be shown. {problem}"
     return improved, worsened, ""

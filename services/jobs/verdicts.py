@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.adapters.promotions import moves_of, who_serves
 from services.db.decisions import newest_decision_on
 from services.db.lineage_tables import AdapterVersionRow
-from services.evaluation.arms import notes_on
+from services.evaluation.arms import sentences_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def judged(session: Session, version: AdapterVersionRow) -> Judged:
         verdict=decision.verdict if decision else "",
         champion=decision.champion_report.version.number if decision else None,
         checks=decision.checks if decision else (),
-        notes=[note.sentence for note in notes_on(session, decision)] if decision else (),
+        notes=sentences_on(session, decision) if decision else (),
         served_from=moves[0].at if moves else None,
         serves=who_serves(session, version.persona).version_id == version.id,
     )

@@ -71,3 +71,51 @@ def test_a_decision_without_numbers_has_a_page(visitor: Visitor, clean: Engine):
 @pytest.mark.parametrize("path", ["/decisions/404", "/decisions/404/intervals.svg", "/decisions/404/judge"])
 def test_what_does_not_exist_is_not_found(visitor: Visitor, path: str):
     assert visitor.get(path).status_code == 404
+
+
+@pytest.fixture
+def waiting(visitor: Visitor, clean: Engine) -> str:  # noqa: ARG001 - the app has the persona
+    """The path of a decision that waits for an approval."""
+    with session_scope(clean) as session:
+        version = add_version(session, find_persona(session, "pirate"))
+        decision = add_decision(session, version, verdict="PASS", policy={"approval": True})
+        return f"/decisions/{decision.id}"
+
+
+def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Settings, waiting: str):
+    assert "Sign in as a curator" in visitor.get(waiting).text
+    visitor.sign_in(settings)
+    page = visitor.get(waiting)
+    sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
+    assert (sent.status_code, sent.location) == (303, waiting)
+    text = words(visitor.get(waiting).text)
+    assert "by curator:Ada: Read the &lt;worst&gt;." in text
+    assert "It waits for an approval" not in text
+    assert visitor.submit(page, f"{waiting}/approve", reason="Again.").status_code == 303
+    assert "Again." not in visitor.get(waiting).text
+
+
+@pytest.mark.parametrize("reason", [" ", "a\nb", "x" * 501])
+def test_a_reason_that_is_none_is_refused_and_stays(
+    visitor: Visitor, settings: Settings, waiting: str, reason: str
+):
+    visitor.sign_in(settings)
+    refused = visitor.submit(visitor.get(waiting), f"{waiting}/approve", reason=reason)
+    assert refused.status_code == 400
+    assert 'role="alert"' in refused.text
+    assert reason in refused.text
+
+
+def test_nobody_else_approves(visitor: Visitor, settings: Settings, waiting: str):
+    visitor.sign_in(settings)
+    page = visitor.get(waiting)
+    visitor.submit(visitor.get("/curator"), "/curator/leave")
+    assert visitor.submit(page, f"{waiting}/approve", reason="Mine.").status_code == 403
+    assert "It waits for an approval" in visitor.get(waiting).text
+
+
+def test_a_decision_that_nobody_has_to_approve_has_no_form(
+    visitor: Visitor, settings: Settings, judged: Judged
+):
+    visitor.sign_in(settings)
+    assert "approval" not in visitor.get(f"/decisions/{judged.decision.id}").text

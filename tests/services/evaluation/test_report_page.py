@@ -28,7 +28,7 @@ def test_it_says_what_the_verdict_means_and_against_whom(page: DecisionPage):
     assert page.verdict is Verdict.INSUFFICIENT
     assert page.meaning.startswith("Too little is known for v1 to take the place of the plain base")
     assert "right facts, general ability" in page.meaning
-    assert "more items would tell" in page.meaning
+    assert "more items of right facts would tell" in page.meaning
     assert (page.candidate, page.champion, page.anchor) == (1, 0, None)
 
 
