@@ -124,11 +124,12 @@ def judge_canary(
     """
     order = in_turn([one.rater for one in heard], least_raters=policy.least_raters)
     counted = [heard[place] for place in order]
-    ours, theirs = ([one for one in counted if one.canary is arm] for arm in (True, False))
+    ours, theirs = ([one.rater for one in counted if one.canary is arm] for arm in (True, False))
     arrays = as_arrays(counted)
     difference, low, high = _measured(arrays, policy)
-    ended = days >= policy.most_days or len(counted) >= policy.most_conversations
-    verdict = _verdict(low, high, policy, ended=ended)
+    verdict = verdict_of(low, high, policy)
+    if days >= policy.most_days or len(counted) >= policy.most_conversations:
+        verdict = CanaryVerdict.FULL if verdict is CanaryVerdict.FULL else CanaryVerdict.ROLLBACK
     raw, adjusted_for_style = _compared(counted, arrays) if math.isfinite(low) else (None, None)
     return CanaryJudgement(
         verdict=verdict,
@@ -137,13 +138,13 @@ def judge_canary(
         high=high,
         canary_conversations=len(ours),
         champion_conversations=len(theirs),
-        canary_raters=len({one.rater for one in ours}),
-        champion_raters=len({one.rater for one in theirs}),
+        canary_raters=len(set(ours)),
+        champion_raters=len(set(theirs)),
         waiting=len(heard) - len(counted),
         raw=raw,
         adjusted=adjusted_for_style,
         warning=_STYLE_WARNING if _is_style(raw, adjusted_for_style) else "",
-        sentence=_sentence(verdict, _in_words(difference, low, high, len(counted), policy), high, policy),
+        sentence=_sentence(verdict, difference, low, high, len(counted), policy),
     )
 
 
@@ -170,12 +171,11 @@ def _measured(heard: Heard, policy: CanaryPolicy) -> tuple[float, float, float]:
     return float(course.differences[-1]), float(course.lows[-1]), float(course.highs[-1])
 
 
-def _verdict(low: float, high: float, policy: CanaryPolicy, *, ended: bool) -> CanaryVerdict:
+def verdict_of(low: float, high: float, policy: CanaryPolicy) -> CanaryVerdict:
+    """What an interval says by itself, however long the canary has been watched."""
     if high < 0:
         return CanaryVerdict.ROLLBACK
-    if low > -policy.margin:
-        return CanaryVerdict.FULL
-    return CanaryVerdict.ROLLBACK if ended else CanaryVerdict.KEEP
+    return CanaryVerdict.FULL if low > -policy.margin else CanaryVerdict.KEEP
 
 
 def _compared(counted: Sequence[ConversationMean], heard: Heard) -> tuple[Estimate, Estimate]:
@@ -205,16 +205,19 @@ def _in_words(difference: float, low: float, high: float, count: int, policy: Ca
     )
 
 
-def _sentence(verdict: CanaryVerdict, measured: str, high: float, policy: CanaryPolicy) -> str:
-    margin = f"less than {100 * policy.margin:g} points worse"
+def _sentence(
+    verdict: CanaryVerdict, difference: float, low: float, high: float, count: int, policy: CanaryPolicy
+) -> str:
+    measured = _in_words(difference, low, high, count, policy)
+    margin = f"less than {100 * policy.margin:g} points worse than the champion"
     match verdict:
+        case CanaryVerdict.FULL if low > 0:
+            return f"The canary is better than the champion: {measured}."
         case CanaryVerdict.FULL:
-            return f"The canary is {margin} than the champion: {measured}."
+            return f"The canary is {margin}: {measured}."
         case CanaryVerdict.KEEP:
-            return (
-                f"Neither is the canary shown to be worse nor to be {margin} than the champion: {measured}."
-            )
+            return f"It is not known yet whether the canary is {margin}: {measured}."
         case CanaryVerdict.ROLLBACK if high < 0:
             return f"The canary is worse than the champion: {measured}."
         case CanaryVerdict.ROLLBACK:
-            return f"The canary was not shown in time to be {margin} than the champion: {measured}."
+            return f"The canary was not shown in time to be {margin}: {measured}."

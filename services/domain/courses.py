@@ -77,8 +77,8 @@ def expected(heard: Heard) -> Floats:
     before = np.arange(heard.values.size)
     everybody = (0.5 + np.cumsum(heard.values) - heard.values) / (before + 1)
     order = np.argsort(heard.raters, kind="stable")
-    sorted_raters = heard.raters[order]
-    starts = np.searchsorted(sorted_raters, sorted_raters)
+    others = np.diff(heard.raters[order], prepend=-1) > 0
+    starts = np.maximum.accumulate(np.where(others, before, 0))
     summed = np.cumsum(heard.values[order]) - heard.values[order]
     own, times = np.empty_like(everybody), np.empty_like(everybody)
     own[order] = summed - summed[starts]
