@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from services.domain.courses import Course, Heard, course_of, expected, numbered
-from services.domain.style import Estimate, Style, adjusted, looks
+from services.domain.style import Estimate, Style, adjusted, covariates_of
 from services.domain.turns import in_turn
 from services.errors.inputs import InvalidOpinions, InvalidPolicy
 
@@ -181,7 +181,7 @@ def verdict_of(low: float, high: float, policy: CanaryPolicy) -> CanaryVerdict:
 def _compared(counted: Sequence[ConversationMean], heard: Heard) -> tuple[Estimate, Estimate]:
     """Raters' habits are taken out of both, as they are out of the bounds."""
     values = heard.values - expected(heard)
-    features = looks(one.style for one in counted)
+    features = covariates_of(one.style for one in counted)
     raw = adjusted(values, heard.canary, heard.weights, features[:, :0])
     return raw, adjusted(values, heard.canary, heard.weights, features)
 

@@ -83,7 +83,7 @@ def adjusted(values: Floats, canary: Floats, weights: Floats, covariates: Floats
     return Estimate(float(effects[0]), math.sqrt(max(float(variance), 0.0)))
 
 
-def looks(styles: Iterable[Style]) -> Floats:
+def covariates_of(styles: Iterable[Style]) -> Floats:
     """Covariates (n, 3) of conversations: the logarithm of words, lists, bold."""
     rows = [(math.log1p(style.words), style.list_share, style.bold_share) for style in styles]
     return np.array(rows, dtype=np.float64).reshape(-1, 3)

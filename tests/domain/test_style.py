@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from services.domain.style import Style, adjusted, looks, mean_style, style_of
+from services.domain.style import Style, adjusted, covariates_of, mean_style, style_of
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,6 @@ def test_the_standard_error_is_what_repeating_shows() -> None:
 
 
 def test_covariates_that_tell_nothing_are_left_out() -> None:
-    same = looks([Style(10, 0, 0)] * 4)
+    same = covariates_of([Style(10, 0, 0)] * 4)
     values, canary = np.array([1.0, 0.5, 0.0, 0.5]), np.array([1.0, 1.0, 0.0, 0.0])
     assert adjusted(values, canary, np.ones(4), same).difference == pytest.approx(0.5)
