@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     evaluation_endpoint_url: str = ""  # with its /v1
     evaluation_endpoint_model: str = ""
     evaluation_endpoint_key: SecretStr | None = None
+    # An OpenAI-compatible endpoint that compares candidate and champion answer by answer; unset: none does.
+    judge_url: str = ""  # with its /v1
+    judge_model: str = ""
+    judge_key: SecretStr | None = None
     evaluation_embedding_model: str = ""  # a sentence encoder, hub name or folder; unset: not measured
 
     airflow_port: int = 8080

@@ -13,6 +13,33 @@ def endpoint_arm(model: str) -> str:
     return f"endpoint {model}"
 
 
+def judge_arm(model: str, *, prompt: int, champion: int) -> str:
+    """The arm of a model that compared answers with a champion's, by a version of its prompt."""
+    return f"judge {model}, prompt {prompt}, against version {champion}"
+
+
+def is_judge_of(arm: str, *, champion: int) -> bool:
+    return is_judge(arm) and arm.endswith(f", against version {champion}")
+
+
+def is_judge(arm: str) -> bool:
+    return arm.startswith("judge ")
+
+
+def judge_note(arm: str, check: Check, *, seconds: float | None) -> str:
+    """As `note_of`, of a judge: `check` compares how often either side was preferred, ties half."""
+    took = "" if seconds is None else f" Asking it took {seconds:.0f} s."
+    if check.difference is None or check.low is None or check.measured is None:
+        return f"{_start(arm)} says nothing: {check.reason}.{took}"
+    meaning = {
+        Verdict.PASS: "better than the champion's",
+        Verdict.FAIL: "no better than the champion's",
+        Verdict.INSUFFICIENT: "perhaps better than the champion's",
+    }[check.verdict]
+    share = f"on {check.measured:.1%} of {check.items} answers, ties half"
+    return f"{_start(arm)} prefers the candidate {share}: {meaning}.{took}"
+
+
 def note_of(arm: str, check: Check, *, seconds: float | None) -> str:
     """A sentence on a candidate beside another arm: `check` asks whether the candidate is better.
 

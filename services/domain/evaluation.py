@@ -170,6 +170,13 @@ DISTINCT_2 = Metric(
 REWARD_ACCURACY = Metric(
     "reward_accuracy", 1, higher_is_better=True, citation="Rafailov et al. 2023, arXiv 2305.18290"
 )
+JUDGED_BETTER = Metric(
+    "judged_better",
+    1,
+    higher_is_better=True,
+    citation="Zheng et al. 2023, arXiv 2306.05685: a model prefers the answer in both orders, else a tie",
+    of_items=False,
+)
 GENERAL_ABILITY = Metric(
     "general_ability",
     1,
@@ -205,6 +212,7 @@ METRICS = {
         HELD_OUT_LOSS,
         PERPLEXITY,
         REWARD_ACCURACY,
+        JUDGED_BETTER,
         GENERAL_ABILITY,
         SAFETY,
     )

@@ -1,15 +1,16 @@
 """What the other arms' reports say of a decision's candidate: read from stored reports, noted beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
-from services.domain.arms import note_of
+from services.domain.arms import is_judge, is_judge_of, judge_note, note_of
 from services.domain.checks import Asked, Check, Comparison, compare
-from services.domain.evaluation import OVERALL
+from services.domain.evaluation import JUDGED_BETTER, OVERALL
+from services.domain.evidence import Evidence
 from services.errors.tree import Refused
 from services.evaluation.decisions import parse_policy
 from services.evaluation.evidence import evidence_of, suite_of
@@ -30,8 +31,12 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
     """A note of each other arm that was asked beside the candidate; sealed items that the gate left alone
     stay so.
     """
-    candidate = decision.candidate_report
-    reports = _beside(session, candidate)
+    candidate, champion = decision.candidate_report, decision.champion_report.version.number
+    reports = [
+        report
+        for report in _beside(session, candidate)
+        if not is_judge(report.arm) or is_judge_of(report.arm, champion=champion)
+    ]
     if not reports:
         return ()
     policy = parse_policy(decision.policy)
@@ -42,8 +47,13 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
     notes = []
     for report in reports:
         theirs = evidence_of(report, items)
-        check = compare(better, suite, used, judged, theirs)
-        sentence = note_of(report.arm, check, seconds=report.seconds)
+        if is_judge(report.arm):
+            judging = replace(better, metric=JUDGED_BETTER.name)
+            check = compare(judging, suite, used, theirs, _turned(theirs))
+            sentence = judge_note(report.arm, check, seconds=report.seconds)
+        else:
+            check = compare(better, suite, used, judged, theirs)
+            sentence = note_of(report.arm, check, seconds=report.seconds)
         notes.append(ArmNote(report.arm, report.id, check, sentence))
     return tuple(notes)
 
@@ -54,6 +64,14 @@ def sentences_on(session: Session, decision: GateDecisionRow) -> tuple[str, ...]
         return tuple(note.sentence for note in notes_on(session, decision))
     except Refused as problem:
         return (f"Other arms cannot be compared with it. {problem}",)
+
+
+def _turned(judged: Evidence) -> Evidence:
+    """The same judgements seen from the champion's side."""
+    return replace(
+        judged,
+        scores={name: replace(scores, values=1 - scores.values) for name, scores in judged.scores.items()},
+    )
 
 
 def _beside(session: Session, candidate: EvaluationReportRow) -> list[EvaluationReportRow]:

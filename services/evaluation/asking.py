@@ -45,13 +45,17 @@ class _Arm:
     examples: ExamplesFor
 
     def patiently(self, request: Callable[[Generator], Reply]) -> Reply:
-        """A refusal is told at once, so the sleeps are the time that was waited."""
-        for _ in range(int(PATIENCE_SECONDS / SECONDS_BETWEEN_TRIES)):
-            try:
-                return request(self.generator)
-            except InferenceBusy:
-                self.sleep(SECONDS_BETWEEN_TRIES)
-        return request(self.generator)
+        return patiently(lambda: request(self.generator), self.sleep)
+
+
+def patiently(request: Callable[[], Reply], sleep: Callable[[float], object]) -> Reply:
+    """A refusal is told at once, so the sleeps are the time that was waited."""
+    for _ in range(int(PATIENCE_SECONDS / SECONDS_BETWEEN_TRIES)):
+        try:
+            return request()
+        except InferenceBusy:
+            sleep(SECONDS_BETWEEN_TRIES)
+    return request()
 
 
 def no_examples(_: str) -> tuple[WorkedExample, ...]:

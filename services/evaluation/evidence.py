@@ -9,7 +9,7 @@ from services.db.lineage_tables import EvaluationReportRow
 from services.domain.evaluation import OWN_SOURCES, Item, ItemSource, MetricValue
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored
+from services.evaluation.scoring import ChoiceScore, ItemScore, JudgedScore, PairScore, Scored
 from services.evaluation.suites import item_of
 from services.evaluation.summaries import measured, slices_of, summarise
 
@@ -82,6 +82,8 @@ def _score_of(report_id: int, record: dict[str, Any], item: Item) -> Scored:
     kind: type[Scored] = ItemScore if "answer" in record else ChoiceScore
     if item.source is ItemSource.PAIR:
         kind = PairScore
+    if "verdicts" in record:
+        kind = JudgedScore
     try:
         return kind(**{**record, "item": item})
     except TypeError as error:

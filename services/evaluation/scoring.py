@@ -76,7 +76,23 @@ class ChoiceScore:
     preferred: float | None
 
 
-Scored = ItemScore | PairScore | ChoiceScore
+@dataclass(frozen=True, slots=True)
+class JudgedScore:
+    """What a model said of the candidate's and the champion's answer to an item, asked in both orders.
+
+    `verdicts` are its words, the candidate shown first and then second; none where both answers are equal.
+    `judged_better` is 1 for the candidate, 0 for the champion, 0.5 for a tie or where the orders disagree;
+    None where it gave no verdict.
+    """
+
+    item: Item
+    candidate: str
+    champion: str
+    verdicts: tuple[str, ...]
+    judged_better: float | None
+
+
+Scored = ItemScore | PairScore | ChoiceScore | JudgedScore
 
 
 def score_choice(item: Item, *, better: float, worse: float) -> ChoiceScore:

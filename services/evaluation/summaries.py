@@ -17,6 +17,7 @@ from services.domain.evaluation import (
     FORMAT_VALIDITY,
     GENERAL_ABILITY,
     HELD_OUT_LOSS,
+    JUDGED_BETTER,
     OVERALL,
     PERPLEXITY,
     REPETITION,
@@ -32,7 +33,7 @@ from services.domain.evaluation import (
 )
 from services.evaluation.frozen_suites import kind_of
 from services.evaluation.metrics.diversity import distinct
-from services.evaluation.scoring import ChoiceScore, ItemScore, PairScore, Scored, finite
+from services.evaluation.scoring import ChoiceScore, ItemScore, JudgedScore, PairScore, Scored, finite
 
 SHORT_ANSWER_WORDS = 10
 _FROZEN = {ItemSource.GENERAL: GENERAL_ABILITY, ItemSource.SAFETY: SAFETY}
@@ -72,6 +73,9 @@ def measured(scored: Scored) -> list[tuple[str, float | None, int]]:
     """Metric, value and weight of what was measured of an item."""
     if isinstance(scored, PairScore):
         return [(REWARD_ACCURACY.name, scored.preferred, 1)]
+    if isinstance(scored, JudgedScore):
+        given = scored.judged_better
+        return [] if given is None else [(JUDGED_BETTER.name, given, 1)]
     if isinstance(scored, ChoiceScore):
         return [(_FROZEN[scored.item.source].name, scored.preferred, 1)]
     values: list[tuple[str, float | None, int]] = [

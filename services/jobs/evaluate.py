@@ -23,6 +23,7 @@ from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.arms import Round, ask_other_arms, report_of_version
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.instruments import learnt_of, open_instruments, sets_of_others
+from services.jobs.judge import ask_judge
 from services.settings import Settings
 from services.training_sets.drafting import read_references
 
@@ -65,19 +66,21 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         training_set = _set_of(session, candidate)
         suite = _freeze(session, installation.settings, row, training_set)
         items = suite_items(session, suite)
-        others = sets_of_others(session, training_set)
+        theirs = sets_of_others(session, training_set)
     learnt = learnt_of(installation.settings.store_url, training_set)
-    instruments = open_instruments(installation.settings, learnt, others)
+    instruments = open_instruments(installation.settings, learnt, theirs)
     round_ = Round(persona, suite, items, installation.generator.base_digest(), instruments)
     ask = partial(report_of_version, installation, round_)
     reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
     anchor = _ask_anchor(installation, candidate.id, ask)
+    others = ask_other_arms(installation, round_, candidate=candidate.id, learnt=learnt)
+    judged = ask_judge(installation, round_, candidate=reports[candidate.id], champion=reports[champion.id])
     return {
         "candidate": reports[candidate.id],
         "champion": reports[champion.id],
         "anchor": reports[champion.id] if anchor is None else anchor,
         "base": reports[base.id],
-        "arms": ask_other_arms(installation, round_, candidate=candidate.id, learnt=learnt),
+        "arms": others | judged,
     }
 
 

@@ -23,7 +23,7 @@ from services.jobs import evaluate
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME, GenerationRequest
 from tests.builders import AT, add_items, add_persona, add_run, add_version
-from tests.endpoints import speaking
+from tests.endpoints import Body, speaking
 from tests.fakes import FakeGenerator
 
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
@@ -261,3 +261,28 @@ def test_another_personas_texts_train_the_classifier_and_a_retry_finds_the_same(
             assert {"adherence", "adherence_auc"} <= metrics
     add_scholar("later-scholar")
     assert evaluate.evaluate_with(installation, newer) == first
+
+
+def test_a_judge_compares_candidate_and_champion_and_is_asked_once(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    with session_scope(installation.engine) as session:
+        generator.by_model[session.get_one(AdapterVersionRow, version_id).name] = "Salt, arr."
+
+    def likes_pirates(body: Body) -> str:
+        first = body["messages"][-1]["content"].partition("<answer A>")[2].partition("</answer A>")[0]
+        return "[[A]]" if "arr" in first else "[[B]]"
+
+    with speaking(likes_pirates) as heard:
+        settings = installation.settings.model_copy(
+            update={"judge_url": heard.url, "judge_model": "wise", "judge_key": SecretStr("secret")}
+        )
+        own = Installation(settings, installation.engine, installation.store, generator)
+        reports = evaluate.evaluate_with(own, version_id)
+        assert evaluate.evaluate_with(own, version_id) == reports
+    assert list(reports["arms"]) == ["three examples", "judge wise, prompt 1, against version 0"]
+    assert len(heard.bodies) == 2 * COUNT
+    assert set(heard.keys) == {"secret"}
+    told, _ = sentences(installation, reports)
+    assert told.startswith("Judge wise, prompt 1, against version 0 prefers the candidate on 100.0% of ")
+    assert "better than the champion's" in told
