@@ -6,8 +6,9 @@ does not answer.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
@@ -19,10 +20,10 @@ from services.errors.tree import PersonaLoopError
 from services.evaluation.asking import ExamplesFor, ask_all, no_examples
 from services.evaluation.instruments import Instruments
 from services.evaluation.reports import Asked, find_report, settings_digest, store_report
+from services.evaluation.scoring import Scored
 from services.jobs.installation import Installation, now
 from services.language_model.asking import BASE_NAME, Generator
 from services.language_model.endpoint import Endpoint
-from services.settings import Settings
 from services.training_sets.learnt_texts import LearntTexts
 
 logger = logging.getLogger(__name__)
@@ -48,51 +49,58 @@ class Arm:
     """Who answers; `name` is empty for the version itself, and else says who does in the version's place."""
 
     version_id: int
-    generator: Generator
-    model: str
-    items: tuple[Item, ...]
-    name: str = ""
-    examples: ExamplesFor = no_examples
+    name: str
+    ask: Callable[[], Sequence[Scored]]
 
 
 def report_of_version(installation: Installation, round_: Round, version: AdapterVersionRow) -> int:
     """The stored report of a version, asked now unless it is there already; raises what `ask_all` raises."""
-    return _report(installation, round_, Arm(version.id, installation.generator, version.name, round_.items))
+    generator = installation.generator
+    ask = partial(_ask, round_, generator, version.name, round_.items)
+    return _report(installation, round_, Arm(version.id, "", ask))
 
 
 def ask_other_arms(
     installation: Installation, round_: Round, *, candidate: int, learnt: LearntTexts
 ) -> dict[str, int]:
     """Report ids of the arms beside a candidate, of those that answered; none is asked a second time."""
+    settings = installation.settings
+    own = tuple(item for item in round_.items if item.source in OWN_SOURCES)
     reports: dict[str, int] = {}
-    for arm in _arms(installation, round_, candidate, learnt):
-        try:
-            reports[arm.name] = _report(installation, round_, arm)
-        except PersonaLoopError as problem:
-            logger.warning("the arm “%s” has no report: %s", arm.name, problem)
+    if learnt.shown:
+        ask = partial(_ask, round_, installation.generator, BASE_NAME, own, examples=learnt.examples_for)
+        reports |= report_beside(installation, round_, Arm(candidate, THREE_EXAMPLES, ask))
+    if settings.evaluation_endpoint_url:
+        url, key = settings.evaluation_endpoint_url, settings.evaluation_endpoint_key
+        endpoint = Endpoint(url, key=key, key_setting="EVALUATION_ENDPOINT_KEY")
+        model = settings.evaluation_endpoint_model
+        # The protocol has no word for the probability of a given text, so pairs cannot be weighed.
+        answered = tuple(item for item in own if not item.rejected)
+        ask = partial(_ask, round_, endpoint, model, answered)
+        reports |= report_beside(installation, round_, Arm(candidate, endpoint_arm(model), ask))
     return reports
 
 
-def _arms(installation: Installation, round_: Round, candidate: int, learnt: LearntTexts) -> Iterator[Arm]:
-    own = tuple(item for item in round_.items if item.source in OWN_SOURCES)
-    if learnt.shown:
-        yield Arm(
-            candidate, installation.generator, BASE_NAME, own, THREE_EXAMPLES, examples=learnt.examples_for
-        )
-    if installation.settings.evaluation_endpoint_url:
-        # The protocol has no word for the probability of a given text, so pairs cannot be weighed.
-        answered = tuple(item for item in own if not item.rejected)
-        yield _endpoint(installation.settings, candidate, answered)
+def report_beside(installation: Installation, round_: Round, arm: Arm) -> dict[str, int]:
+    """The report's id by the arm's name; empty, with a warning, where the arm does not answer."""
+    try:
+        return {arm.name: _report(installation, round_, arm)}
+    except PersonaLoopError as problem:
+        logger.warning("the arm “%s” has no report: %s", arm.name, problem)
+        return {}
 
 
-def _endpoint(settings: Settings, candidate: int, items: tuple[Item, ...]) -> Arm:
-    model = settings.evaluation_endpoint_model
-    endpoint = Endpoint(
-        settings.evaluation_endpoint_url,
-        key=settings.evaluation_endpoint_key,
-        key_setting="EVALUATION_ENDPOINT_KEY",
-    )
-    return Arm(candidate, endpoint, model, items, endpoint_arm(model))
+def _ask(
+    round_: Round,
+    generator: Generator,
+    model: str,
+    items: Sequence[Item],
+    *,
+    examples: ExamplesFor = no_examples,
+) -> list[Scored]:
+    logger.info("%s answers %d items", model, len(items))
+    persona = round_.persona
+    return ask_all(generator, model=model, persona=persona, items=items, sleep=time.sleep, examples=examples)
 
 
 def _report(installation: Installation, round_: Round, arm: Arm) -> int:
@@ -106,19 +114,10 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
         )
         if found is not None:
             return found.id
-    who = arm.name or arm.model
-    logger.info("%s answers %d items", who, len(arm.items))
     begun = time.monotonic()
-    scores = ask_all(
-        arm.generator,
-        model=arm.model,
-        persona=round_.persona,
-        items=arm.items,
-        sleep=time.sleep,
-        examples=arm.examples,
-    )
+    scores = arm.ask()
     seconds = time.monotonic() - begun
-    logger.info("%s took %.1f s", who, seconds)
+    logger.info("%s: %.1f s", arm.name or "the version", seconds)
     if installation.generator.base_digest() != round_.base:
         raise ReportsNotComparable("the inference server was started with another base meanwhile")
     with session_scope(installation.engine) as session:

@@ -35,7 +35,10 @@ def judged(heard: Heard, *pairs: Contested) -> list[JudgedScore]:
 def shown(body: Body) -> tuple[str, str]:
     """The two answers in the order in which a judge sees them."""
     text = body["messages"][-1]["content"]
-    return tuple(text.partition(f"<answer {name}>\n")[2].partition(f"\n</answer {name}>")[0] for name in "AB")
+    first, second = (
+        text.partition(f"<answer {name}>\n")[2].partition(f"\n</answer {name}>")[0] for name in "AB"
+    )
+    return first, second
 
 
 def preferring(word: str) -> Callable[[Body], str]:
