@@ -6,8 +6,7 @@ from typing import Any
 
 from services.db.session import session_scope
 from services.domain.arms import judge_arm
-from services.domain.evaluation import Item
-from services.evaluation.evidence import OWN_SOURCES
+from services.domain.evaluation import OWN_SOURCES, Item
 from services.evaluation.judge import Contested, judge_all
 from services.evaluation.judge_prompt import JUDGE_PROMPT_VERSION
 from services.evaluation.reports import report_by_id
