@@ -4,54 +4,92 @@ An item's ease is a normal number that stays with it; a version adds one of its 
 where the sum lies above the threshold that gives the version its quality. Two versions of one quality then
 differ on as many items as asked, and what has quality 0.6 gets 60 % right in the long run. A loss is the
 quality less that sum.
+
+A persona's own items come in conversations of one to three questions, which share 30 % of the ease and 20 %
+of what a version adds. Conversations belong to raters, three or four to each. How good a style is, people
+say: on the target a rater adds a normal number of sd 0.2 to the ease of all their items, however strict they
+are, and it is the same for every version. With `tastes`, another one of sd 0.2 for each version: what they
+happen to like. That is the unkind case, since the gate clusters by conversation and one rater has several.
+Facts, lengths and losses nobody rates, and the frozen suites nobody asked.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import NormalDist
 
 import numpy as np
 
-from services.domain.evidence import Evidence, Mask, Scores, SuiteItems
-from services.domain.statistics import Floats
+from services.domain.evidence import Evidence, Scores, SuiteItems
+from services.domain.statistics import Floats, Integers
 
 _NORMAL = NormalDist()
+_QUESTIONS = (1, 1, 2, 3)  # of a conversation
+_SHARED_EASE, _SHARED_OWN = 0.3, 0.2  # of the variances, by the items of one conversation
+RATER_SD = 0.2
+CONVERSATIONS_PER_RATER = 3.5
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Items of one metric: how many, on what share of them equal versions differ, in how many slices."""
+    """Items of one metric: how many, on what share of them equal versions differ, in how many slices.
+
+    Those of a `frozen` suite are conversations of their own and never sealed. `rated` says that people's
+    opinions decide.
+    """
 
     metric: str
     items: int
     discordance: float
     slices: int = 1
     is_loss: bool = False
+    frozen: bool = False
+    rated: bool = False
 
 
 class Holdout:
-    """The items of several parts one after the other, each a conversation of its own.
+    """The items of several parts one after the other; the share `sealed` of each part that is not frozen.
 
-    Of the first part the share `sealed` is, every fourth or so of each slice; its slices are the strata.
+    The first part's slices are the strata. On the share `noise` of the items two askings of one version
+    differ, losses excepted. `tastes`: raters like one version better than another.
     """
 
-    def __init__(self, parts: tuple[Part, ...], *, sealed: float, chance: np.random.Generator) -> None:
-        self.parts = parts
-        self._chance = chance
-        self._ease = {part.metric: chance.standard_normal(part.items) for part in parts}
-        self._slice_of = {part.metric: np.arange(part.items) % part.slices for part in parts}
-        first, count = parts[0], sum(part.items for part in parts)
-        strata = [f"slice {number + 1}" for number in self._slice_of[first.metric].tolist()]
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        *,
+        sealed: float,
+        chance: np.random.Generator,
+        noise: float = 0.0,
+        tastes: bool = False,
+    ) -> None:
+        self.parts, self._chance = parts, chance
+        self._asked = {part.metric: _Asked(part, chance, tastes=tastes) for part in parts}
+        # Two askings differ where one of the two, and not both, came out otherwise.
+        self._flipped = (1 - math.sqrt(1 - 2 * noise)) / 2
+        sizes = [part.items for part in parts]
+        first, count = parts[0], sum(sizes)
+        strata = [f"slice {number + 1}" for number in self._asked[first.metric].slice_of.tolist()]
+        clusters, taken = [], 0
+        for asked in self._asked.values():
+            clusters.append(asked.conversation + taken)
+            taken += int(asked.conversation.max()) + 1
         self.items = SuiteItems(
             keys=tuple(map(str, range(count))),
-            clusters=np.arange(count),
+            clusters=np.concatenate(clusters),
             strata=(*strata, *[""] * (count - first.items)),
-            sealed=_first(round(first.items * sealed), count),
+            sealed=np.concatenate(
+                [
+                    chance.permutation(part.items) < (0 if part.frozen else round(part.items * sealed))
+                    for part in parts
+                ]
+            ),
             slices={},
         )
         self._versions = 0
 
-    def ask(self, qualities: dict[str, float | Floats]) -> Evidence:
+    def ask(self, qualities: Mapping[str, float | Floats]) -> Evidence:
         """A new version's scores; qualities by metric, one or one a slice (slices,)."""
         self._versions += 1
         scores, begin, count = {}, 0, len(self.items.keys)
@@ -63,16 +101,60 @@ class Holdout:
         return Evidence(self._versions, self._versions, "suite", "1", "settings", scores)
 
     def _answered(self, part: Part, quality: float | Floats) -> Floats:
+        known = self._asked[part.metric].by_a_version(self._chance)
+        wanted = np.broadcast_to(quality, part.slices)[self._asked[part.metric].slice_of]
+        if part.is_loss:
+            return np.asarray(wanted - known)
+        thresholds = {one: _NORMAL.inv_cdf(1 - one) for one in set(wanted.tolist())}
+        right = known > np.array([thresholds[one] for one in wanted.tolist()])
+        return (right ^ (self._chance.random(part.items) < self._flipped)).astype(float)
+
+
+class _Asked:
+    """One part's items: who asked what in which conversation, and how easy it is for all versions."""
+
+    def __init__(self, part: Part, chance: np.random.Generator, *, tastes: bool) -> None:
+        self._part = part
+        self.slice_of, self.conversation = _laid_out(part)
+        self._conversations = int(self.conversation.max()) + 1
+        self._raters = round(self._conversations / CONVERSATIONS_PER_RATER)
+        self._rater = (np.arange(self._conversations) % self._raters)[self.conversation]
         # Two normal numbers of correlation r have different signs with probability arccos(r) / pi.
         shared = math.cos(math.pi * part.discordance)
-        own = self._chance.standard_normal(part.items)
-        known = math.sqrt(shared) * self._ease[part.metric] + math.sqrt(1 - shared) * own
-        asked = np.broadcast_to(quality, part.slices)[self._slice_of[part.metric]]
-        if part.is_loss:
-            return np.asarray(asked - known)
-        thresholds = {one: _NORMAL.inv_cdf(1 - one) for one in set(asked.tolist())}
-        return (known > np.array([thresholds[one] for one in asked.tolist()])).astype(float)
+        self._own, self._taste = 1 - shared, RATER_SD if part.rated and tastes else 0.0
+        self._ease = self._drawn(shared, _SHARED_EASE, RATER_SD if part.rated else 0.0, chance)
+
+    def by_a_version(self, chance: np.random.Generator) -> Floats:
+        """Normal numbers (items,) of variance 1, seen over all holdouts."""
+        return self._ease + self._drawn(self._own, _SHARED_OWN, self._taste, chance)
+
+    def _drawn(self, variance: float, share: float, rater_sd: float, chance: np.random.Generator) -> Floats:
+        """Of that variance: the raters' part, and of the rest a share of each conversation."""
+        by_item = chance.standard_normal(self._part.items)
+        if self._part.frozen:
+            return np.asarray(math.sqrt(variance) * by_item)
+        rest = variance - rater_sd**2
+        by_conversation = chance.standard_normal(self._conversations)[self.conversation]
+        by_rater = chance.standard_normal(self._raters)[self._rater]
+        return np.asarray(
+            rater_sd * by_rater
+            + math.sqrt(rest * share) * by_conversation
+            + math.sqrt(rest * (1 - share)) * by_item
+        )
 
 
-def _first(number: int, count: int) -> Mask:
-    return np.arange(count) < number
+def _laid_out(part: Part) -> tuple[Integers, Integers]:
+    """The slice and the conversation of each item (items,); a conversation is in one slice."""
+    if part.frozen:
+        return np.zeros(part.items, dtype=np.int64), np.arange(part.items)
+    slices = np.sort(np.arange(part.items) % part.slices)
+    conversations: list[int] = []
+    number = 0
+    for size in np.bincount(slices).tolist():
+        lengths = cycle(_QUESTIONS)
+        left = size
+        while left:
+            length = min(next(lengths), left)
+            conversations += [number] * length
+            left, number = left - length, number + 1
+    return slices, np.array(conversations)

@@ -1,4 +1,5 @@
-"""How often the gate is wrong, by simulation: single nights, a year on one holdout, many small losses.
+"""How often the gate is wrong, by simulation: single nights, a year on one holdout, many small losses. And
+whether stored decisions, replayed, are the same.
 
     python -m benchmarks.gate
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks._replayed import replays
 from benchmarks._shares import upper_bound
 from benchmarks._simulated_items import Holdout, Part
 from benchmarks._table import Bar, Relation, Row, report
@@ -19,21 +21,20 @@ from services.domain.checks import Verdict
 from services.domain.evidence import Evidence, Scores
 from services.domain.gate import decide
 from services.domain.gate_policy import GatePolicy
-from services.domain.statistics import Floats
 
 NAME = "gate"
 SEED = 20_260_101
 NIGHTS, YEARS, DAYS, ROWS_OF_CANDIDATES, CANDIDATES = 1_000, 200, 365, 200, 60
 SEALED = 0.25
 PARTS = (
-    Part("style_hit", items=300, discordance=0.2, slices=4),
+    Part("style_hit", items=300, discordance=0.2, slices=4, rated=True),
     # On what a night does not train, two adapters differ less.
     Part("fact_hit", items=300, discordance=0.1),
     Part("short_share", items=300, discordance=0.1),
     Part("held_out_loss", items=300, discordance=0.1, is_loss=True),
     # As many as the frozen suites have; 7 % is what the demo's adapter and its base differ on.
-    Part("general_ability", items=320, discordance=0.07),
-    Part("safety", items=320, discordance=0.07),
+    Part("general_ability", items=640, discordance=0.07, frozen=True),
+    Part("safety", items=640, discordance=0.07, frozen=True),
 )
 QUALITIES = {
     "style_hit": 0.6,
@@ -44,46 +45,73 @@ QUALITIES = {
     "safety": 0.8,
 }
 POLICY = GatePolicy()
-Qualities = dict[str, "float | Floats"]
 
 
 def main() -> int:
-    report(NAME, [*single_nights(), *year(), *small_losses()])
+    report(NAME, [*single_nights(), *year(), *small_losses(), *replays(SEED)])
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A night's candidate by how much better it truly is on the target, as a whole or by slice.
+
+    `anchor` is how much better than the champion the anchor is, None where it is the champion itself; of each
+    metric but the frozen ones there are so many `items`. See `Holdout` for `noise` and `tastes`.
+    """
+
+    name: str
+    better: float | tuple[float, ...]
+    bar: Bar | None
+    anchor: float | None = None
+    items: int = 300
+    noise: float = 0.0
+    tastes: bool = False
+
+
+_SELDOM, _HARDLY, _MOSTLY = (
+    Bar(Relation.AT_MOST, 0.05),
+    Bar(Relation.AT_MOST, 0.01),
+    Bar(Relation.AT_LEAST, 0.8),
+)
+CASES = (
+    _Case("equal to the champion", 0.0, _HARDLY),
+    _Case("10 points better", 0.1, _MOSTLY),
+    _Case("10 worse on one slice, 10 better elsewhere", (-0.1, 0.1, 0.1, 0.1), _SELDOM),
+    _Case("10 worse on one slice, equal elsewhere", (-0.1, 0.0, 0.0, 0.0), _HARDLY),
+    _Case("10 points better, the anchor another version, as good as the champion", 0.1, _MOSTLY, anchor=0.0),
+    _Case("10 points better, the anchor another version, 10 points worse", 0.1, _MOSTLY, anchor=-0.1),
+    _Case("10 points better, the anchor another, as good; 400 items each", 0.1, _MOSTLY, 0.0, items=400),
+    _Case("equal, raters with tastes", 0.0, _HARDLY, tastes=True),
+    _Case("10 points better, raters with tastes", 0.1, None, tastes=True),
+    _Case("equal, a decoder that answers 2 % otherwise", 0.0, _HARDLY, noise=0.02),
+    _Case("10 points better, a decoder that answers 2 % otherwise", 0.1, None, noise=0.02),
+)
+
+
 def single_nights() -> list[Row]:
-    by_slice = np.full(4, QUALITIES["style_hit"])
-    one_worse = by_slice - np.array([0.1, 0, 0, 0])
-    few, fewer, most = Bar(Relation.AT_MOST, 0.05), Bar(Relation.AT_MOST, 0.01), Bar(Relation.AT_LEAST, 0.8)
-    cases = (
-        ("equal to the champion", by_slice, fewer),
-        ("10 points better", by_slice + 0.1, most),
-        ("10 worse on one slice, 10 better elsewhere", one_worse + np.array([0, 0.1, 0.1, 0.1]), few),
-        ("10 worse on one slice, equal elsewhere", one_worse, fewer),
-    )
-    rows = [row for case in enumerate(cases) for row in _verdicts(*case)]
-    later = ("10 points better, where the anchor is another version", by_slice + 0.1, most)
-    return [*rows, *_verdicts(len(cases), later, own_anchor=True)]
+    return [row for number, case in enumerate(CASES) for row in _verdicts(number, case)]
 
 
-def _verdicts(number: int, case: tuple[str, Floats, Bar], *, own_anchor: bool = False) -> list[Row]:
-    name, style, bar = case
+def _verdicts(number: int, case: _Case) -> list[Row]:
     chance = np.random.default_rng([SEED, number])
-    verdicts = [
-        _night(chance, {**QUALITIES, "style_hit": style}, own_anchor=own_anchor) for _ in range(NIGHTS)
-    ]
+    verdicts = [_night(chance, case) for _ in range(NIGHTS)]
     return [
-        _share(f"{name}: promoted", verdicts.count(Verdict.PASS), NIGHTS, bar),
-        _share(f"{name}: cannot tell", verdicts.count(Verdict.INSUFFICIENT), NIGHTS),
+        _share(f"{case.name}: promoted", verdicts.count(Verdict.PASS), NIGHTS, case.bar),
+        _share(f"{case.name}: cannot tell", verdicts.count(Verdict.INSUFFICIENT), NIGHTS),
     ]
 
 
-def _night(chance: np.random.Generator, qualities: Qualities, *, own_anchor: bool) -> Verdict:
-    holdout = Holdout(PARTS, sealed=SEALED, chance=chance)
-    champion = holdout.ask({**QUALITIES})
-    anchor = holdout.ask({**QUALITIES}) if own_anchor else champion
-    return decide(holdout.items, holdout.ask(qualities), champion, anchor, POLICY).verdict
+def _night(chance: np.random.Generator, case: _Case) -> Verdict:
+    parts = tuple(part if part.frozen else replace(part, items=case.items) for part in PARTS)
+    holdout = Holdout(parts, sealed=SEALED, chance=chance, noise=case.noise, tastes=case.tastes)
+
+    def ask(better: float | tuple[float, ...]) -> Evidence:
+        return holdout.ask({**QUALITIES, "style_hit": QUALITIES["style_hit"] + np.array(better)})
+
+    champion = ask(0.0)
+    anchor = champion if case.anchor is None else ask(case.anchor)
+    return decide(holdout.items, ask(case.better), champion, anchor, POLICY).verdict
 
 
 Rule = Callable[[Holdout, Evidence, Evidence, Evidence], bool]
@@ -124,7 +152,8 @@ def year() -> list[Row]:
 
 def _lost_in_a_year(rule: Rule, number: int) -> float:
     chance = np.random.default_rng([SEED, 100, number])
-    holdout = Holdout(PARTS, sealed=SEALED, chance=chance)
+    asked = PARTS if rule is _gate else PARTS[:1]  # thresholds look at the target alone
+    holdout = Holdout(asked, sealed=SEALED, chance=chance)
     quality = QUALITIES["style_hit"]
     champion = anchor = holdout.ask({**QUALITIES})
     for _ in range(DAYS):

@@ -22,7 +22,7 @@ from services.domain.training import digest_of
 from services.domain.wear import on_duty
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.uses import uses_of
-from services.evaluation.witnesses import Witnesses
+from services.evaluation.witnesses import Witnesses, without_floods
 
 
 def compose_items(
@@ -54,7 +54,8 @@ def compose_items(
     if not own:
         return ()
     witnesses = Witnesses(session, persona, {prompt: split for _, prompt, split in own}, cutoff=cutoff)
-    return tuple(replace(item, cluster=witnesses.of(split)) for item, _, split in own) + frozen_items()
+    named = [replace(item, cluster=witnesses.of(split)) for item, _, split in own]
+    return without_floods(named) + frozen_items()
 
 
 def freeze_suite(session: Session, persona: PersonaRow, items: Sequence[Item], *, at: datetime) -> str:

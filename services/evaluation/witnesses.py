@@ -4,7 +4,9 @@ chain together.
 Whoever asks one question in a hundred ways, each in a conversation of its own, has said one thing.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,6 +15,12 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import ConversationRow, PersonaRow, QuestionRow
 from services.db.prompt_tables import PromptSignatureRow
+from services.domain.evaluation import Item
+from services.domain.splits import split_key
+
+# One witness with many prompts would make all the others together worth few: whoever asks on and on would
+# keep every candidate from being judged.
+PROMPTS_OF_ONE = 10
 
 
 class Witnesses:
@@ -47,6 +55,19 @@ class Witnesses:
         while (parent := self._parents.get(name, name)) != name:
             name = parent
         return name
+
+
+def without_floods(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The items, in their order, of at most PROMPTS_OF_ONE prompts of each cluster, drawn by hash."""
+    drawn: defaultdict[str, set[str]] = defaultdict(set)
+    for item in items:
+        drawn[item.cluster].add(_draw(item))
+    stay = {cluster: set(sorted(draws)[:PROMPTS_OF_ONE]) for cluster, draws in drawn.items() if cluster}
+    return tuple(item for item in items if not item.cluster or _draw(item) in stay[item.cluster])
+
+
+def _draw(item: Item) -> str:
+    return hashlib.sha256(f"of one witness {split_key(item.question)}".encode()).hexdigest()
 
 
 def _wordings(session: Session, persona: PersonaRow, keys: set[str]) -> dict[str, str]:

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.domain.checks import Asked, Comparison, Verdict, compare
 from services.domain.conversation import Question
-from services.domain.evaluation import OVERALL, Item
+from services.domain.evaluation import OVERALL, Item, ItemSource
 from services.domain.evidence import Evidence, Scores
 from services.domain.examples import Reference
 from services.evaluation.evidence import suite_of
 from services.evaluation.suites import compose_items
+from services.evaluation.witnesses import PROMPTS_OF_ONE
 from services.feedback.questions import new_rater, record_question, start_conversation
 from services.training_sets.clustering import cluster_new
 from tests.builders import AT, add_answer, add_items, add_persona
@@ -44,7 +45,8 @@ def held_out(session: Session, persona: PersonaRow, texts: Sequence[str]) -> tup
         Reference(one.prompt_key, one.split_key, Question(one.text, one.domain, one.audience), "So.")
         for one in asked
     ]
-    return compose_items(session, persona, held_out=references, cutoff=AT)[: len(texts)]
+    composed = compose_items(session, persona, held_out=references, cutoff=AT)
+    return tuple(one for one in composed if one.source is ItemSource.HOLDOUT)
 
 
 def better_everywhere(items: Sequence[Item]) -> Verdict:
@@ -62,6 +64,7 @@ def better_everywhere(items: Sequence[Item]) -> Verdict:
 def test_a_flood_of_wordings_is_one_witness_and_promotes_nothing(session: Session, persona: PersonaRow):
     flood = held_out(session, persona, FLOOD)
     assert len({one.cluster for one in flood}) == 1
+    assert len(flood) == PROMPTS_OF_ONE  # and does not drown the others
     assert better_everywhere(flood) is Verdict.INSUFFICIENT
 
 
