@@ -150,7 +150,9 @@ def _planned(drafted: Drafted, raters: int) -> Learnt:
     kept = chosen.only(rows.of_kinds(plan.kinds)).kept
     judging = choose(references, raters=raters, unused=drafted.unused_references).kept
     learnt, judges = _wrong(rows, kept), _wrong(references, judging)
-    return Learnt(len(learnt), float(np.mean(learnt or [0])), len(judges), float(np.mean(judges or [0])))
+    return Learnt(
+        len(learnt), float(np.mean(learnt or [False])), len(judges), float(np.mean(judges or [False]))
+    )
 
 
 def _wrong(pile: Pile, kept: np.ndarray[Any, Any]) -> list[bool]:

@@ -78,7 +78,7 @@ def _rows(name: str, crowd: Crowd, chance: np.random.Generator) -> list[Row]:
     ours, theirs = ([night[place] for night in nights] for place in (0, 1))
     return [
         Row(f"{name}: share of wrong rows, mean", _mean(ours), _mean(theirs)),
-        Row(f"{name}: promoted", *(sum(one.promoted for one in nights) for nights in (ours, theirs))),
+        Row(f"{name}: promoted", sum(one.promoted for one in ours), sum(one.promoted for one in theirs)),
         _harmful(name, ours, theirs),
     ]
 
