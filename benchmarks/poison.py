@@ -14,7 +14,8 @@ The hostile reach for the gate, too: the loss is measured on references, of whic
 the candidate's is lower by 2 x HARM x w; and they flood the holdout with FLOOD wordings of one question, each
 in a conversation of its own, that a candidate gets right and the champion does not. A promotion is harmful
 where the candidate is truly worse on the target at all, or elsewhere by more than the gate's margin. Beside
-it a loop without protection: it learns the mean of all votes and promotes what is measured better.
+it a loop without protection: it learns the mean of all votes and promotes what is measured better, on a
+flooded holdout and, for comparison, on one that nobody flooded.
 """
 
 import sys
@@ -53,10 +54,13 @@ _NONE = Bar(Relation.IS, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Night:
-    """The share of wrong rows, and whether the candidate was promoted and did harm."""
+    """The share of wrong rows; whether the candidate was promoted, and would have been without a flood, and
+    whether it does harm.
+    """
 
     wrong: float
     promoted: bool
+    without_flood: bool
     harmful: bool
 
 
@@ -80,6 +84,11 @@ def _rows(name: str, crowd: Crowd, chance: np.random.Generator) -> list[Row]:
         Row(f"{name}: share of wrong rows, mean", _mean(ours), _mean(theirs)),
         Row(f"{name}: promoted", sum(one.promoted for one in ours), sum(one.promoted for one in theirs)),
         _harmful(name, ours, theirs),
+        Row(
+            f"{name}: harmful promotions had nobody flooded the holdout",
+            sum(one.without_flood and one.harmful for one in ours),
+            sum(one.without_flood and one.harmful for one in theirs),
+        ),
     ]
 
 
@@ -101,17 +110,23 @@ def _night(crowd: Crowd, chance: np.random.Generator) -> tuple[_Night, _Night]:
     holdout = Holdout(PARTS, sealed=SEALED, chance=chance)
     champion = holdout.ask(QUALITIES)
     floods = crowd.hostile > 0
-    learnt = by_the_shipped_rules(words, crowd.honest + crowd.hostile)
+    learnt, unprotected = by_the_shipped_rules(words, crowd.honest + crowd.hostile), by_the_mean(words)
+    ours, theirs = (_candidate(holdout, one, chance) for one in (learnt, unprotected))
+
+    def passes(wordings: int) -> bool:
+        judged = _flooded(holdout.items, wordings, ours.evidence, champion)
+        return bool(learnt.rows) and decide(*judged, judged[-1], POLICY).verdict is Verdict.PASS
+
+    def measured_better(wordings: int) -> bool:
+        _, *both = _flooded(holdout.items, wordings, theirs.evidence, champion)
+        better, reference = (one.scores["style_hit"].values for one in both)
+        return bool(np.nanmean(better - reference) > 0)
+
     kept = len(without_floods(_FLOODED)) if floods else 0
-    one = _candidate(holdout, learnt, chance)
-    items, candidate, reference = _flooded(holdout.items, kept, one.evidence, champion)
-    passed = decide(items, candidate, reference, reference, POLICY).verdict is Verdict.PASS
-    ours = _Night(learnt.wrong, bool(learnt.rows) and passed, one.harmful)
-    learnt = by_the_mean(words)
-    other = _candidate(holdout, learnt, chance)
-    _, candidate, reference = _flooded(holdout.items, FLOOD * floods, other.evidence, champion)
-    better = candidate.scores["style_hit"].values - reference.scores["style_hit"].values
-    return ours, _Night(learnt.wrong, bool(np.nanmean(better) > 0), other.harmful)
+    return (
+        _Night(learnt.wrong, passes(kept), passes(0), ours.harmful),
+        _Night(unprotected.wrong, measured_better(FLOOD * floods), measured_better(0), theirs.harmful),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
