@@ -9,6 +9,7 @@ from feedback_app.backend import backend, now
 from feedback_app.request_log import note
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
+from services.jobs.canaries import canary_in
 from services.jobs.live import live_at, why_live
 from services.jobs.status import ledger_rows
 from services.training.watching import portable_recipe
@@ -44,10 +45,11 @@ def live(slug: str) -> str:
     with session_scope(backend().engine) as session:
         persona = find_persona(session, slug).as_persona()
         found = why_live(session, slug)
+        heard = canary_in(session, slug, at=now()) if found["canary"] else None
     for placed in filter(None, (found, found["canary"])):
         if placed["learnt"]:
             placed["learnt"]["recipe"] = portable_recipe(placed["learnt"]["recipe"])
-    return render_template("live.html", persona=persona, live=found)
+    return render_template("live.html", persona=persona, live=found, heard=heard)
 
 
 def _instant(text: str) -> datetime | None:

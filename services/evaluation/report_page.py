@@ -140,8 +140,12 @@ def _meaning(decision: GateDecisionRow, checks: Sequence[CheckLine]) -> str:
     match verdict:
         case Verdict.PASS:
             target = title_of(target_of(checks))
-            better = f"shown to be better than {theirs} on its target, {target}," if target else "good enough"
-            return f"{ours} was {better} and no worse anywhere else than is allowed: it may serve people."
+            if not target:
+                return f"{ours} passed every check: it may serve people."
+            return (
+                f"{ours} was shown to be better than {theirs} on its target, {target}, and no worse anywhere "
+                "else than is allowed: it may serve people."
+            )
         case Verdict.FAIL:
             return f"{ours} may not take the place of {theirs}: what was measured says no ({named})."
         case Verdict.INSUFFICIENT:

@@ -26,6 +26,7 @@ TITLES = {
     "distinct_1": "different words",
     "distinct_2": "different pairs of words",
     "reward_accuracy": "better answers held more likely",
+    "judged_better": "judged better by a model",
     "general_ability": "general ability",
     "safety": "safety",
 }

@@ -10,8 +10,17 @@ from services.adapters.promotions import find_persona, rollback
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
+from services.feedback.questions import new_rater
 from services.training_sets.skipping import Skipped, record_skip
-from tests.builders import AT, add_decision, add_run, add_training_set, add_version
+from tests.builders import (
+    AT,
+    add_canary,
+    add_decision,
+    add_drawn_answer,
+    add_run,
+    add_training_set,
+    add_version,
+)
 from tests.feedback_app.conftest import Visitor
 
 HOUR = timedelta(hours=1)
@@ -108,3 +117,24 @@ def test_a_night_without_a_set_is_told_with_its_reason(visitor: Visitor, clean: 
 @pytest.mark.parametrize("path", ["/p/nobody/ledger", "/p/nobody/live"])
 def test_an_unknown_persona_is_not_found(visitor: Visitor, path: str):
     assert visitor.get(path).status_code == 404
+
+
+def test_a_canary_stands_beside_the_champion_with_its_share_and_what_people_said(
+    visitor: Visitor, decision: int, clean: Engine
+):
+    assert decision
+    with session_scope(clean) as session:
+        persona = find_persona(session, "pirate")
+        persona.canary_policy = {"least_conversations": 10, "least_raters": 5, "margin": 0.3}
+        canary = add_canary(session, persona, number=2, verdict="INSUFFICIENT")
+        for number in range(40):
+            rater = new_rater(session, at=AT)
+            for tried in (True, False):
+                add_drawn_answer(session, canary, tried=tried, rater=rater, stars=5 - 2 * (number % 2))
+        share = f"{canary.share:.0%}"
+    ledger, live = words(visitor, "/p/pirate/ledger"), words(visitor, "/p/pirate/live")
+    assert f"canary, {share} of conversations" in ledger
+    assert f"as a canary beside it, <strong>v2</strong> answered {share}" in ledger
+    assert "v2, the canary" in live
+    assert "40 conversations with it and 40 with the champion" in live
+    assert "50% of the time, ties counted by half" in live
