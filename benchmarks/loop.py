@@ -102,6 +102,7 @@ def _import_dags() -> dict[str, Any]:
             "AIRFLOW_HOME": home,
             "AIRFLOW__PERSONA_LOOP__NIGHTLY_CRON": "0 2 * * *",
             "AIRFLOW__PERSONA_LOOP__NIGHTLY_TIMEZONE": "UTC",
+            "AIRFLOW__PERSONA_LOOP__CANARY_CRON": "*/5 * * * *",
         }
         done = subprocess.run(  # noqa: S603  (this interpreter and the lines above)
             [sys.executable, "-c", _IMPORT_DAGS],

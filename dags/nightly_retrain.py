@@ -2,13 +2,13 @@
 
 Mapped over the personas: one with too little feedback is skipped, one that fails is red, and the others go
 on. A version serves only after its gate said PASS. NIGHTLY_CRON and NIGHTLY_TIMEZONE set the time. Triggered
-by hand, a run takes recipe overrides such as lora.r=8 for every persona.
+by hand, a run takes recipe overrides such as lora.r=8 for every persona, and an approval of what passes.
 """
 
 from airflow.sdk import CronTriggerTimetable, conf, dag, task
 
 from dags.limits import LIGHT
-from dags.retrain_group import OVERRIDES, retrain
+from dags.retrain_group import APPROVAL, OVERRIDES, retrain
 
 
 @dag(
@@ -17,7 +17,7 @@ from dags.retrain_group import OVERRIDES, retrain
     ),
     catchup=False,
     max_active_runs=1,
-    params={"overrides": OVERRIDES},
+    params={"overrides": OVERRIDES, "approval": APPROVAL},
     doc_md=__doc__,
     tags=["persona-loop"],
 )

@@ -12,6 +12,13 @@ from dags.limits import GPU, LIGHT, refusals_are_final
 OVERRIDES = Param(
     [], type="array", items={"type": "string"}, title="Recipe overrides", description="lora.r=8, one a line."
 )
+APPROVAL = Param(
+    "",
+    type="string",
+    maxLength=500,
+    title="Approval",
+    description="Why what passes may serve, where a persona asks for an approval; empty: it waits for one.",
+)
 
 
 @task_group
@@ -49,14 +56,16 @@ def retrain(persona: str) -> None:
 
     @task(**LIGHT)
     def promote(decision_id: int) -> int:
-        from services.errors.refusals import NotPassed, VersionServedBefore
+        from services.errors.refusals import NOT_NOW
         from services.jobs import promote as job
 
-        run = get_current_context()["dag_run"]
+        context = get_current_context()
+        run, approval = context["dag_run"], context["params"]["approval"]
         with refusals_are_final():
             try:
-                return job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}")["promotion_id"]
-            except (NotPassed, VersionServedBefore) as refusal:
+                moved = job.promote(decision_id, actor=f"{run.dag_id} {run.run_id}", approval=approval)
+            except NOT_NOW as refusal:
                 raise AirflowSkipException(str(refusal)) from refusal
+        return moved["promotion_id"]
 
     promote(gate(evaluate(train(assemble(persona)))))

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 from dags.limits import LIGHT, refusals_are_final
-from dags.retrain_group import OVERRIDES, retrain
+from dags.retrain_group import APPROVAL, OVERRIDES, retrain
 
 FORM = {
     "slug": Param(
@@ -44,6 +44,7 @@ FORM = {
         0, type="integer", minimum=0, maximum=2000, title="Most words", description="Of a text; 0: no limit."
     ),
     "overrides": OVERRIDES,
+    "approval": APPROVAL,
 }
 
 

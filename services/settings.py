@@ -58,6 +58,7 @@ class Settings(BaseSettings):
 
     nightly_cron: str = "0 2 * * *"
     nightly_timezone: str = "UTC"
+    canary_cron: str = "*/5 * * * *"  # how often open canaries are looked at
     retention_versions: int = Field(default=3, ge=1)  # of a persona's versions that nothing else keeps
     retention_days: int = Field(default=30, ge=1)
 

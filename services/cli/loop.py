@@ -1,11 +1,13 @@
 """The steps of the loop by hand: assemble, train, evaluate, promote, rollback; the gate has a file."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
+from services.cli.account import actor
 from services.cli.output import EXIT_NO, Json, show, speaking
+from services.domain.promotions import PromotionKind
+from services.jobs import approve as approving
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
 from services.jobs import promote as promoting
@@ -57,16 +59,29 @@ def evaluate(
 @commands.command()
 @speaking
 def promote(decision_id: int, as_json: Json = False) -> None:
-    """Let the candidate of a passed decision serve."""
-    moved = promoting.promote(decision_id, _actor())
+    """Let the candidate of a passed decision serve, or be tried first where the persona's policy says so."""
+    moved = promoting.promote(decision_id, actor())
     show(dict(moved), as_json=as_json)
-    if moved["serves"] != moved["version"]:
+    if moved["kind"] == PromotionKind.CANARY:
+        typer.echo("Some conversations go to it first: `persona-loop canary show PERSONA`.", err=True)
+    elif moved["serves"] != moved["version"]:
         typer.echo(
             f"Decision {decision_id} was carried out before; version {moved['serves']} serves since. "
             f"`persona-loop rollback PERSONA --to {moved['version']}` puts version {moved['version']} back.",
             err=True,
         )
         raise typer.Exit(EXIT_NO)
+
+
+@commands.command()
+@speaking
+def approve(
+    decision_id: int,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    as_json: Json = False,
+) -> None:
+    """Give your word that what was decided on may serve; `promote` lets it."""
+    show(dict(approving.approve(decision_id, reason, actor())), as_json=as_json)
 
 
 @commands.command()
@@ -80,9 +95,4 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Put an earlier version back, or a rolled-back one in again."""
-    show(dict(rolling_back.rollback(persona, version, reason, _actor())), as_json=as_json)
-
-
-def _actor() -> str:
-    """Who moved a pointer, as the ledger names them: the account of this machine."""
-    return f"cli:{getpass.getuser()}"
+    show(dict(rolling_back.rollback(persona, version, reason, actor())), as_json=as_json)

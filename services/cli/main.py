@@ -6,7 +6,18 @@ INSUFFICIENT, refused); 4 something does not answer right now.
 
 import typer
 
-from services.cli import feedback, gate, keeping, live, loop, personas, service, sweep, training_sets
+from services.cli import (
+    canaries,
+    feedback,
+    gate,
+    keeping,
+    live,
+    loop,
+    personas,
+    service,
+    sweep,
+    training_sets,
+)
 from services.cli.output import Json, show, speaking
 from services.jobs import status as reading
 from services.tables import Record
@@ -16,6 +27,7 @@ app.add_typer(personas.commands, name="persona")
 app.add_typer(feedback.commands)
 app.add_typer(loop.commands)
 app.add_typer(gate.commands, name="gate")
+app.add_typer(canaries.commands, name="canary")
 app.add_typer(live.commands)
 app.add_typer(sweep.commands)
 app.add_typer(service.commands)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.adapters.canaries import parse_policy as parse_canary_policy
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
 from services.domain.answer_formats import AnswerFormat, rules_of
 from services.domain.example_policy import ExamplePolicy
@@ -48,8 +49,8 @@ WordLimit = Annotated[int, typer.Option(help="The most words of an answer; 0 for
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
-        help='JSON: {"examples": {...}, "gate": {"requirements": [...]}, "generation": {...}, '
-        '"answers": {...}}.'
+        help='JSON: {"examples": {...}, "gate": {"requirements": [...]}, "canary": {"share": 0.2}, '
+        '"generation": {...}, "answers": {...}}.'
     ),
 ]
 
@@ -166,6 +167,7 @@ def _plan(
         ),
         example_policy=examples,
         gate_policy=with_kept(parse_policy(stored["gate"])) if "gate" in stored else None,
+        canary_policy=parse_canary_policy(stored["canary"]) if "canary" in stored else None,
         recipe_overrides=tuple(override or ()),
     )
 

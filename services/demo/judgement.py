@@ -16,7 +16,7 @@ from services.db.lineage_tables import (
 from services.demo.chance import shuffled
 from services.domain.evaluation import FACT_HIT, STYLE_HIT, ItemSource
 from services.domain.personas import AUDIENCES
-from services.domain.promotions import BASE_VERSION
+from services.domain.promotions import BASE_VERSION, PromotionKind
 
 BANK_SLICE = f"source:{ItemSource.BANK}"
 
@@ -79,7 +79,11 @@ def read_judgement(session: Session, slug: str, *, seed: int) -> Judgement | Non
         before=_figures(champion),
         after=_figures(candidate),
         samples=_samples(champion, candidate, seed=seed),
-        promotion_id=session.scalar(select(PromotionRow.id).where(PromotionRow.decision_id == decision.id)),
+        promotion_id=session.scalar(
+            select(PromotionRow.id).where(
+                PromotionRow.decision_id == decision.id, PromotionRow.kind == PromotionKind.FULL
+            )
+        ),
     )
 
 

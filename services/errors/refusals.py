@@ -231,3 +231,7 @@ class AirflowRefused(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")
+
+
+# What a night leaves as it is: there is nothing to repair, and perhaps somebody to wait for.
+NOT_NOW = (NotPassed, NotApproved, VersionServedBefore, CanaryOpen, CanaryEnded, CanaryCoolingDown)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters.versions import register_base
 from services.db.feedback_tables import PersonaRow
+from services.domain.canaries import CanaryPolicy
 from services.domain.conversation import check_text
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate_policy import GatePolicy, default_gate
@@ -25,12 +26,14 @@ TEMPLATE_LIMIT = 4_000
 class PersonaPlan:
     """A persona to create, with its policies.
 
-    `gate_policy` None means the one that suits its answers, `recipe` empty the one that suits the base.
+    `gate_policy` None means the one that suits its answers, `canary_policy` None that what passed serves at
+    once, `recipe` empty the one that suits the base.
     """
 
     persona: Persona
     example_policy: ExamplePolicy = field(default_factory=ExamplePolicy)
     gate_policy: GatePolicy | None = None
+    canary_policy: CanaryPolicy | None = None
     recipe: str = ""
     recipe_overrides: tuple[str, ...] = ()
 
@@ -74,6 +77,7 @@ def _columns(plan: PersonaPlan) -> dict[str, Any]:
         "generation": asdict(persona.generation),
         "example_policy": _plain(asdict(plan.example_policy)),
         "gate_policy": _plain(asdict(plan.gate_policy or default_gate(persona.answers))),
+        "canary_policy": asdict(plan.canary_policy) if plan.canary_policy else {},
         "recipe": plan.recipe,
         "recipe_overrides": list(plan.recipe_overrides),
     }

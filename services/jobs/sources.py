@@ -185,6 +185,10 @@ def _judged(session: Session, version: AdapterVersionRow) -> str:
     said = f"{found.verdict} in decision {found.decision}" if found.decision else "no gate has judged it"
     if found.serves:
         return f"{said}; it serves"
+    if found.is_tried:
+        return f"{said}; some conversations go to it, in a canary"
+    if found.served_from is None and found.tried_from is not None:
+        return f"{said}; a canary of it began at {found.tried_from.isoformat()} and ended"
     if found.served_from is None:
         return f"{said}; it has served nobody"
     return f"{said}; it served first from {found.served_from.isoformat()} and does not now"

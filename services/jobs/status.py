@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
-from services.adapters.promotions import find_persona, who_serves
+from services.adapters.live import live_now
+from services.adapters.promotions import find_persona
 from services.db.decisions import newest_decision_on
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
@@ -58,7 +59,7 @@ def versions(slug: str) -> list[Record]:
     """Every version of a persona, newest first, with its overall metrics where it was evaluated."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         persona = find_persona(session, slug)
-        live = who_serves(session, persona).version_id
+        champion, canary = live_now(session, persona)
         rows = session.scalars(
             select(AdapterVersionRow)
             .where(AdapterVersionRow.persona_id == persona.id)
@@ -69,7 +70,8 @@ def versions(slug: str) -> list[Record]:
                 "version": row.number,
                 "name": row.name,
                 "id": row.id,
-                "serves": row.id == live,
+                "serves": row.id == champion.version_id,
+                "canary": canary is not None and row.id == canary.version_id,
                 "created_at": row.created_at.isoformat(),
                 "unsound": row.unsound_reason,
                 "removed_at": row.removed_at.isoformat() if row.removed_at else None,
@@ -184,7 +186,7 @@ def _against(version: int | None) -> str:
 
 
 def _persona(session: Session, row: PersonaRow) -> Record:
-    live = who_serves(session, row)
+    champion, canary = live_now(session, row)
     newest_set = session.scalar(
         select(TrainingSetRow)
         .where(TrainingSetRow.persona_id == row.id, of_everyone())
@@ -199,8 +201,10 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "name": row.display_name,
         "answers": row.answer_format,
         "routes": {wanted.value: target.slug for wanted, target in routes_of(session, row).items()},
-        "serves": live.number,
-        "served_name": live.name,
+        "serves": champion.version,
+        "served_name": champion.name,
+        "canary": canary.version if canary else None,
+        "canary_share": canary.share if canary else None,
         "training_set": newest_set.id if newest_set else None,
         "rows": newest_set.row_count if newest_set else None,
         "run": state_of(run, held_runs(session)) if run else None,

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import moves_of, who_serves
+from services.adapters.live import live_now
+from services.adapters.promotions import moves_of
 from services.db.decisions import newest_decision_on
 from services.db.lineage_tables import AdapterVersionRow
+from services.domain.promotions import PromotionKind
 from services.evaluation.arms import sentences_on
 
 
@@ -18,7 +20,8 @@ class Judged:
     """The newest decision on a version, if any, with its checks as stored, and whom it was set against.
 
     `notes` say how other arms did on the same items.
-    `served_from` is when it first served people, None if it never did.
+    `served_from` is when it first served everyone, `tried_from` when a canary of it first began; None if that
+    never was.
     """
 
     version: int
@@ -29,11 +32,17 @@ class Judged:
     notes: Sequence[str]
     served_from: datetime | None
     serves: bool
+    tried_from: datetime | None
+    is_tried: bool
 
 
 def judged(session: Session, version: AdapterVersionRow) -> Judged:
     decision = session.scalar(newest_decision_on(version.id))
-    moves = moves_of(session, version.id)
+    tried, moves = (
+        [row for row in moves_of(session, version.id) if (row.kind == PromotionKind.CANARY) is canary]
+        for canary in (True, False)
+    )
+    champion, canary = live_now(session, version.persona)
     return Judged(
         version=version.number,
         decision=decision.id if decision else None,
@@ -42,5 +51,7 @@ def judged(session: Session, version: AdapterVersionRow) -> Judged:
         checks=decision.checks if decision else (),
         notes=sentences_on(session, decision) if decision else (),
         served_from=moves[0].at if moves else None,
-        serves=who_serves(session, version.persona).version_id == version.id,
+        serves=champion.version_id == version.id,
+        tried_from=tried[0].at if tried else None,
+        is_tried=canary is not None and canary.version_id == version.id,
     )

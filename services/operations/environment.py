@@ -94,9 +94,10 @@ def _airflow_core(settings: Settings) -> dict[str, str]:
         "AIRFLOW__EDGE__API_URL": f"{settings.airflow_endpoint}/edge_worker/v1/rpcapi",
         # Worker and API share a folder of logs: what the worker pushed it would read again, and push again.
         "AIRFLOW__EDGE__PUSH_LOGS": "False",
-        # Read by dags/nightly_retrain.py: a DAG file may read Airflow's configuration, not the environment.
+        # Read by DAG files: they may read Airflow's configuration, not the environment.
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_CRON": settings.nightly_cron,
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_TIMEZONE": settings.nightly_timezone,
+        "AIRFLOW__PERSONA_LOOP__CANARY_CRON": settings.canary_cron,
     }
 
 

@@ -41,7 +41,9 @@ from services.var_dir import make_private
 logger = logging.getLogger(__name__)
 
 PROCFILE = ROOT / "Procfile"
-DAG_IDS = frozenset({"nightly_retrain", "remove_old_versions", "rollback_adapter", "train_new_persona"})
+DAG_IDS = frozenset(
+    {"nightly_retrain", "remove_old_versions", "rollback_adapter", "train_new_persona", "watch_canaries"}
+)
 GPU_POOL = "gpu"
 WORKER_PID_FILE = "airflow-edge-worker.pid"  # Airflow's name for it
 _ASKED_BY_OTHERS = ("airflow-api-server", "inference")  # stopped last: the others still take their leave

@@ -58,6 +58,7 @@ def airflow_variables() -> set[str]:
         "AIRFLOW_HOME",
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_CRON",
         "AIRFLOW__PERSONA_LOOP__NIGHTLY_TIMEZONE",
+        "AIRFLOW__PERSONA_LOOP__CANARY_CRON",
     }
 
 

@@ -13,11 +13,12 @@ from services.adapters.promotions import find_persona, who_serves
 from services.db import migrate
 from services.db.session import make_engine, session_scope
 from services.settings import Settings
-from tests.builders import add_decision, add_persona, add_serving_version, add_version
+from tests.builders import add_canary, add_decision, add_persona, add_serving_version, add_version
 from tests.dags.conftest import RunScript
 
 NEW = "train_new_persona"
 BACK = "rollback_adapter"
+WATCH = "watch_canaries"
 KEEP = "remove_old_versions"
 FORMS = [
     (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
@@ -26,6 +27,8 @@ FORMS = [
     (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "mcq", "word_limit": 0}, True),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "essay"}, False),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "word_limit": -1}, False),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "approval": "I read it"}, True),
+    (NEW, {"slug": "pirate", "display_name": "Pirate", "approval": None}, False),
     (NEW, {"display_name": "Pirate"}, False),
     (NEW, {"slug": "../x", "display_name": "Pirate"}, False),
     (NEW, {"slug": "Pirate", "display_name": "Pirate"}, False),
@@ -38,6 +41,7 @@ FORMS = [
     (BACK, {"persona": "pirate", "reason": ""}, False),
     (BACK, {"persona": "../x", "reason": "worse on physics"}, False),
 ]
+WAITS = {"approval": ""}
 RETRAIN = ["assemble", "train", "evaluate", "gate", "promote"]
 
 
@@ -85,7 +89,7 @@ def test_importing_every_dag_file_is_light(run_script: RunScript):
 
 def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
     assert facts["errors"] == {}
-    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK}
+    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH}
     assert all(dag["doc"] for dag in facts["dags"].values())
 
 
@@ -111,6 +115,14 @@ def test_nights_follow_the_settings_and_never_overlap(facts: dict[str, Any], set
     assert night["timezone"] == settings.nightly_timezone
     assert night["catchup"] is False
     assert night["max_active_runs"] == 1
+
+
+def test_canaries_are_watched_by_the_settings_and_never_twice_at_once(
+    facts: dict[str, Any], settings: Settings
+):
+    watch = facts["dags"][WATCH]
+    assert (watch["schedule"], watch["catchup"], watch["max_active_runs"]) == (settings.canary_cron, False, 1)
+    assert watch["tasks"]["watch"]["upstream"] == ["open_canaries"]
 
 
 @pytest.mark.parametrize("dag_id", [NEW, BACK])
@@ -148,7 +160,7 @@ def test_a_form_is_checked_before_anything_runs(facts: dict[str, Any], number: i
 @pytest.fixture(scope="module")
 def promoted(run_script: RunScript, dag_database: str, decisions: dict[str, int]) -> dict[str, Any]:
     """What the promote task answers to each verdict."""
-    calls = [("by-a-test", {}, {"decision_id": decision}) for decision in decisions.values()]
+    calls = [("by-a-test", WAITS, {"decision_id": decision}) for decision in decisions.values()]
     answers = run_script("one_task.py", "nightly_retrain", "retrain.promote", calls, database=dag_database)
     return dict(zip(decisions, answers, strict=True))
 
@@ -160,6 +172,34 @@ def test_promote_is_skipped_with_the_verdict_as_its_reason(promoted: dict[str, A
 
 def test_promote_promotes_what_passed(promoted: dict[str, Any]):
     assert promoted["PASS"]["returned"] > 0
+
+
+def test_what_waits_for_an_approval_is_skipped_until_a_run_gives_one(
+    run_script: RunScript, dag_database: str
+):
+    engine = make_engine(dag_database)
+    with session_scope(engine) as session:
+        persona = add_persona(session, slug="careful")
+        version = add_version(session, persona, number=1, digest="c" * 64)
+        decision = add_decision(session, version, verdict="PASS", policy={"approval": True}).id
+    calls = [(why, {"approval": why}, {"decision_id": decision}) for why in ("", "I read all of it")]
+    waits, serves = run_script("one_task.py", NEW, "retrain.promote", calls, database=dag_database)
+    assert f"persona-loop approve {decision}" in waits["skipped"]
+    assert serves["returned"] > 0
+    engine.dispose()
+
+
+def test_an_open_canary_is_found_and_watched(run_script: RunScript, dag_database: str):
+    engine = make_engine(dag_database)
+    with session_scope(engine) as session:
+        add_canary(session, add_persona(session, slug="tried"), number=1)
+    engine.dispose()
+    (found,) = run_script("one_task.py", WATCH, "open_canaries", [("run", {}, {})], database=dag_database)
+    assert found == {"returned": ["tried"]}
+    calls = [("run", {}, {"persona": slug}) for slug in ("tried", "nobody")]
+    seen, unknown = run_script("one_task.py", WATCH, "watch", calls, database=dag_database)
+    assert "watched further" in seen["returned"]
+    assert "no persona 'nobody'" in unknown["failed"]
 
 
 @pytest.fixture(scope="module")

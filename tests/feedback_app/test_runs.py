@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine
 
 from services.adapters.promoting import promote
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, rollback
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
+from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.training.holding import RunLock
-from tests.builders import add_decision, add_run, add_training_set, add_version
+from tests.builders import add_canary, add_decision, add_run, add_training_set, add_version
 from tests.feedback_app.conftest import Visitor
 from tests.told_runs import add_told_run
 
@@ -103,6 +104,27 @@ def test_a_run_says_what_the_gate_said_of_its_version(
     serves = "It answers people now" if verdict == "PASS" else "It has answered nobody."
     assert serves in page
     assert f">{verdict}<" in visitor.get("/p/pirate/runs").text
+
+
+def test_a_run_says_that_its_version_is_tried_in_a_canary_and_that_one_ended(
+    visitor: Visitor, run_id: int, clean: Engine
+):
+    with session_scope(clean) as session:
+        canary = add_canary(session, find_persona(session, "pirate"), number=7)
+        canary.version.training_run_id = run_id
+    assert "Some conversations go to it, in a canary." in shown(visitor, run_id)
+    with session_scope(clean) as session:
+        rollback(
+            session,
+            persona=PersonaSlug("pirate"),
+            to_version=None,
+            reason="enough",
+            actor="me",
+            at=datetime.now(UTC),
+        )
+    page = shown(visitor, run_id)
+    assert "A canary of it began on" in page
+    assert "20 November 2026, 12:00 UTC</time> and ended." in page
 
 
 def shown(visitor: Visitor, run_id: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import freeze
-from services.adapters.promoting import promote
+from services.adapters.promoting import promote, start_canary
 from services.adapters.promotions import rollback
 from services.cli.tracing import tell_source
 from services.db.feedback_tables import PersonaRow
@@ -214,6 +214,10 @@ def test_a_version_says_its_verdict_and_whether_it_serves(
     decision = add_decision(session, version, verdict="FAIL")
     assert outcome() == f"FAIL in decision {decision.id}; it has served nobody"
     decision = add_decision(session, version, verdict="PASS")
+    start_canary(session, decision_id=decision.id, share=0.5, actor="me", reason="let us see", at=AT)
+    assert outcome() == f"PASS in decision {decision.id}; some conversations go to it, in a canary"
+    rollback(session, persona=PersonaSlug("pirate"), to_version=None, reason="x", actor="ann", at=AT)
+    assert "; a canary of it began at 2026-11-20T12:00" in outcome()
     promote(session, decision_id=decision.id, actor="night", at=AT)
     assert outcome() == f"PASS in decision {decision.id}; it serves"
     rollback(session, persona=PersonaSlug("pirate"), to_version=0, reason="x", actor="ann", at=AT)

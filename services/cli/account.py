@@ -1,0 +1,8 @@
+"""Who moves a pointer by hand, as the ledger names them."""
+
+import getpass
+
+
+def actor() -> str:
+    """The account of this machine."""
+    return f"cli:{getpass.getuser()}"
