@@ -198,7 +198,7 @@ def test_an_open_canary_is_found_and_watched(run_script: RunScript, dag_database
     assert found == {"returned": ["tried"]}
     calls = [("run", {}, {"persona": slug}) for slug in ("tried", "nobody")]
     seen, unknown = run_script("one_task.py", WATCH, "watch", calls, database=dag_database)
-    assert "watched further" in seen["returned"]
+    assert "0 conversations count" in seen["returned"]
     assert "no persona 'nobody'" in unknown["failed"]
 
 

@@ -2,20 +2,17 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, make_url, select, text
-from typer.testing import CliRunner, Result
+from sqlalchemy import Engine, select
+from typer.testing import CliRunner
 
 from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, version_by_number
 from services.cli.main import app
-from services.db import migrate
 from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
-from services.db.session import make_engine, session_scope
+from services.db.session import session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import ItemSource
 from services.domain.gate_policy import GatePolicy, Requirement
@@ -26,8 +23,6 @@ from services.settings import Settings
 from tests.builders import (
     add_answer,
     add_answers,
-    add_approved_version,
-    add_decision,
     add_persona,
     add_rating,
     add_report,
@@ -39,36 +34,6 @@ from tests.builders import (
 )
 
 SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
-
-
-@pytest.fixture(scope="module", autouse=True)
-def command_engine(database_url: str, settings: Settings) -> Iterator[Engine]:
-    """A database of these tests' own, which commands reach through the environment and may commit to."""
-    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE commands_test"))
-    url = make_url(database_url).set(database="commands_test").render_as_string(hide_password=False)
-    engine = make_engine(url)
-    migrate.upgrade(engine)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("VAR_DIR", str(settings.var_dir))
-        environment.setenv("DATABASE_URL", url)
-        environment.setenv("INFERENCE_URL", "http://127.0.0.1:9")  # nothing listens there
-        yield engine
-    engine.dispose()
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE commands_test WITH (FORCE)"))
-    server.dispose()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("COLUMNS", raising=False)  # a terminal's, as tests that run in parallel have one
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, list(arguments))
-
-    return invoke
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -185,75 +150,6 @@ def test_rolling_back_and_reinstating_from_the_shell(run, pirate: str):
     assert [row["kind"] for row in ledger][:2] == ["reinstate", "rollback"]
     assert ledger[1]["reason"] == "it lies"
     assert ledger[0]["actor"].startswith("cli:")
-
-
-@pytest.fixture
-def untold(command_engine: Engine) -> int:
-    """A decision that cannot tell whether version 2 of "tried" is better than its version 1."""
-    with session_scope(command_engine) as session:
-        persona = add_persona(session, slug=f"tried-{uuid4().hex[:8]}")
-        add_approved_version(session, persona, number=1)
-        version = add_version(session, persona, number=2)
-        return add_decision(session, version, verdict="INSUFFICIENT").id
-
-
-def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: int):
-    assert f"canary start {untold}" in " ".join(run("promote", str(untold)).output.split())
-    assert run("canary", "start", str(untold), "--reason", "two like it", "--share", "1").exit_code == 2
-    begun = run("canary", "start", str(untold), "--reason", "two like it", "--share", "0.2", "--json")
-    assert begun.exit_code == 0, begun.output
-    assert (json.loads(begun.output)["kind"], json.loads(begun.output)["serves"]) == ("canary", 1)
-    (tried,) = [row for row in json.loads(run("status", "--json").output)["personas"] if row["canary"]]
-    slug = tried["persona"]
-    assert (tried["serves"], tried["canary"], tried["canary_share"]) == (1, 2, 0.2)
-    told = run("canary", "show", slug)
-    assert told.exit_code == 0, told.output
-    assert "20% of conversations" in told.output
-    assert "watched further" in told.output
-    assert "0 conversations of 0 raters" in told.output
-    assert all(len(line) <= 80 for line in told.output.splitlines())
-    (seen,) = json.loads(run("canary", "watch", "--json").output)
-    assert (seen["persona"], seen["verdict"]) == (slug, "keep")
-    ended = json.loads(run("canary", "stop", slug, "--reason", "never mind", "--json").output)
-    assert (ended["kind"], ended["version"]) == ("rollback", 1)
-    assert run("canary", "stop", slug, "--reason", "never mind").exit_code == 3
-    ledger = json.loads(run("ledger", slug, "--json").output)
-    assert [(row["kind"], row["share"]) for row in ledger] == [
-        ("rollback", None),
-        ("canary", 0.2),
-        ("full", None),
-    ]
-    assert ledger[0]["reason"] == "never mind (the canary of version 2 ends)"
-
-
-def test_what_was_live_and_why_it_is_are_told_in_80_columns(run, untold: int, command_engine: Engine):
-    run("canary", "start", str(untold), "--reason", "two like it")
-    with session_scope(command_engine) as session:
-        slug = session.get_one(GateDecisionRow, untold).candidate_report.version.persona.slug
-    before = json.loads(run("live-at", slug, "2020-01-01T00:00:00+00:00", "--json").output)
-    assert (before["version"], before["since"], before["canary"]) == (0, None, None)
-    today = json.loads(run("live-at", slug, now().isoformat(), "--json").output)
-    assert (today["version"], today["share"], today["canary"]["version"]) == (1, 0.5, 2)
-    for told in (run("live-at", slug, now().isoformat()), run("why-live", slug)):
-        assert told.exit_code == 0, told.output
-        assert "Version 1, the champion, 50% of conversations" in told.output
-        assert "Version 2, the canary, 50% of conversations" in told.output
-        assert all(len(line) <= 80 for line in told.output.splitlines())
-    why = json.loads(run("why-live", slug, "--json").output)
-    assert (why["decision"]["verdict"], why["canary"]["decision"]["verdict"]) == ("PASS", "INSUFFICIENT")
-    for instant, problem in (("yesterday", "is no instant"), ("2020-01-01", "has no time zone")):
-        refused = run("live-at", slug, instant)
-        assert (refused.exit_code, problem in refused.output) == (2, True)
-
-
-def test_an_approval_is_given_from_the_shell_and_the_first_one_stays(run, untold: int):
-    first = json.loads(run("approve", str(untold), "--reason", "I read it", "--json").output)
-    again = json.loads(run("approve", str(untold), "--reason", "so did I", "--json").output)
-    assert first == again
-    assert (first["decision_id"], first["reason"]) == (untold, "I read it")
-    assert first["actor"].startswith("cli:")
-    assert run("approve", "999999", "--reason", "I read it").exit_code == 1
-    assert run("approve", str(untold), "--reason", " ").exit_code == 2
 
 
 def test_what_is_kept_and_why_fits_80_columns(run, settings: Settings):
