@@ -9,11 +9,14 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from services.domain.conversation import Message
+from services.domain.fingerprint import ServerFacts
 from services.domain.progress import Progress, TrainingReport
 from services.domain.training import HalfPrecision, ModelRecipe, Objective, StageResult, TrainedAdapter
 from services.errors.artifacts import AdapterCorrupt
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
+
+FACTS = ServerFacts("the only base", "nf4", "cpu", "1", {"torch": "2.13.0"})
 
 
 @dataclass
@@ -30,6 +33,7 @@ class FakeGenerator:
     requests: list[GenerationRequest] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
+    server: ServerFacts = FACTS
 
     def generate(self, request: GenerationRequest) -> Generated:
         self.requests.append(request)
@@ -46,15 +50,19 @@ class FakeGenerator:
             completion_tokens=len(text.split()),
         )
 
-    def base_digest(self) -> str:
-        return "the only base"
+    def facts(self) -> ServerFacts:
+        return self.server
 
     def log_probabilities(
         self,
-        model: str,  # noqa: ARG002 - the Protocol's signature
-        messages: tuple[Message, ...],  # noqa: ARG002
+        model: str,
+        messages: tuple[Message, ...],  # noqa: ARG002 - the Protocol's signature
         completion: str,
     ) -> tuple[float, ...]:
+        if self.problem is not None:
+            raise self.problem
+        if model in self.damaged:
+            raise AdapterCorrupt(model, "a flipped byte")
         return tuple(-1.0 for _ in completion.split())
 
 

@@ -26,7 +26,8 @@ from services.adapters.digests import (
     canonical_config,
     sha256_of,
 )
-from services.adapters.disk import locked, replace_folder
+from services.adapters.disk import locked, replace_file, replace_folder
+from services.adapters.expectations import FOLDER, file_of, prefix_of, read_expectation, write_expectation
 from services.adapters.manifests import (
     MANIFEST_FILE,
     make_manifest,
@@ -35,6 +36,7 @@ from services.adapters.manifests import (
     write_manifest,
 )
 from services.adapters.store import AdapterName, Manifest
+from services.domain.fingerprint import Fingerprint
 from services.domain.personas import PersonaSlug, parse_slug
 from services.errors.artifacts import AdapterCorrupt, AdapterExists, AdapterMissing, AdapterRefused
 from services.errors.outages import AdapterStoreUnavailable
@@ -95,9 +97,11 @@ class FileAdapterStore:
         if isinstance(self._files, LocalFileSystem):
             with locked(Path(target.parent)):
                 replace_folder(Path(target), contents)
-            return offered
-        for name, content in contents.items():
-            self._files.pipe_file(str(target / name), content, mode="overwrite")
+        else:
+            for name, content in contents.items():
+                self._files.pipe_file(str(target / name), content, mode="overwrite")
+        for file in self._expectations(offered.name):
+            self._files.rm_file(str(file))
         return offered
 
     def manifest(self, name: AdapterName) -> Manifest:
@@ -165,6 +169,28 @@ class FileAdapterStore:
             raise AdapterStoreUnavailable(self._url, str(error)) from error
         return {path: int(info["size"]) for path, info in found.items()}
 
+    def expect(self, name: AdapterName, fingerprint: Fingerprint) -> None:
+        """See AdapterStore."""
+        self._check_that_it_is_there()
+        file = self._root / persona_of(name) / FOLDER / file_of(name, fingerprint)
+        if self._read(file) is not None:
+            return
+        content = write_expectation(fingerprint)
+        if isinstance(self._files, LocalFileSystem):
+            replace_file(Path(file), [content])
+        else:
+            self._files.pipe_file(str(file), content)
+
+    def expected(self, name: AdapterName) -> tuple[Fingerprint, ...]:
+        """See AdapterStore."""
+        contents = [self._read(file) for file in self._expectations(name)]
+        return tuple(read_expectation(name, content) for content in contents if content is not None)
+
+    def _expectations(self, name: AdapterName) -> list[PurePosixPath]:
+        folder = self._root / persona_of(name) / FOLDER
+        names = self._entries(folder)
+        return [folder / file for file in sorted(names) if file.startswith(prefix_of(name))]
+
     def _download(self, manifest: Manifest) -> dict[str, bytes]:
         folder = self._folder(manifest.persona, manifest.number)
         contents = {}
@@ -202,14 +228,18 @@ class FileAdapterStore:
 
     def _numbers(self, persona: PersonaSlug) -> list[int]:
         """The numbers of a persona's folders, newest first, whole or not."""
+        names = (_VERSION_FOLDER.fullmatch(name) for name in self._entries(self._root / persona))
+        return sorted((int(name[1]) for name in names if name), reverse=True)
+
+    def _entries(self, folder: PurePosixPath) -> list[str]:
+        """The names of what lies in a folder; none where there is no folder."""
         try:
-            entries = cast("list[str]", self._files.ls(str(self._root / persona), detail=False))
+            entries = cast("list[str]", self._files.ls(str(folder), detail=False))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise AdapterStoreUnavailable(self._url, str(error)) from error
-        names = (_VERSION_FOLDER.fullmatch(PurePosixPath(entry).name) for entry in entries)
-        return sorted((int(name[1]) for name in names if name), reverse=True)
+        return [PurePosixPath(entry).name for entry in entries]
 
     def _read(self, path: PurePosixPath) -> bytes | None:
         try:

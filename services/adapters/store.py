@@ -2,7 +2,8 @@
 
 Layout: {root}/store.json, which says that a store is here, and
 {root}/{persona}/v0007/{adapter_config.json, adapter_model.safetensors, manifest.json}. The manifest is
-written last, so its presence means the folder is whole. Nothing here knows the database.
+written last, so its presence means the folder is whole. What versions answered where they were evaluated lies
+in {root}/{persona}/golden. Nothing here knows the database.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NewType, Protocol
 
+from services.domain.fingerprint import Fingerprint
 from services.domain.personas import PersonaSlug
 
 AdapterName = NewType("AdapterName", str)  # "pirate@<first 12 hex of the digest>"; never reused
@@ -59,8 +61,16 @@ class AdapterStore(Protocol):
         """Write a version's files anew over those that are there, whatever became of them.
 
         `folder` and `provenance` are those it was published with; AdapterExists when its manifest can be read
-        and tells of other files.
+        and tells of other files. What the version was expected to answer is forgotten with the old files.
         """
+        ...
+
+    def expect(self, name: AdapterName, fingerprint: Fingerprint) -> None:
+        """Keep how a version is served where it was evaluated; of one server's the first one stays."""
+        ...
+
+    def expected(self, name: AdapterName) -> tuple[Fingerprint, ...]:
+        """What `expect` kept of a version, of every server; AdapterCorrupt where some of it is damaged."""
         ...
 
     def manifest(self, name: AdapterName) -> Manifest:

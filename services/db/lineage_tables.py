@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.db.base import Base, JsonObject
@@ -180,9 +180,10 @@ class EvaluationReportRow(Base):
     adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"))
     suite_digest: Mapped[str] = mapped_column(ForeignKey("evaluation_suites.digest"))
     prompt_version: Mapped[str]
-    settings_digest: Mapped[str]  # base model and generation settings it was asked under
+    settings_digest: Mapped[str]  # server and generation settings it was asked under
     arm: Mapped[str] = mapped_column(server_default=text("''"))  # empty: the version itself
     seconds: Mapped[float | None]  # that asking took; unknown of older reports
+    fingerprint: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))  # how it was served
     metrics: Mapped[list[JsonObject]]
     items: Mapped[list[JsonObject]]
     created_at: Mapped[datetime]

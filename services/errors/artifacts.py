@@ -12,6 +12,18 @@ class AdapterCorrupt(ArtifactError):
         )
 
 
+class AdapterAnswersOtherwise(AdapterCorrupt):
+    """Its files are as they were, and yet it is not what was evaluated."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        ArtifactError.__init__(
+            self,
+            f"Adapter {name} does not answer as it did when it was evaluated ({reason}) and will not be "
+            "served: put the inference server back to what it was, or train the version's set again.",
+        )
+        self.name, self.reason = name, reason
+
+
 class AdapterMissing(ArtifactError):
     def __init__(self, name: str) -> None:
         self.name = name

@@ -173,6 +173,18 @@ class GateChanged(Refused):
         )
 
 
+class FingerprintChanged(Refused):
+    """`differences`: what is not as it was when the candidate's report was made."""
+
+    def __init__(self, decision_id: int, differences: tuple[str, ...], *, version_id: int) -> None:
+        self.decision_id, self.differences, self.version_id = decision_id, differences, version_id
+        super().__init__(
+            f"Decision {decision_id} is on a version that is not served as it was evaluated "
+            f"({'; '.join(differences)}): put the inference server back, or where it was changed on purpose, "
+            f"`persona-loop evaluate {version_id}` and let the gate decide anew."
+        )
+
+
 class ReportsNotComparable(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -28,6 +28,7 @@ PersonaLoopError
 │   ├── AnchorChanged         a PASS against an anchor that is none any more
 │   ├── AnchorNotAsked        a candidate's report without one of the anchor beside it
 │   ├── GateChanged           a decision that another version of the gate made
+│   ├── FingerprintChanged    a version that is not served as it was evaluated
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
@@ -46,7 +47,9 @@ PersonaLoopError
 │   ├── AnotherBaseServed     an adapter of one base, a server that holds another
 │   └── SettingsMissing
 ├── ArtifactError
-│   ├── AdapterCorrupt · AdapterMissing · AdapterExists · AdapterRefused
+│   ├── AdapterCorrupt
+│   │   └── AdapterAnswersOtherwise   sound files, other answers than when it was evaluated
+│   ├── AdapterMissing · AdapterExists · AdapterRefused
 │   ├── WeightsOfOtherSize
 │   ├── BaseModelMissing
 │   └── FrozenFileCorrupt

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from services.db.lineage_tables import EvaluationReportRow
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
+from services.domain.fingerprint import Fingerprint, ServerFacts
 from services.domain.personas import Persona
 from services.domain.training import digest_of
 from services.errors.lookups import UnknownRecord
@@ -23,22 +24,25 @@ NO_INSTRUMENTS = Instruments()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a report came about: by which arm (empty: the version itself), in how long, measured with what."""
+    """How a report came about: by which arm (empty: the version itself), in how long, measured with what,
+    and served how.
+    """
 
     arm: str = ""
     seconds: float | None = None
     instruments: Instruments = NO_INSTRUMENTS
+    fingerprint: Fingerprint | None = None
 
 
 BY_ITSELF = Asked()
 
 
-def settings_digest(persona: Persona, *, base_digest: str, instruments: Instruments = NO_INSTRUMENTS) -> str:
-    """What scores depend on besides version and suite: base, template, markers, settings, format, and what
+def settings_digest(persona: Persona, facts: ServerFacts, instruments: Instruments = NO_INSTRUMENTS) -> str:
+    """What scores depend on besides version and suite: server, template, markers, settings, format, and what
     they are measured with.
     """
     conditions = {
-        "base_digest": base_digest,
+        "server": asdict(facts),
         "system_template": persona.system_template,
         "markers": list(persona.markers),
         "generation": asdict(persona.generation),
@@ -97,6 +101,7 @@ def store_report(
             settings_digest=settings_digest,
             arm=asked.arm,
             seconds=asked.seconds,
+            fingerprint=asked.fingerprint.as_record() if asked.fingerprint else None,
             metrics=[asdict(metric) for metric in metrics],
             items=[asdict(scored) for scored in scores],
             created_at=at,

@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from services.adapters.store import AdapterName
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.arms import THREE_EXAMPLES, endpoint_arm
 from services.domain.evaluation import OWN_SOURCES, Item
+from services.domain.fingerprint import ServerFacts
 from services.domain.personas import Persona
 from services.errors.refusals import ReportsNotComparable
 from services.errors.tree import PersonaLoopError
 from services.evaluation.asking import ExamplesFor, ask_all, no_examples
+from services.evaluation.fingerprints import take_fingerprint
 from services.evaluation.instruments import Instruments
 from services.evaluation.reports import Asked, find_report, settings_digest, store_report
 from services.evaluation.scoring import Scored
@@ -31,33 +34,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pass: what every arm is asked, on which base, and what the answers are measured with."""
+    """One pass: what every arm is asked, on which server, and what the answers are measured with."""
 
     persona: Persona
     suite: str
     items: tuple[Item, ...]
-    base: str
+    facts: ServerFacts
     instruments: Instruments
 
     @property
     def conditions(self) -> str:
-        return settings_digest(self.persona, base_digest=self.base, instruments=self.instruments)
+        return settings_digest(self.persona, self.facts, self.instruments)
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Who answers; `name` is empty for the version itself, and else says who does in the version's place."""
+    """Who answers; `name` is empty for the version itself, and else says who does in the version's place.
+
+    A version by itself has the name it is served as, and its report the fingerprint of that.
+    """
 
     version_id: int
     name: str
     ask: Callable[[], Sequence[Scored]]
+    served_as: AdapterName | None = None
 
 
 def report_of_version(installation: Installation, round_: Round, version: AdapterVersionRow) -> int:
     """The stored report of a version, asked now unless it is there already; raises what `ask_all` raises."""
     generator = installation.generator
     ask = partial(_ask, round_, generator, version.name, round_.items)
-    return _report(installation, round_, Arm(version.id, "", ask))
+    return _report(installation, round_, Arm(version.id, "", ask, AdapterName(version.name)))
 
 
 def ask_other_arms(
@@ -114,12 +121,17 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
         )
         if found is not None:
             return found.id
+    fingerprint = None
+    if arm.served_as is not None:
+        fingerprint = take_fingerprint(installation.generator, arm.served_as, sleep=time.sleep)
     begun = time.monotonic()
     scores = arm.ask()
     seconds = time.monotonic() - begun
     logger.info("%s: %.1f s", arm.name or "the version", seconds)
-    if installation.generator.base_digest() != round_.base:
-        raise ReportsNotComparable("the inference server was started with another base meanwhile")
+    if installation.generator.facts() != round_.facts:
+        raise ReportsNotComparable("the inference server was started as another one meanwhile")
+    if fingerprint and arm.served_as and arm.served_as != BASE_NAME:
+        installation.store.expect(arm.served_as, fingerprint)
     with session_scope(installation.engine) as session:
         return store_report(
             session,
@@ -128,5 +140,5 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
             settings_digest=round_.conditions,
             scores=round_.instruments.measure(scores),
             at=now(),
-            asked=Asked(arm.name, seconds, round_.instruments),
+            asked=Asked(arm.name, seconds, round_.instruments, fingerprint),
         )

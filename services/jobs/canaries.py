@@ -21,6 +21,7 @@ from services.domain.promotions import PromotionKind
 from services.errors.refusals import NoCanary
 from services.feedback.canary_ratings import rated_conversations
 from services.feedback.single_line import check_line
+from services.jobs.fingerprints import refuse_changed_serving
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved, moved
 
@@ -87,10 +88,19 @@ def watch_with(installation: Installation, persona: str, *, at: datetime) -> Wat
 def start(decision_id: int, share: float | None, reason: str, actor: str) -> Moved:
     """Let a share of conversations, the persona's policy's if None, try the candidate of a decision.
 
-    Raises what `promoting.start_canary` and `check_line` raise, InvalidPolicy for a share that cannot be.
+    Raises what `promoting.start_canary`, `refuse_changed_serving` and `check_line` raise, InvalidPolicy for a
+    share that cannot be.
     """
     reason = check_line("reason", reason, limit=REASON_LIMIT)
-    with open_installation() as installation, session_scope(installation.engine) as session:
+    with open_installation() as installation:
+        refuse_changed_serving(installation, decision_id, verdicts=("PASS", "INSUFFICIENT"))
+        return _start(installation, decision_id, share, reason, actor)
+
+
+def _start(
+    installation: Installation, decision_id: int, share: float | None, reason: str, actor: str
+) -> Moved:
+    with session_scope(installation.engine) as session:
         persona = promoting.decision_by_id(session, decision_id).candidate_report.version.persona
         policy = policy_of(persona)
         row = promoting.start_canary(

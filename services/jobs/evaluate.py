@@ -69,7 +69,7 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
         theirs = sets_of_others(session, training_set)
     learnt = learnt_of(installation.settings.store_url, training_set)
     instruments = open_instruments(installation.settings, learnt, theirs)
-    round_ = Round(persona, suite, items, installation.generator.base_digest(), instruments)
+    round_ = Round(persona, suite, items, installation.generator.facts(), instruments)
     ask = partial(report_of_version, installation, round_)
     reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
     anchor = _ask_anchor(installation, candidate.id, ask)

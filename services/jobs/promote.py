@@ -9,7 +9,8 @@ from services.adapters import promoting, promotions
 from services.db.lineage_tables import PromotionRow
 from services.db.session import session_scope
 from services.jobs.approve import approve_in
-from services.jobs.installation import now, open_installation
+from services.jobs.fingerprints import refuse_changed_serving
+from services.jobs.installation import Installation, now, open_installation
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,16 @@ def promote(decision_id: int, actor: str, *, approval: str = "") -> Moved:
     """Raises NotPassed unless the decision is PASS; the same decision again changes nothing.
 
     `approval`: why the actor approves the decision, should it be a PASS; empty leaves that to somebody else.
+    Raises what `refuse_changed_serving` raises, too.
     """
-    with open_installation() as installation, session_scope(installation.engine) as session:
+    with open_installation() as installation:
+        return promote_with(installation, decision_id, actor, approval=approval)
+
+
+def promote_with(installation: Installation, decision_id: int, actor: str, *, approval: str = "") -> Moved:
+    """As `promote`, in a given installation; nothing is held while the inference server is asked."""
+    refuse_changed_serving(installation, decision_id)
+    with session_scope(installation.engine) as session:
         if approval:
             approve_in(session, decision_id, approval, actor, at=now())
         row = promoting.promote(session, decision_id=decision_id, actor=actor, at=now())

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from openai import (
     APIConnectionError,
@@ -22,8 +22,9 @@ from openai import (
 from openai.types.chat import ChatCompletionMessageParam
 
 from services.domain.conversation import Message, clean_generated
+from services.domain.fingerprint import ServerFacts
 from services.domain.personas import GenerationSettings
-from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.artifacts import AdapterAnswersOtherwise, AdapterCorrupt, AdapterMissing
 from services.errors.inputs import TextTooLong
 from services.errors.outages import (
     AdapterStoreUnavailable,
@@ -85,8 +86,8 @@ class Generator(Protocol):
         """
         ...
 
-    def base_digest(self) -> str:
-        """Which base answers, by its content: what two bases say is never compared."""
+    def facts(self) -> ServerFacts:
+        """What answers, as it says itself: what two servers of other facts say is never compared."""
         ...
 
 
@@ -140,12 +141,18 @@ class InferenceClient:
         # JSON has no word for infinity or for no number: the server sends null for both.
         return tuple(math.nan if value is None else value for value in scored["token_log_probabilities"])
 
-    def base_digest(self) -> str:
+    def facts(self) -> ServerFacts:
+        """See Generator. Of vLLM, which tells nothing of its own, the name of its base and itself."""
         with self._our_errors(BASE_NAME):
-            models = self._client.get(
-                "/models", cast_to=cast("type[dict[str, list[dict[str, str]]]]", object)
-            )
-        return models["data"][0]["base_digest"]
+            models = self._client.get("/models", cast_to=cast("type[dict[str, Any]]", object))
+        served, told = models["data"][0], models.get("server", {})
+        return ServerFacts(
+            base_digest=str(told.get("base_digest") or served.get("root", "")),
+            quantisation=str(told.get("quantisation", "")),
+            device=str(told.get("device", "")),
+            server=str(told.get("server") or served.get("owned_by", "")),
+            packages=dict(told.get("packages", {})),
+        )
 
     @contextmanager
     def _our_errors(self, model: str) -> Iterator[None]:
@@ -165,6 +172,8 @@ class InferenceClient:
                 ours = SettingsMissing(("INFERENCE_TOKEN",))
             case NotFoundError():
                 ours = AdapterMissing(model)
+            case ConflictError(code="answers_otherwise"):
+                ours = AdapterAnswersOtherwise(model, str(details.get("reason", error.message)))
             case ConflictError():
                 ours = AdapterCorrupt(model, str(details.get("reason", error.message)))
             case BadRequestError() if "limit" in details:

@@ -19,6 +19,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from pydantic import SecretStr
 
 from services.domain.conversation import Message
+from services.domain.fingerprint import ServerFacts
 from services.errors.outages import InferenceBusy, InferenceUnavailable, SettingsMissing
 from services.errors.tree import InvalidInput
 from services.language_model.asking import Generated, GenerationRequest
@@ -67,9 +68,9 @@ class Endpoint:
         """None: the protocol has no word for the probability of a given text."""
         return ()
 
-    def base_digest(self) -> str:
+    def facts(self) -> ServerFacts:
         """Nobody knows what is behind an endpoint: where it is stands for it."""
-        return self._url
+        return ServerFacts(self._url, "", "", "", {})
 
     def _our_error(self, error: APIConnectionError | APIStatusError) -> Exception:
         match error:

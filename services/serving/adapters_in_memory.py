@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from services.adapters.digests import WEIGHTS_FILE
 from services.adapters.disk import locked
 from services.adapters.store import AdapterName, AdapterStore
+from services.domain.fingerprint import Fingerprint
 from services.errors.artifacts import AdapterCorrupt, WeightsOfOtherSize
 from services.errors.outages import AnotherBaseServed
 from services.language_model.adapter_values import copy_weights
@@ -49,6 +50,10 @@ class AdaptersInMemory:
         """
         return {} if name == BASE_NAME else self._store.manifest(AdapterName(name)).provenance
 
+    def expected(self, name: str) -> tuple[Fingerprint, ...]:
+        """How an adapter was served where it was evaluated; AdapterCorrupt, AdapterStoreUnavailable."""
+        return self._store.expected(AdapterName(name))
+
     @contextmanager
     def active(self, name: str) -> Iterator[PreTrainedModel]:
         """The base with this adapter and no other, or the plain base for BASE_NAME.
@@ -67,12 +72,13 @@ class AdaptersInMemory:
             self._peft.base_model.enable_adapter_layers()
         yield self._base  # PEFT changes its layers in place
 
-    def load(self, name: str) -> None:
-        """Bring an adapter into memory and mark it as just used.
+    def load(self, name: str) -> bool:
+        """Bring an adapter into memory and mark it as just used; whether it was not there before.
 
         Raises AdapterMissing, AdapterCorrupt, AdapterStoreUnavailable, AnotherBaseServed.
         """
-        if name not in self._loaded:
+        is_new = name not in self._loaded
+        if is_new:
             self._check_base(name)
             folder = self._store.fetch(AdapterName(name), into=self._cache)
             while len(self._loaded) >= self._capacity:
@@ -82,6 +88,7 @@ class AdaptersInMemory:
             self._tidy_cache()
             logger.info("adapter %s loaded, %d in memory", name, len(self._loaded))
         self._loaded.move_to_end(name)
+        return is_new
 
     def unload(self, name: str) -> bool:
         """Take an adapter out of memory; False when it was not there."""

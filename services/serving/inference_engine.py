@@ -14,6 +14,8 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from services.adapters.store import AdapterStore
 from services.domain.conversation import Message
+from services.domain.fingerprint import Golden, storable
+from services.domain.golden import GOLDEN
 from services.domain.personas import GenerationSettings
 from services.domain.training import Quantisation
 from services.errors.artifacts import BaseModelMissing
@@ -27,6 +29,7 @@ from services.language_model.machine import usable_quantisation
 from services.language_model.rendering import end_token_id
 from services.language_model.stopping import Decode, find_stop
 from services.serving.adapters_in_memory import AdaptersInMemory
+from services.serving.as_evaluated import check_answers, server_facts
 from services.serving.batching import Batcher
 from services.serving.tokenizing import Tokenizing
 
@@ -66,6 +69,7 @@ class InferenceEngine:
         self, base: LoadedBase, adapters: AdaptersInMemory, *, batch_size: int, queue_limit: int
     ) -> None:
         self.base = base
+        self.facts = server_facts(base.digest, base.quantisation, base.model.device)
         self._adapters = adapters
         self._tokenizing = Tokenizing(base.tokenizer, adapters.provenance)
         self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
@@ -94,7 +98,10 @@ class InferenceEngine:
         return self._batcher.submit((_Kind.SCORE, model), ScoredRow(tuple(prompt), tuple(answer)))
 
     def load(self, name: str) -> Future[_Result]:
-        """A future True; its exception is what `AdaptersInMemory.load` raises. The base is always loaded."""
+        """A future True; its exception is what `AdaptersInMemory.load` raises, or AdapterAnswersOtherwise.
+
+        The base is always loaded.
+        """
         return self._batcher.submit((_Kind.LOAD, name), None)
 
     def unload(self, name: str) -> Future[_Result]:
@@ -123,18 +130,34 @@ class InferenceEngine:
     def _run(self, group: _Group, batch: Sequence[_Work]) -> Sequence[_Result]:
         """On the model's thread: one batch for one adapter."""
         kind, name = group
-        if kind is _Kind.LOAD:
-            if name != BASE_NAME:
-                self._adapters.load(name)
-            return [True] * len(batch)
         if kind is _Kind.UNLOAD:
             return [self._adapters.unload(name) for _ in batch]
+        if name != BASE_NAME and self._adapters.load(name):
+            self._check_answers(name)
+        if kind is _Kind.LOAD:
+            return [True] * len(batch)
         with self._adapters.active(name) as model:
             if kind is _Kind.SCORE:
                 scored = [row for row in batch if isinstance(row, ScoredRow)]
                 return score_batch(model, scored, pad_id=self.base.pad_id)
             rows = [row for row in batch if isinstance(row, PromptRow)]
             return self._generate(model, rows, name=name)
+
+    def _check_answers(self, name: str) -> None:
+        """Of an adapter just loaded, before it answers anybody; one that answers otherwise leaves memory."""
+        try:
+            check_answers(name, self.facts, self._adapters.expected(name), lambda: self._golden(name))
+        except BaseException:
+            self._adapters.unload(name)
+            raise
+
+    def _golden(self, name: str) -> Golden:
+        supervised = [
+            self._tokenizing.supervised(name, golden.messages, golden.completion) for golden in GOLDEN
+        ]
+        rows = [ScoredRow(tuple(prompt), tuple(answer)) for prompt, answer in supervised]
+        with self._adapters.active(name) as model:
+            return storable(score_batch(model, rows, pad_id=self.base.pad_id))
 
     def _generate(self, model: PreTrainedModel, rows: Sequence[PromptRow], *, name: str) -> list[Generated]:
         decode = partial(self._tokenizing.decode, name)

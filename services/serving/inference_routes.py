@@ -9,6 +9,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, cast
 
@@ -95,8 +96,8 @@ def _add_adapters(routes: APIRouter, engine: InferenceEngine) -> None:
     @routes.get("/models")
     def models() -> dict[str, object]:
         names = (BASE_NAME, *engine.loaded())
-        data = [{"id": name, "object": "model", "base_digest": engine.base.digest} for name in names]
-        return {"object": "list", "data": data}
+        data = [{"id": name, "object": "model"} for name in names]
+        return {"object": "list", "data": data, "server": asdict(engine.facts)}
 
     @routes.post("/load_lora_adapter")
     async def load(body: AdapterRequest) -> dict[str, object]:

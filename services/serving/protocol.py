@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.domain.answer_formats import LONGEST_STOP, MOST_STOPS
 from services.domain.conversation import Message, Role
 from services.domain.personas import GenerationSettings
-from services.errors.artifacts import AdapterCorrupt, AdapterMissing
+from services.errors.artifacts import AdapterAnswersOtherwise, AdapterCorrupt, AdapterMissing
 from services.errors.inputs import TextTooLong
 from services.errors.outages import (
     AdapterStoreUnavailable,
@@ -33,6 +33,7 @@ _ERRORS: tuple[tuple[type[PersonaLoopError], HTTPStatus, str], ...] = (
     (TextTooLong, HTTPStatus.BAD_REQUEST, "context_length_exceeded"),
     (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid_input"),
     (AdapterMissing, HTTPStatus.NOT_FOUND, "adapter_missing"),
+    (AdapterAnswersOtherwise, HTTPStatus.CONFLICT, "answers_otherwise"),
     (AdapterCorrupt, HTTPStatus.CONFLICT, "adapter_corrupt"),
     (InferenceBusy, HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
     (InferenceUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down"),

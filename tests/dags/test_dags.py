@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from services.adapters.promoting import promote
 from services.adapters.promotions import find_persona, who_serves
 from services.db import migrate
 from services.db.session import make_engine, session_scope
@@ -68,7 +70,7 @@ def dag_database(database_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def decisions(dag_database: str) -> dict[str, int]:
-    """The ids of one stored decision of each verdict."""
+    """The ids of one stored decision of each verdict; what passed is promoted, which needs no server then."""
     engine = make_engine(dag_database)
     with session_scope(engine) as session:
         persona = add_persona(session, slug="judged")
@@ -76,6 +78,7 @@ def decisions(dag_database: str) -> dict[str, int]:
         for number, verdict in enumerate(("PASS", "FAIL", "INSUFFICIENT"), start=1):
             version = add_version(session, persona, number=number, digest=f"{number}" * 64)
             ids[verdict] = add_decision(session, version, verdict=verdict).id
+        promote(session, decision_id=ids["PASS"], actor="by-a-test", at=datetime.now(UTC))
     engine.dispose()
     return ids
 
@@ -170,7 +173,7 @@ def test_promote_is_skipped_with_the_verdict_as_its_reason(promoted: dict[str, A
     assert verdict in promoted[verdict]["skipped"]
 
 
-def test_promote_promotes_what_passed(promoted: dict[str, Any]):
+def test_promote_ends_at_the_promotion_of_what_passed(promoted: dict[str, Any]):
     assert promoted["PASS"]["returned"] > 0
 
 

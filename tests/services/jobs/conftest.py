@@ -14,4 +14,6 @@ from tests.fakes import FakeGenerator
 @pytest.fixture
 def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
     own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
-    return Installation(own, clean, FileAdapterStore(own.store_url), FakeGenerator())
+    store = FileAdapterStore(own.store_url)
+    store.begin()
+    return Installation(own, clean, store, FakeGenerator())

@@ -1,7 +1,7 @@
 """Evaluating as a job: the suite of a cutoff, and a retry before and after the promotion."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from services.adapters.freezing import Frozen, freeze
 from services.adapters.promoting import promote
 from services.adapters.promotions import version_by_number, who_serves
+from services.adapters.store import AdapterName
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
@@ -21,18 +22,20 @@ from services.db.lineage_tables import (
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
+from services.domain.fingerprint import fingerprint_of
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
 from services.errors.artifacts import AdapterCorrupt, FrozenFileCorrupt
 from services.errors.lookups import UnknownRecord
+from services.errors.refusals import ReportsNotComparable
 from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
-from tests.fakes import FakeGenerator
+from tests.fakes import FACTS, FakeGenerator
 
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
 
@@ -266,6 +269,41 @@ def test_the_base_was_not_trained_and_is_no_candidate(installation: Installation
         base = version_by_number(session, persona, 0).id
     with pytest.raises(UnknownRecord, match="training run of version 0"):
         evaluate_with(installation, base)
+
+
+def test_a_report_says_how_its_version_was_served(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    reports = evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        stored = session.get_one(EvaluationReportRow, reports["candidate"])
+        assert fingerprint_of(stored.fingerprint or {}).facts == generator.server
+        assert installation.store.expected(AdapterName(stored.version.name)) == (
+            fingerprint_of(stored.fingerprint or {}),
+        )
+
+
+def test_on_another_server_all_are_asked_anew(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    first = evaluate_with(installation, version_id)
+    generator.server = replace(FACTS, packages={"torch": "2.14.0"})
+    again = evaluate_with(installation, version_id)
+    for arm in ("candidate", "champion", "base"):
+        assert first[arm] != again[arm]
+
+
+def test_a_server_that_becomes_another_one_while_it_is_asked_makes_no_report(
+    installation: Installation, generator: FakeGenerator, version_id: int
+):
+    def restart() -> None:
+        generator.server = replace(FACTS, base_digest="another")
+
+    generator.meanwhile = restart
+    with pytest.raises(ReportsNotComparable, match="another one meanwhile"):
+        evaluate_with(installation, version_id)
+    with session_scope(installation.engine) as session:
+        assert session.scalar(select(EvaluationReportRow)) is None
 
 
 def test_a_held_out_pair_is_judged_by_what_the_version_prefers(
