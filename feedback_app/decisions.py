@@ -12,7 +12,7 @@ from feedback_app.request_log import note
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
 from services.evaluation.check_lines import intervals as drawn_intervals
-from services.evaluation.report_page import DecisionPage, decision_page
+from services.evaluation.report_page import checks_of, decision_page
 from services.jobs.approve import approve_in
 from services.jobs.report_file import draw
 
@@ -37,11 +37,15 @@ def approve(decision_id: int) -> AnyResponse:
 
 @blueprint.get("/intervals.svg")
 def intervals(decision_id: int) -> Response:
-    return drawing_response(draw(_decision(decision_id), width=asked_width()))
+    with session_scope(backend().engine) as session:
+        checks = checks_of(session, decision_id)
+    return drawing_response(draw(decision_id, checks, width=asked_width()))
 
 
 def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = None) -> str:
-    found, curator = _decision(decision_id), current_curator()
+    curator = current_curator()
+    with session_scope(backend().engine) as session:
+        found = decision_page(session, decision_id)
     note(persona=found.persona)
     drawing = {
         "wide": url_for("decisions.intervals", decision_id=decision_id),
@@ -58,8 +62,3 @@ def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = N
         reason=reason,
         problem_text=str(problem) if problem else "",
     )
-
-
-def _decision(decision_id: int) -> DecisionPage:
-    with session_scope(backend().engine) as session:
-        return decision_page(session, decision_id)

@@ -81,9 +81,7 @@ class DecisionPage:
 
 def decision_page(session: Session, decision_id: int) -> DecisionPage:
     """Raises UnknownRecord."""
-    decision = session.get(GateDecisionRow, decision_id)
-    if decision is None:
-        raise UnknownRecord("gate decision", decision_id)
+    decision = _decision(session, decision_id)
     candidate, champion, anchor = (
         decision.candidate_report,
         decision.champion_report,
@@ -128,6 +126,18 @@ def decision_page(session: Session, decision_id: int) -> DecisionPage:
         approval=approval,
         waits=bool(decision.policy.get("approval")) and decision.verdict != Verdict.FAIL and approval is None,
     )
+
+
+def checks_of(session: Session, decision_id: int) -> tuple[CheckLine, ...]:
+    """All that its drawing needs. Raises UnknownRecord."""
+    return tuple(CheckLine.of_record(check) for check in _decision(session, decision_id).checks)
+
+
+def _decision(session: Session, decision_id: int) -> GateDecisionRow:
+    decision = session.get(GateDecisionRow, decision_id)
+    if decision is None:
+        raise UnknownRecord("gate decision", decision_id)
+    return decision
 
 
 def _meaning(decision: GateDecisionRow, checks: Sequence[CheckLine]) -> str:

@@ -1,13 +1,14 @@
 """A decision's page as one file that needs no service: the app's template, style and drawings inside."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.db.session import session_scope
 from services.evaluation import wording
-from services.evaluation.check_lines import intervals
+from services.evaluation.check_lines import CheckLine, intervals
 from services.evaluation.interval_chart import interval_chart
 from services.evaluation.report_page import DecisionPage, decision_page
 from services.jobs.installation import open_installation
@@ -38,17 +39,17 @@ def render(page: DecisionPage) -> str:
         texts=True,
         link=_nowhere,
         drawn={
-            "wide": _inside(draw(page, width=WIDE)),
-            "narrow": _inside(draw(page, width=NARROW)),
+            "wide": _inside(draw(page.id, page.checks, width=WIDE)),
+            "narrow": _inside(draw(page.id, page.checks, width=NARROW)),
             "words": " ".join(one.sentence for one in intervals(page.checks)),
         },
         style=(_PAGES / "static" / "style.css").read_text(encoding="utf-8"),
     )
 
 
-def draw(page: DecisionPage, *, width: int) -> str:
+def draw(decision_id: int, checks: Sequence[CheckLine], *, width: int) -> str:
     """The intervals of a decision as SVG."""
-    return interval_chart(intervals(page.checks), title=f"What decision {page.id} rests on", width=width)
+    return interval_chart(intervals(checks), title=f"What decision {decision_id} rests on", width=width)
 
 
 def _nowhere(endpoint: str, **values: object) -> str:  # noqa: ARG001 - a file leads to no page of the app

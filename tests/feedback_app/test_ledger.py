@@ -134,7 +134,7 @@ def test_a_canary_stands_beside_the_champion_with_its_share_and_what_people_said
         share = f"{canary.share:.0%}"
     ledger, live = words(visitor, "/p/pirate/ledger"), words(visitor, "/p/pirate/live")
     assert f"canary, {share} of conversations" in ledger
-    assert f"as a canary beside it, <strong>v2</strong> answered {share}" in ledger
+    assert f"as a canary beside it, <strong>v2</strong>, {share} of the" in ledger
     assert "v2, the canary" in live
     assert "40 conversations with it and 40 with the champion" in live
     assert "50% of the time, ties counted by half" in live
