@@ -8,14 +8,16 @@ or three equal opinions become a certainty of 1.0), brings scikit-learn, and on 
 Who is hostile is `services.domain.raters`; how much one person may weigh is `services.domain.influence`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import InitVar, dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.domain.renaming import as_most_mean
 from services.errors.inputs import InvalidOpinions
 
 Integers = NDArray[np.integer]
@@ -157,16 +159,14 @@ def find_consensus(
     whole = _Expectation(opinions, several)
     data = _Expectation(opinions.where(shared), several) if few else whole
     teaching = data if new is None else _Expectation(opinions.where(new), several)
-    posterior = data.vote_shares(shares)
-    change, iterations = np.inf, 0
-    while change > TOLERANCE and iterations < MAX_ITERATIONS:
-        model = _maximise(_taught(teaching, posterior, several, earlier), shares)
-        updated = data.posterior(model)
-        change = _mean_change(updated, posterior, several)
-        posterior, iterations = updated, iterations + 1
-    taught = _taught(teaching, posterior, several, earlier)
+    teach = partial(_taught, teaching, several=several, earlier=earlier)
+    fitted = _fit(data, teach, data.vote_shares(shares), shares, several)
+    names = as_most_mean(teach(fitted.posterior).counts, least=RATER_STRENGTH)
+    if names != sorted(names):
+        fitted = _fit(data, teach, fitted.posterior[np.argsort(names)], shares, several)
+    taught, change, iterations = teach(fitted.posterior), fitted.change, fitted.iterations
     model = _maximise(taught, shares)
-    del posterior, updated
+    del fitted
     return Consensus(
         posterior=np.ascontiguousarray(whole.posterior(model).T),
         prior=model.prior,
@@ -178,6 +178,25 @@ def find_consensus(
         iterations=iterations,
         converged=change <= TOLERANCE,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    posterior: Floats
+    change: float
+    iterations: int
+
+
+_Teach = Callable[[Floats], Taught]
+
+
+def _fit(data: "_Expectation", teach: _Teach, posterior: Floats, shares: Floats, several: Mask) -> _Fitted:
+    change, iterations = np.inf, 0
+    while change > TOLERANCE and iterations < MAX_ITERATIONS:
+        updated = data.posterior(_maximise(teach(posterior), shares))
+        change = _mean_change(updated, posterior, several)
+        posterior, iterations = updated, iterations + 1
+    return _Fitted(posterior, change, iterations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,7 +278,7 @@ def _sums(posterior: Floats, among: Mask) -> Floats:
     return np.array([row[among].sum() for row in posterior])
 
 
-def _taught(teaching: _Expectation, posterior: Floats, several: Mask, earlier: Taught | None) -> Taught:
+def _taught(teaching: _Expectation, posterior: Floats, *, several: Mask, earlier: Taught | None) -> Taught:
     counts, right = teaching.counts(posterior), _sums(posterior, several)
     return Taught(counts + earlier.counts, right + earlier.right) if earlier else Taught(counts, right)
 

@@ -24,6 +24,8 @@ from services.training_sets.hearing import Heard
 from services.training_sets.late_words import LOOKED_BACK
 from services.training_sets.remembering import Memory, remember
 
+_SURELY = 2.0  # standard deviations of a share
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spoken:
@@ -79,7 +81,8 @@ def reconcile(
 ) -> Reconciled:
     """`reviews` maps a rater's id to what a person decided; `without` are ids left out on request.
 
-    A rater whom the test flags is left out until a person trusts them; one under another taste is not.
+    A rater whom the test flags, or who agrees less often than by chance, is left out until a person trusts
+    them; one of another taste is not.
     `memory` is that of the set gone on from, where only what is new was heard.
     """
     known, raters = memory or Memory(), heard.raters
@@ -96,7 +99,7 @@ def reconcile(
         earlier=known.findings(raters),
         new=None if heard.new is None else heard.new[counted],
     )
-    flagged = _flagged(findings, raters, reviews)
+    flagged = _flagged(findings, consensus, raters, reviews)
     if flagged:
         del consensus  # before the next one takes as much again
         excluded |= dict.fromkeys(flagged, DropReason.RATER_FLAGGED)
@@ -113,12 +116,20 @@ def reconcile(
     return _by_answer(heard, policy, order, consensus, findings, excluded, later)
 
 
-def _flagged(findings: RaterFindings, raters: Sequence[str], reviews: Mapping[str, str]) -> list[int]:
-    """Indexes of those whom the test flags and nobody trusts."""
+def _flagged(
+    findings: RaterFindings, consensus: Consensus, raters: Sequence[str], reviews: Mapping[str, str]
+) -> list[int]:
+    """Indexes of those whom nobody trusts, and the test flags or chance agrees better than.
+
+    The test asks who does not choose like the others: of many who turn everything round it sees none.
+    """
+    doubt = _SURELY * np.sqrt(0.25 / np.maximum(consensus.evidence, 1))
+    turned = consensus.reliability + doubt < 1 / len(Choice)
     return [
         rater
-        for rater in map(int, np.flatnonzero(findings.flagged_after))
-        if findings.standing(rater) is Standing.FLAGGED and reviews.get(raters[rater]) != "trusted"
+        for rater in range(len(raters))
+        if (turned[rater] or findings.standing(rater) is Standing.FLAGGED)
+        and reviews.get(raters[rater]) != "trusted"
     ]
 
 

@@ -48,6 +48,23 @@ def test_reliability_tells_good_noisy_and_hostile_raters_apart() -> None:
     assert lazy.min() > 0.7
 
 
+def test_some_who_turn_everything_round_on_the_same_answers_do_not_turn_the_rest_round() -> None:
+    """On a third of the answers they are the majority, and agree with each other better than the others."""
+    chance = np.random.default_rng(1)
+    truth = chance.choice([Choice.POOR, Choice.GOOD], 400)
+    given = []
+    for rater in range(40):
+        hostile = rater >= 28
+        for answer in chance.choice(132 if hostile else 400, 60, replace=False).tolist():
+            lies = [2 - truth[answer]] if hostile else [one for one in Choice if one != truth[answer]]
+            honest = chance.random() < (0.0 if hostile else 0.8)
+            given.append((answer, rater, truth[answer] if honest else chance.choice(lies)))
+    consensus = find_consensus(opinions(*given, answers=400, raters=40))
+    right = consensus.posterior.argmax(axis=1) == truth
+    assert right[132:].mean() > 0.9
+    assert consensus.reliability[:28].min() > 0.5
+
+
 def test_one_opinion_of_an_unknown_rater_leaves_room_for_doubt() -> None:
     alone = opinions((0, 0, Choice.GOOD), answers=2, raters=1)
 

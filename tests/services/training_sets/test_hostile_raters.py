@@ -249,3 +249,24 @@ def test_on_request_no_audience_has_more_than_twice_the_rows_of_the_smallest(
     else:
         assert audiences == {"student": 40, "engineer": 20}
         assert training_set.dropped["its domain or audience has enough rows"] == 20
+
+
+def test_many_who_turn_everything_round_are_left_out_though_each_chooses_like_the_others(
+    session: Session, nights: Nights, answers: list[AnswerRow]
+):
+    """Three of ten: the test for raters who choose like nobody else sees none of them."""
+    chance = random.Random(5)  # noqa: S311
+    crowd, hostile = ([new_rater(session, at=AT) for _ in range(size)] for size in (7, 3))
+    for answer in answers:
+        right = chance.choice((1, 5))
+        for rater in crowd:
+            add_rating(session, answer, stars=chosen(chance, right, agreeing=0.8), rater=rater)
+        for rater in hostile:
+            add_rating(session, answer, stars=6 - right, rater=rater)
+    corrected = add_correction(session, answers[0], "Nonsense.", rater=hostile[0])
+    training_set = nights.assemble()
+    assert set(training_set.report["raters"]["left_out"]) == {str(rater) for rater in hostile}
+    assert nights.excluded(training_set)[corrected] == FLAGGED
+    add_review(session, hostile[0], "trusted")
+    left = nights.assemble(minutes=61).report["raters"]["left_out"]
+    assert set(left) == {str(rater) for rater in hostile[1:]}
