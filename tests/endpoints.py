@@ -21,20 +21,21 @@ class Heard:
 
 
 @contextmanager
-def speaking(answer: Callable[[Body], str], *, status: int = 200) -> Iterator[Heard]:
-    """Answers every chat completion with `answer` of its body; any other `status` is an error."""
+def speaking(answer: Callable[[Body], str], *, status: int = 200, instead: str = "") -> Iterator[Heard]:
+    """Answers every chat completion with `answer` of its body; any other `status` is an error.
+
+    `instead`, a page or an object of another shape, is sent in the place of every reply.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             heard.bodies.append(body)
             heard.keys.append(self.headers["Authorization"].removeprefix("Bearer "))
-            self.respond({"error": {"message": "no"}} if status != 200 else completion(body))
-
-        def respond(self, reply: Body):
-            text = json.dumps(reply).encode()
+            reply = {"error": {"message": "no"}} if status != 200 else completion(body)
+            text = (instead or json.dumps(reply)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if instead[:1] == "<" else "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

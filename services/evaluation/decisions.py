@@ -24,11 +24,11 @@ from services.domain.outlook import outlook
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
-from services.errors.refusals import GateChanged, ReportsNotComparable
+from services.errors.refusals import GateChanged
 from services.evaluation.arrivals import arrivals
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.evidence_file import Case, read_case, write_case
-from services.evaluation.reports import report_by_id
+from services.evaluation.reports import report_of_version
 from services.evaluation.suites import suite_items
 
 
@@ -58,11 +58,8 @@ def decide_and_store(
     Raises UnknownRecord, ReportsNotComparable.
     """
     candidate, champion, anchor = (
-        report_by_id(session, one) for one in (candidate_report, champion_report, anchor_report)
+        report_of_version(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
-    for one in (candidate, champion, anchor):
-        if one.arm:
-            raise ReportsNotComparable(f"report {one.id} is of the arm “{one.arm}” and of no version")
     record = asdict(policy)
     inputs = {
         "candidate_report_id": candidate_report,

@@ -15,6 +15,7 @@ from services.domain.fingerprint import Fingerprint, ServerFacts
 from services.domain.personas import Persona
 from services.domain.training import digest_of
 from services.errors.lookups import UnknownRecord
+from services.errors.refusals import ReportsNotComparable
 from services.evaluation.instruments import Instruments
 from services.evaluation.scoring import Scored
 from services.evaluation.summaries import summarise
@@ -59,6 +60,14 @@ def report_by_id(session: Session, report_id: int) -> EvaluationReportRow:
     report = session.get(EvaluationReportRow, report_id)
     if report is None:
         raise UnknownRecord("evaluation report", report_id)
+    return report
+
+
+def report_of_version(session: Session, report_id: int) -> EvaluationReportRow:
+    """Raises UnknownRecord, and ReportsNotComparable for the report of another arm than a version."""
+    report = report_by_id(session, report_id)
+    if report.arm:
+        raise ReportsNotComparable(f"report {report.id} is of the arm “{report.arm}” and of no version")
     return report
 
 

@@ -4,18 +4,11 @@ It is asked with what the protocol itself has; `services.language_model.asking` 
 project's own server.
 """
 
+from json import JSONDecodeError
 from typing import cast
 
-from openai import (
-    APIConnectionError,
-    APIStatusError,
-    AuthenticationError,
-    BadRequestError,
-    OpenAI,
-    RateLimitError,
-    omit,
-)
-from openai.types.chat import ChatCompletionMessageParam
+from openai import APIError, AuthenticationError, BadRequestError, OpenAI, RateLimitError, omit
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 from pydantic import SecretStr
 
 from services.domain.conversation import Message
@@ -49,8 +42,13 @@ class Endpoint:
                 seed=request.seed,
                 stop=list(request.stop) or omit,
             )
-        except (APIConnectionError, APIStatusError) as error:
+        except APIError as error:
             raise self._our_error(error) from error
+        except JSONDecodeError as error:
+            raise InferenceUnavailable(self._url) from error
+        # The library takes any body for what it asked for: a page of a proxy, an object without choices.
+        if not isinstance(answer, ChatCompletion) or not answer.choices or not answer.choices[0].message:
+            raise InferenceUnavailable(self._url)
         choice, usage = answer.choices[0], answer.usage
         return Generated(
             text=choice.message.content or "",
@@ -72,7 +70,7 @@ class Endpoint:
         """Nobody knows what is behind an endpoint: where it is stands for it."""
         return ServerFacts(self._url, "", "", "", {})
 
-    def _our_error(self, error: APIConnectionError | APIStatusError) -> Exception:
+    def _our_error(self, error: APIError) -> Exception:
         match error:
             case AuthenticationError():
                 return SettingsMissing((self._key_setting,))

@@ -227,3 +227,9 @@ def test_a_policy_of_before_improves_what_it_named_first():
     assert parse_policy(stored | {"target": "style_hit"}).improves == "style_hit"
     with pytest.raises(InvalidPolicy):
         parse_policy(stored | {"tragte": "style_hit"})
+
+
+@pytest.mark.parametrize("name", ["perplexity", "distinct_2", "judged_better", "adherence_auc"])
+def test_a_policy_cannot_require_what_is_not_measured_item_by_item(name: str):
+    with pytest.raises(InvalidPolicy, match="item by item"):
+        Requirement(name, limit=1.0)

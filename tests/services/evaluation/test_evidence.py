@@ -118,3 +118,14 @@ def test_a_report_of_a_release_that_measured_otherwise_is_no_evidence(report: Ev
     report.items = [{name: value for name, value in first.items() if name != "fact_hit"}, *others]
     with pytest.raises(ReportsNotComparable, match=f"report {report.id} is of another release"):
         evidence_of(report, ITEMS)
+
+
+def test_a_report_of_before_newer_metrics_is_evidence_without_them(report: EvaluationReportRow):
+    """What stored decisions rest on stays readable: they are replayed to the same verdict."""
+    before = evidence_of(report, ITEMS)
+    newer = {"repetition", "adherence", "semantic_similarity"}
+    report.items = [{name: one[name] for name in one if name not in newer} for one in report.items]
+    after = evidence_of(report, ITEMS)
+    assert before.scores.keys() - after.scores.keys() == {"repetition"}
+    for name, scores in after.scores.items():
+        assert np.array_equal(scores.values, before.scores[name].values, equal_nan=True)

@@ -62,5 +62,6 @@ def test_every_metric_says_where_it_is_defined_and_which_way_is_better():
         "adherence_auc",
         "distinct_1",
         "distinct_2",
+        "judged_better",
         "perplexity",
     }

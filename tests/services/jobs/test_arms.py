@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.freezing import freeze
+from services.cli.telling import tell_decision
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow, TrainingSetRow
 from services.db.session import session_scope
@@ -231,6 +232,26 @@ def test_the_report_of_an_arm_is_no_versions(installation: Installation, version
     reports = evaluate.evaluate_with(installation, version_id)
     with pytest.raises(ReportsNotComparable, match="the arm “three examples”"):
         decide(installation, {**reports, "candidate": reports["arms"]["three examples"]})
+
+
+def test_a_decision_is_told_with_what_other_arms_reached():
+    told = "\n".join(
+        tell_decision(
+            {
+                "verdict": "PASS",
+                "decision_id": 1,
+                "version": 1,
+                "champion": 0,
+                "anchor": 0,
+                "items": 40,
+                "opened": True,
+                "gate_version": 2,
+                "outlook": "",
+                "notes": ["The plain base, shown three examples in the prompt, does as well."],
+            }
+        )
+    )
+    assert "Beside it\n  - The plain base, shown three examples" in told
 
 
 def test_another_personas_texts_train_the_classifier_and_a_retry_finds_the_same(

@@ -52,3 +52,13 @@ def test_an_endpoint_that_is_not_there_is_unavailable():
         pass
     with pytest.raises(InferenceUnavailable):
         Endpoint(heard.url, key=None, key_setting="ITS_KEY").generate(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "instead", ["<html>Sign in</html>", "{}", '{"choices": []}', '{"choices": [{}]}', "not json"]
+)
+def test_a_reply_of_another_shape_is_no_answer(instead: str):
+    with speaking(lambda _: "", instead=instead) as heard:
+        endpoint = Endpoint(heard.url, key=None, key_setting="ITS_KEY")
+        with pytest.raises(InferenceUnavailable):
+            endpoint.generate(REQUEST)
