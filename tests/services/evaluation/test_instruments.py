@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.domain.conversation import Question
 from services.domain.evaluation import METRICS, Item, ItemSource
@@ -65,3 +67,12 @@ def test_every_metric_says_where_it_is_defined_and_which_way_is_better():
         "judged_better",
         "perplexity",
     }
+
+
+@given(st.lists(st.text("abcdef", max_size=12), max_size=5), st.text("abcdef", min_size=1, max_size=12))
+def test_a_cosine_lies_between_minus_one_and_one_and_is_one_of_the_reference_itself(answers, reference):
+    instruments = Instruments(embedder=Embedder("letters", letters))
+    measured = instruments.measure([asked(one, reference=reference) for one in [*answers, reference]])
+    cosines = [one.semantic_similarity for one in measured]
+    assert all(-1 - 1e-9 <= cosine <= 1 + 1e-9 for cosine in cosines)
+    assert cosines[-1] == pytest.approx(1)

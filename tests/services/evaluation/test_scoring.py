@@ -185,3 +185,29 @@ def test_a_domain_is_not_weak_for_what_every_persona_is_asked():
     weak = choice(ItemSource.GENERAL, "units", better=-40.0, worse=-8.0)
     strong = choice(ItemSource.GENERAL, "order", better=-1.0, worse=-8.0)
     assert failures([Measured(summarise([weak, strong]))], {"general_ability": 0.05}) == Counter()
+
+
+PLAIN_WORDS = st.text("bcdfg", min_size=1, max_size=5)
+
+
+@given(st.lists(PLAIN_WORDS), PLAIN_WORDS, st.lists(PLAIN_WORDS))
+def test_a_fact_and_a_marker_are_found_wherever_they_stand(before: list[str], word: str, after: list[str]):
+    text = " ".join([*before, word.upper(), *after])
+    assert fact_hit(text, word) == style_hit(text, "student", markers=(word,)) == 1
+    assert fact_hit(f"x{word}x", word) == style_hit(f"x{word}x", "student", markers=(word,)) == 0
+
+
+@given(st.lists(st.floats(-50, 0), min_size=1, max_size=6))
+def test_perplexity_is_e_to_the_power_of_the_loss_and_at_least_one(log_probabilities: list[float]):
+    item = Item("key", ItemSource.HOLDOUT, Question("Why?", "music", "student"), "ref", "")
+    scored = score(item, "So.", seed=1, markers=(), log_probabilities=log_probabilities)
+    means = {metric.name: metric.value for metric in summarise([scored]) if metric.slice == "overall"}
+    assert means["perplexity"] == pytest.approx(math.exp(means["held_out_loss"] or 0.0))
+    assert (means["perplexity"] or 0.0) >= 1 - 1e-9
+
+
+def test_a_loss_too_large_for_a_perplexity_leaves_none():
+    item = Item("key", ItemSource.HOLDOUT, Question("Why?", "music", "student"), "ref", "")
+    scored = score(item, "So.", seed=1, markers=(), log_probabilities=(-1000.0,))
+    means = {metric.name: metric.value for metric in summarise([scored]) if metric.slice == "overall"}
+    assert (means["held_out_loss"], means["perplexity"]) == (1000.0, None)
