@@ -47,7 +47,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`effect` is what the canary truly adds to the share of thumbs up among honest raters.
+    """`quality` is the champion's share of thumbs up; the canary adds `effect` to it among honest raters.
 
     Of the raters the share `hostile` is; `seeing` hostile raters see through the arms and rate the canary up
     and the champion down, the others rate everything up. A `loud` rater, who is one of those who see, adds as
@@ -55,6 +55,7 @@ class Scene:
     """
 
     raters: int = 50
+    quality: float = QUALITY
     effect: float = 0.0
     share: float = 0.5
     ratings: int = 5_000
@@ -113,7 +114,7 @@ def _likes(
     ease = chance.normal(0, SPREAD, ITEMS)
     moved = generosity[people] + ease[chance.integers(ITEMS, size=people.size)]
     moved += mood * chance.standard_normal(people.size)
-    quality = np.where(canary, _begin(QUALITY + scene.effect, mood), _begin(QUALITY, mood))
+    quality = np.where(canary, _begin(scene.quality + scene.effect, mood), _begin(scene.quality, mood))
     return np.asarray(np.clip(quality + moved, 0, 1))
 
 

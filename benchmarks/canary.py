@@ -77,6 +77,14 @@ def errors() -> list[Case]:
         several = partial(growing, Scene(effect=effect), every=EVERY)
         what = f"{name}, 50 raters, 1 to 4 ratings a conversation"
         cases.append(Case(what, several, wrong, _FEW, FEWER_RUNS))
+    for name, quality, effect, wrong in (
+        ("equal, 10 % of the thumbs up", 0.1, 0.0, _ROLLBACK),
+        ("worse by the margin, 95 % of the thumbs up", 0.95, -POLICY.margin, _FULL),
+    ):
+        for share in (0.5, 0.1):
+            scene = Scene(raters=1_000, quality=quality, effect=effect, share=share)
+            what = f"{name}, 1000 raters, a share of {share}"
+            cases.append(Case(what, partial(simulated, scene), wrong, _FEW))
     return cases
 
 

@@ -12,6 +12,8 @@ from services.domain.statistics import Floats, Integers
 _DECIDED_AT = 1_000
 # Of a rater's next conversation everybody's mean is expected until they had about as many.
 _EVERYBODY = 5.0
+# Conversations of each arm that count in the variance as if they had gone as wrong as can be.
+_UNSEEN = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +60,18 @@ def course_of(heard: Heard, *, alpha: float, least: int, least_raters: int) -> C
     A conversation's score is what its arm had above what earlier ones let expect, by the inverse probability
     of that arm: its mean is the true difference, whatever was expected and whoever rated. So the scores less
     that difference are a martingale, and the chance that the bounds ever miss it is `alpha` at most.
+
+    That holds for many conversations. Where nearly all are rated alike, the few that are not have often not
+    come yet, least of all in an arm with a small share: so some count in the variance before they come, as
+    Agresti & Caffo (2000, The American Statistician 54, 280-288) add them to each sample.
     """
     count = np.arange(1, heard.values.size + 1)
     arm = (heard.canary - heard.propensities) / (heard.propensities * (1 - heard.propensities))
     scores = (heard.values - expected(heard)) * arm
     differences = np.cumsum(scores) / count
-    variances = np.maximum(np.cumsum(scores**2) / count - differences**2, 0.0)
+    unseen = _UNSEEN * (1 / heard.propensities**2 + 1 / (1 - heard.propensities) ** 2)
+    squares = np.cumsum(scores**2) + np.maximum.accumulate(unseen)
+    variances = np.maximum(squares / count - differences**2, 0.0)
     widths = half_widths(variances, count, alpha=alpha, rho=tightest_at(_DECIDED_AT, alpha))
     canaries = np.cumsum(heard.canary)
     few = np.minimum(canaries, count - canaries) < least

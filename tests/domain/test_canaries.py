@@ -140,6 +140,13 @@ def test_ratings_that_are_all_the_same_are_no_certainty(value: float) -> None:
     assert judge_canary(heard, POLICY).verdict is CanaryVerdict.KEEP
 
 
+def test_a_small_arm_in_which_nothing_went_wrong_yet_is_not_sure_of_itself() -> None:
+    """Forty thumbs up say little of an arm that could be down one time in ten; the others' are known well."""
+    heard = conversations(400, raters=40, share=0.1, quality=0.95)
+    lucky = [replace(one, value=1.0 if one.canary else one.value) for one in heard]
+    assert judge_canary(lucky, POLICY).verdict is CanaryVerdict.KEEP
+
+
 def test_what_nobody_rates_ends_with_the_policy_s_days() -> None:
     assert judge_canary([], POLICY, days=27.9).verdict is CanaryVerdict.KEEP
     ended = judge_canary([], POLICY, days=28.0)
