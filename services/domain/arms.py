@@ -5,6 +5,7 @@ A comparison with another arm stops nobody: it is a note beside a decision.
 
 from services.domain.checks import Check, Verdict
 
+ONCE_MORE = "once more"  # the version itself, the items in another order: what the decoder alone changes
 THREE_EXAMPLES = "three examples"  # the plain base, shown three demonstrations of the training set
 
 

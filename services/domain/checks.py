@@ -39,9 +39,9 @@ class Check:
 
     `against` is the version it was compared with, None for a limit. `difference` is by how much the candidate
     is better (worse where negative), between `low` and `high`, each passed with the check's error rate;
-    `required` is what `low` had to exceed, or the limit; `witnesses` are the independent conversations that
-    the items are worth. `more_items` are those still needed, at 80 % power, should the measured difference be
-    the true one.
+    `required` is what `low` had to exceed, the decoder's noise included, or the limit; `witnesses` are the
+    independent conversations that the items are worth. `more_items` are those still needed, at 80 % power,
+    should the measured difference be the true one.
     """
 
     asked: Asked
@@ -104,7 +104,7 @@ def compare(
         )
         return _told(comparison, reference, Verdict.INSUFFICIENT, reason, items=mine.size)
     means = tuple(float(np.average(values, weights=weights)) for values in (mine, other))
-    return _judge(comparison, reference, difference, means)
+    return _judge(comparison, reference, difference, means, candidate.noise.get(metric.name, 0.0))
 
 
 def _unusable(comparison: Comparison, reference: Evidence, mine: Floats, other: Floats) -> Check | None:
@@ -160,21 +160,29 @@ def keep_to_limit(requirement: Requirement, mask: Mask, candidate: Evidence) -> 
 
 
 def _judge(
-    comparison: Comparison, reference: Evidence, difference: Difference, means: tuple[float, ...]
+    comparison: Comparison,
+    reference: Evidence,
+    difference: Difference,
+    means: tuple[float, ...],
+    noise: float,
 ) -> Check:
     low, high = difference.low(comparison.alpha), difference.high(comparison.alpha)
-    required, more = comparison.bound, None
+    required, more = comparison.bound + noise, None
     lenient = comparison.asked is Asked.NOT_SHOWN_WORSE
-    if low > required or (lenient and (difference.mean > required or high >= 0)):
+    if low > required or (lenient and (difference.mean > comparison.bound or high >= 0)):
         verdict = Verdict.PASS
-    elif difference.mean <= required:
+    elif difference.mean <= comparison.bound:
         verdict = Verdict.FAIL
     else:
         verdict = Verdict.INSUFFICIENT
-        more = max(1, difference.items_to_exceed(required, comparison.alpha) - difference.items)
+        if difference.mean > required:
+            more = max(1, difference.items_to_exceed(required, comparison.alpha) - difference.items)
     reason = _reason(comparison, reference, difference.mean, low, verdict, more)
+    if noise >= _TOLD:
+        reason = f"{reason}; the decoder's noise is {noise:.3f}"
     return replace(
         _told(comparison, reference, verdict, reason, items=difference.items),
+        required=required,
         measured=means[0],
         reference=means[1],
         difference=difference.mean,
@@ -206,7 +214,8 @@ def _reason(
             perhaps = (
                 "which may be chance" if comparison.asked is Asked.BETTER else f"perhaps {-low:.3f} worse"
             )
-            return f"{by}, {perhaps} {doubt}{allowed}; about {more} more items would tell"
+            would = f"about {more} more items would tell" if more else "no more than the decoder moves it"
+            return f"{by}, {perhaps} {doubt}{allowed}; {would}"
 
 
 def _too_few(comparison: Comparison, reference: Evidence, *, items: int) -> Check:

@@ -1,7 +1,7 @@
 """What the gate reads of stored reports: a suite's items, and each version's scores on them as arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """One version's scores on a suite by metric, and the conditions they were made under."""
+    """One version's scores on a suite by metric, and the conditions they were made under.
+
+    `noise` is by how much a metric's mean moves by the decoder alone; empty where that was not measured.
+    """
 
     report_id: int
     version: int
@@ -47,3 +50,4 @@ class Evidence:
     prompt_version: str
     settings_digest: str
     scores: Mapping[str, Scores]
+    noise: Mapping[str, float] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.slices import judged_slices
 from services.errors.refusals import ReportsNotComparable
 
-GATE_VERSION = 2  # one more with every change that could give another verdict on the same reports
+GATE_VERSION = 3  # one more with every change that could give another verdict on the same reports
 
 
 @dataclass(frozen=True, slots=True)

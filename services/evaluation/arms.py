@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
-from services.domain.arms import is_judge, is_judge_of, judge_note, note_of
+from services.domain.arms import ONCE_MORE, is_judge, is_judge_of, judge_note, note_of
 from services.domain.checks import Asked, Check, Comparison, compare
 from services.domain.evaluation import JUDGED_BETTER, OVERALL
 from services.domain.evidence import Evidence
@@ -84,7 +84,7 @@ def _beside(session: Session, candidate: EvaluationReportRow) -> list[Evaluation
                 EvaluationReportRow.suite_digest == candidate.suite_digest,
                 EvaluationReportRow.prompt_version == candidate.prompt_version,
                 EvaluationReportRow.settings_digest == candidate.settings_digest,
-                EvaluationReportRow.arm != "",
+                EvaluationReportRow.arm.not_in(("", ONCE_MORE)),
             )
             .order_by(EvaluationReportRow.arm)
         )

@@ -1,6 +1,6 @@
 """Gate decisions in PostgreSQL: made once per (reports, policy, version of the gate), with their evidence."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +18,10 @@ from services.db.lineage_tables import (
     PromotionRow,
     TrainingRunRow,
 )
+from services.domain.arms import ONCE_MORE
 from services.domain.gate import GATE_VERSION, Decision, decide
 from services.domain.gate_policy import GatePolicy, Requirement
+from services.domain.noise import decoder_noise
 from services.domain.outlook import outlook
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
@@ -28,7 +30,7 @@ from services.errors.refusals import GateChanged
 from services.evaluation.arrivals import arrivals
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.evidence_file import Case, read_case, write_case
-from services.evaluation.reports import report_of_version
+from services.evaluation.reports import find_report, report_of_version
 from services.evaluation.suites import suite_items
 
 
@@ -151,8 +153,20 @@ def _case(
 ) -> Case:
     reports = candidate, champion, anchor
     judged, reference, first = (evidence_of(one, suite_items(session, one.suite_digest)) for one in reports)
-    items = suite_of(suite_items(session, candidate.suite_digest))
-    return Case(bound_to(session, *reports), policy, items, judged, reference, first)
+    asked = suite_items(session, candidate.suite_digest)
+    if (again := _asked_once_more(session, candidate)) is not None:
+        judged = replace(judged, noise=decoder_noise(judged, evidence_of(again, asked)))
+    return Case(bound_to(session, *reports), policy, suite_of(asked), judged, reference, first)
+
+
+def _asked_once_more(session: Session, report: EvaluationReportRow) -> EvaluationReportRow | None:
+    return find_report(
+        session,
+        version_id=report.adapter_version_id,
+        suite_digest=report.suite_digest,
+        settings_digest=report.settings_digest,
+        arm=ONCE_MORE,
+    )
 
 
 def _decide(case: Case) -> Decision:

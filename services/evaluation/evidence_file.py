@@ -81,6 +81,7 @@ def _conditions(arm: Evidence) -> Record:
         "suite_digest": arm.suite_digest,
         "prompt_version": arm.prompt_version,
         "settings_digest": arm.settings_digest,
+        "noise": dict(arm.noise),
     }
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from services.adapters.store import AdapterName
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
-from services.domain.arms import THREE_EXAMPLES, endpoint_arm
+from services.domain.arms import ONCE_MORE, THREE_EXAMPLES, endpoint_arm
 from services.domain.evaluation import OWN_SOURCES, Item
 from services.domain.fingerprint import ServerFacts
 from services.domain.personas import Persona
@@ -65,6 +65,15 @@ def report_of_version(installation: Installation, round_: Round, version: Adapte
     generator = installation.generator
     ask = partial(_ask, round_, generator, version.name, round_.items)
     return _report(installation, round_, Arm(version.id, "", ask, AdapterName(version.name)))
+
+
+def ask_once_more(installation: Installation, round_: Round, version: AdapterVersionRow) -> int:
+    """The report of a version asked the same again: in the opposite order, so in other batches.
+
+    Raises what `report_of_version` raises: without it nobody knows what the decoder alone changes.
+    """
+    ask = partial(_ask, round_, installation.generator, version.name, round_.items[::-1])
+    return _report(installation, round_, Arm(version.id, ONCE_MORE, ask))
 
 
 def ask_other_arms(

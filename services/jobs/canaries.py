@@ -92,6 +92,8 @@ def start(decision_id: int, share: float | None, reason: str, actor: str) -> Mov
     share that cannot be.
     """
     reason = check_line("reason", reason, limit=REASON_LIMIT)
+    if share is not None:
+        CanaryPolicy(share=share)  # who asks for one that cannot be hears of it at once
     with open_installation() as installation:
         refuse_changed_serving(installation, decision_id, verdicts=("PASS", "INSUFFICIENT"))
         return _start(installation, decision_id, share, reason, actor)

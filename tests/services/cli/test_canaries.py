@@ -1,6 +1,7 @@
 """Canaries, approvals and what was live when, by command: begun, shown, ended, told in 80 columns."""
 
 import json
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -8,8 +9,19 @@ from sqlalchemy import Engine
 
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
+from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import now
 from tests.builders import add_approved_version, add_decision, add_persona, add_version
+from tests.fakes import FakeGenerator
+from tests.inference_stand_in import stand_in
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A candidate is asked by its golden prompts before it answers anybody."""
+    with stand_in() as url:
+        monkeypatch.setenv("INFERENCE_URL", url)
+        yield
 
 
 @pytest.fixture
@@ -19,7 +31,10 @@ def untold(command_engine: Engine) -> int:
         persona = add_persona(session, slug=f"tried-{uuid4().hex[:8]}")
         add_approved_version(session, persona, number=1)
         version = add_version(session, persona, number=2)
-        return add_decision(session, version, verdict="INSUFFICIENT").id
+        decision = add_decision(session, version, verdict="INSUFFICIENT")
+        served_as = take_fingerprint(FakeGenerator(), version.name, sleep=lambda _: None)
+        decision.candidate_report.fingerprint = served_as.as_record()
+        return decision.id
 
 
 def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: int):

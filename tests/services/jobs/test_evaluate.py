@@ -1,7 +1,7 @@
 """Evaluating as a job: the suite of a cutoff, and a retry before and after the promotion."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from services.adapters.store import AdapterName
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
+    GateDecisionRow,
     TrainingRunRow,
     TrainingSetRow,
 )
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
+from services.domain.arms import ONCE_MORE
 from services.domain.conversation import Question
 from services.domain.fingerprint import fingerprint_of
 from services.domain.gate_policy import GatePolicy, Requirement
@@ -31,9 +33,11 @@ from services.errors.lookups import UnknownRecord
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
+from services.evaluation.reports import find_report
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
+from services.language_model.asking import Generated, GenerationRequest
 from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
 from tests.fakes import FACTS, FakeGenerator
 
@@ -112,7 +116,7 @@ def test_a_second_evaluation_asks_nothing_again(
     first = evaluate_with(installation, version_id)
     asked = len(generator.requests)
     assert evaluate_with(installation, version_id) == first
-    assert len(generator.requests) == asked == 4
+    assert len(generator.requests) == asked == 6  # two items: the base once, the candidate twice
     assert first["champion"] == first["base"] != first["candidate"]
 
 
@@ -128,7 +132,7 @@ def test_every_suite_ends_with_what_every_persona_is_asked(
     installation: Installation, generator: FakeGenerator, version_id: int
 ):
     reports = evaluate_with(installation, version_id)
-    assert len(generator.requests) == 4  # two arms answer the persona's own two items: the others are weighed
+    assert len(generator.requests) == 6  # the persona's own two items are answered: the others are weighed
     with session_scope(installation.engine) as session:
         stored = session.get_one(EvaluationReportRow, reports["candidate"])
         assert suite_items(session, stored.suite_digest)[2:] == frozen_items()
@@ -281,6 +285,42 @@ def test_a_report_says_how_its_version_was_served(
         assert installation.store.expected(AdapterName(stored.version.name)) == (
             fingerprint_of(stored.fingerprint or {}),
         )
+
+
+@dataclass
+class Wavering(FakeGenerator):
+    """Knows the answer when it is asked the same again."""
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        self.text = "Salt." if request in self.requests else "Sand."
+        return super().generate(request)
+
+
+def test_the_candidate_is_asked_once_more_and_the_gate_counts_what_that_changes(
+    installation: Installation, version_id: int
+):
+    with session_scope(installation.engine) as session:
+        version = session.get_one(AdapterVersionRow, version_id)
+        add_items(session, version.persona, [item(f"Why is sea {one} salty?") for one in range(39)], at=AT)
+    reports = evaluate_with(replace(installation, generator=Wavering()), version_id)
+    with session_scope(installation.engine) as session:
+        candidate = session.get_one(EvaluationReportRow, reports["candidate"])
+        again = find_report(
+            session,
+            version_id=version_id,
+            suite_digest=candidate.suite_digest,
+            settings_digest=candidate.settings_digest,
+            arm=ONCE_MORE,
+        )
+        assert again is not None
+        assert [one["item"]["key"] for one in again.items] == [
+            one["item"]["key"] for one in reversed(candidate.items)
+        ]
+    decision_id = gate(installation, reports)
+    with session_scope(installation.engine) as session:
+        [better, *_] = session.get_one(GateDecisionRow, decision_id).checks
+        assert (better["verdict"], better["required"]) == ("FAIL", 1.0)
+        assert "the decoder's noise is 1.000" in better["reason"]
 
 
 def test_on_another_server_all_are_asked_anew(
