@@ -54,7 +54,9 @@ def ask(
     show(
         {
             "answer": answer.text,
-            "answered_by": f"{answer.persona_name} v{answer.version} ({answer.served_name})",
+            "answered_by": answer.persona_name
+            if answer.blind
+            else f"{answer.persona_name} v{answer.version} ({answer.served_name})",
             "latency_ms": answer.latency_ms,
             **({} if answer.valid is None else {"attempts": answer.attempts, "valid": answer.valid}),
             "answer_id": str(answer_id),

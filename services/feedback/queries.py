@@ -22,7 +22,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
-from services.db.lineage_tables import AdapterVersionRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
@@ -36,6 +36,7 @@ class AnswerView:
     """One answer as its asker sees it; stars, correction and comment are None until given.
 
     `persona_label` is the persona's name in a list: with its slug where another one bears the same name.
+    `blind`: it was drawn in a canary that is open, so who rates it is not told by which version.
     """
 
     id: AnswerId
@@ -45,6 +46,7 @@ class AnswerView:
     question: Question
     text: str
     version: int
+    blind: bool
     served_name: str
     prompt_version: str
     seed: int
@@ -125,6 +127,7 @@ def _answers() -> Select[*tuple[Any, ...]]:
             PersonaRow.answer_format,
             PersonaRow.answer_rules,
             AdapterVersionRow.number.label("version"),
+            _in_open_canary().label("blind"),
             RatingRow.stars.label("stars"),
             RatingRow.reasons.label("reasons"),
             _newest_text(CorrectionRow).label("correction"),
@@ -152,6 +155,14 @@ def _label(persona: type[PersonaRow]) -> ColumnElement[str]:
     return case((shared, persona.display_name + " (" + persona.slug + ")"), else_=persona.display_name)
 
 
+def _in_open_canary() -> ColumnElement[bool]:
+    """Whether the answer that is selected around it was drawn in a canary that no row of the ledger ended."""
+    later = exists().where(
+        PromotionRow.persona_id == ConversationRow.persona_id, PromotionRow.id > AnswerRow.promotion_id
+    )
+    return and_(AnswerRow.promotion_id.is_not(None), ~later)
+
+
 def _newest_text(journal: type[CorrectionRow] | type[CommentRow]) -> ScalarSelect[str]:
     """The asker's last text in a journal, of the answer that is selected around it."""
     of = aliased(journal)
@@ -176,6 +187,7 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         ),
         text=answer.text,
         version=row.version,
+        blind=row.blind,
         served_name=answer.served_name,
         prompt_version=answer.prompt_version,
         seed=answer.seed,

@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, event
 
+from services.adapters.promotions import find_persona, rollback
+from services.db.session import session_scope
+from services.domain.personas import PersonaSlug
+from tests.builders import AT, add_canary
 from tests.feedback_app.conftest import Visitor
 
 
@@ -43,3 +47,17 @@ def test_a_history_is_one_statement_however_long(visitor: Visitor, engine: Engin
     finally:
         event.remove(engine, "before_cursor_execute", listen)
     assert len(statements) == 1
+
+
+def test_which_version_answered_is_not_told_before_its_canary_has_ended(visitor: Visitor, clean: Engine):
+    before = visitor.answer_of(visitor.ask(question="Before it"))
+    with session_scope(clean) as session:
+        add_canary(session, find_persona(session, "pirate"), number=1)
+    tried = visitor.answer_of(visitor.ask(question="In it"))
+    stamps = ["its version is told once" in visitor.get(path).text for path in (before, tried)]
+    assert stamps == [False, True]
+    assert visitor.get("/history").text.count("Pirate v") == 1
+    with session_scope(clean) as session:
+        rollback(session, persona=PersonaSlug("pirate"), to_version=None, reason="enough", actor="me", at=AT)
+    assert "its version is told once" not in visitor.get(tried).text
+    assert visitor.get("/history").text.count("Pirate v") == 2

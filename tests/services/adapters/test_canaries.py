@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from services.adapters.approvals import approve
 from services.adapters.canaries import cooling_down, keep_look
-from services.adapters.live import live_at, live_now
+from services.adapters.live import live_at, live_now, who_answers
 from services.adapters.promoting import promote, promote_canary, start_canary
 from services.adapters.promotions import champion_at, rollback, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.canaries import CanaryPolicy, CanaryVerdict, judge_canary
+from services.domain.feedback import RaterId
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import PromotionKind
 from services.errors.inputs import InvalidPolicy
@@ -68,6 +70,21 @@ def test_a_canary_has_its_share_and_the_champion_the_rest(session: Session, pers
     assert (tried.version, tried.share, tried.promotion_id) == (2, 0.2, canary.id)
     assert live_at(session, persona, AT).canary is None
     assert live_at(session, persona, AT + HOUR).canary == tried
+
+
+def test_who_answers_is_read_in_one_statement_with_a_canary_and_without(
+    session: Session, persona: PersonaRow
+):
+    statements: list[str] = []
+    event.listen(session.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
+    for tried in (False, True):
+        if tried:
+            add_canary(session, persona, number=2)
+        session.expire_all()
+        assert persona.slug
+        statements.clear()
+        who_answers(session, persona, rater=RaterId(uuid4()), conversation=uuid4())
+        assert len(statements) == 1
 
 
 def test_a_canary_may_begin_over_the_plain_base(session: Session):
