@@ -177,21 +177,6 @@ def test_promote_ends_at_the_promotion_of_what_passed(promoted: dict[str, Any]):
     assert promoted["PASS"]["returned"] > 0
 
 
-def test_what_waits_for_an_approval_is_skipped_until_a_run_gives_one(
-    run_script: RunScript, dag_database: str
-):
-    engine = make_engine(dag_database)
-    with session_scope(engine) as session:
-        persona = add_persona(session, slug="careful")
-        version = add_version(session, persona, number=1, digest="c" * 64)
-        decision = add_decision(session, version, verdict="PASS", policy={"approval": True}).id
-    calls = [(why, {"approval": why}, {"decision_id": decision}) for why in ("", "I read all of it")]
-    waits, serves = run_script("one_task.py", NEW, "retrain.promote", calls, database=dag_database)
-    assert f"persona-loop approve {decision}" in waits["skipped"]
-    assert serves["returned"] > 0
-    engine.dispose()
-
-
 def test_an_open_canary_is_found_and_watched(run_script: RunScript, dag_database: str):
     engine = make_engine(dag_database)
     with session_scope(engine) as session:

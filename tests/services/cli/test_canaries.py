@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine
 
+from services.adapters.promoting import start_canary
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.evaluation.fingerprints import take_fingerprint
@@ -37,8 +38,17 @@ def untold(command_engine: Engine) -> int:
         return decision.id
 
 
-def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: int):
+def begin(engine: Engine, decision_id: int, *, share: float) -> None:
+    """What the command does where an inference server answers as it did when the version was evaluated."""
+    with session_scope(engine) as session:
+        start_canary(
+            session, decision_id=decision_id, share=share, actor="me", reason="two like it", at=now()
+        )
+
+
+def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: int, command_engine: Engine):
     assert f"canary start {untold}" in " ".join(run("promote", str(untold)).output.split())
+    begin(command_engine, untold, share=0.2)
     assert run("canary", "start", str(untold), "--reason", "two like it", "--share", "1").exit_code == 2
     begun = run("canary", "start", str(untold), "--reason", "two like it", "--share", "0.2", "--json")
     assert begun.exit_code == 0, begun.output
@@ -67,7 +77,7 @@ def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: i
 
 
 def test_what_was_live_and_why_it_is_are_told_in_80_columns(run, untold: int, command_engine: Engine):
-    run("canary", "start", str(untold), "--reason", "two like it")
+    begin(command_engine, untold, share=0.5)
     with session_scope(command_engine) as session:
         slug = session.get_one(GateDecisionRow, untold).candidate_report.version.persona.slug
     before = json.loads(run("live-at", slug, "2020-01-01T00:00:00+00:00", "--json").output)
