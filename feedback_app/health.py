@@ -42,11 +42,11 @@ def check_database() -> None:
 
 
 def check_inference() -> None:
-    """InferenceUnavailable unless the inference server says that it is healthy."""
-    url = backend().settings.inference_endpoint
-    try:
-        response = httpx.get(f"{url}/healthz", timeout=PATIENCE_S)
-    except httpx.HTTPError as error:
-        raise InferenceUnavailable(url) from error
-    if response.status_code != HTTPStatus.OK:
-        raise InferenceUnavailable(url)
+    """InferenceUnavailable unless each inference server says that it is healthy."""
+    for url in backend().settings.inference_endpoints:
+        try:
+            response = httpx.get(f"{url}/healthz", timeout=PATIENCE_S)
+        except httpx.HTTPError as error:
+            raise InferenceUnavailable(url) from error
+        if response.status_code != HTTPStatus.OK:
+            raise InferenceUnavailable(url)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from feedback_app import create_app
 from services.db.session import database_url, make_engine
-from services.language_model.asking import InferenceClient
+from services.language_model.routing import open_generator
 from services.settings import read_settings
 
 
@@ -24,8 +24,8 @@ def build() -> Flask:
     return create_app(
         settings,
         engine=make_engine(database_url(settings), pool_size=settings.feedback_threads),
-        generator=InferenceClient(
-            settings.inference_endpoint, token=settings.inference_token.get_secret_value()
+        generator=open_generator(
+            settings.inference_endpoints, token=settings.inference_token.get_secret_value()
         ),
     )
 

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     inference_host: str = "127.0.0.1"
     inference_port: int = 8001
     inference_url: str = ""  # unset: this machine's inference_host and inference_port
+    other_inference_urls: str = ""  # of servers that hold other bases, separated by spaces
     inference_queue_limit: int = 256
     inference_batch_size: int = 32
     # An OpenAI-compatible endpoint that answers a persona's items beside its versions; unset: none does.
@@ -94,23 +95,38 @@ class Settings(BaseSettings):
         return self.inference_url or f"http://{seen_from_here(self.inference_host)}:{self.inference_port}"
 
     @cached_property
+    def inference_endpoints(self) -> tuple[str, ...]:
+        """Of every inference server, the one that holds BASE_MODEL first."""
+        return (self.inference_endpoint, *self.other_inference_urls.split())
+
+    @cached_property
     def airflow_endpoint(self) -> str:
         return self.airflow_url or f"http://127.0.0.1:{self.airflow_port}"
 
     @cached_property
     def recipe_name(self) -> str:
-        return self.recipe or ("embedded" if self.embedded_base else "default")
+        return self.recipe or usual_recipe(self.base_model)
 
     @cached_property
     def embedded_base(self) -> bool:
         """Whether the base is the small one of this repository."""
-        return Path(self.base_model).resolve() == (ROOT / "base_model").resolve()
+        return is_embedded(self.base_model)
 
     @cached_property
     def trainings_side_by_side(self) -> int:
         """How many trainings may run at once; small ones gain by it, on a GPU they would share its memory."""
         small = self.embedded_base and usable_cores() > 1
         return self.trainings_at_once or (2 if small else 1)
+
+
+def is_embedded(base: str) -> bool:
+    """Whether a base is the small one of this repository."""
+    return Path(base).resolve() == (ROOT / "base_model").resolve()
+
+
+def usual_recipe(base: str) -> str:
+    """The named recipe for a base, where nobody says another."""
+    return "embedded" if is_embedded(base) else "default"
 
 
 def seen_from_here(host: str) -> str:

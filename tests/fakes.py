@@ -13,6 +13,7 @@ from services.domain.fingerprint import ServerFacts
 from services.domain.progress import Progress, TrainingReport
 from services.domain.training import HalfPrecision, ModelRecipe, Objective, StageResult, TrainedAdapter
 from services.errors.artifacts import AdapterCorrupt
+from services.errors.outages import AnotherBaseServed
 from services.language_model.asking import Generated, GenerationRequest
 from services.training.trainer import TrainingJob
 
@@ -23,7 +24,8 @@ FACTS = ServerFacts("the only base", "nf4", "cpu", "1", {"torch": "2.13.0"})
 class FakeGenerator:
     """Answers `text`, or what `by_model` says for a serving name; raises `problem` if there is one.
 
-    `texts` go before: one for each request, in turn. The files of those in `damaged` fail their check.
+    `texts` go before: one for each request, in turn. The files of those in `damaged` fail their check; those
+    `of_other_bases` it refuses.
     """
 
     text: str = "A short answer."
@@ -34,12 +36,14 @@ class FakeGenerator:
     texts: list[str] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
     server: ServerFacts = FACTS
+    of_other_bases: set[str] = field(default_factory=set)
 
     def generate(self, request: GenerationRequest) -> Generated:
         self.requests.append(request)
         self.meanwhile()
         if self.problem is not None:
             raise self.problem
+        self._check_base(request.model)
         if request.model in self.damaged:
             raise AdapterCorrupt(request.model, "a flipped byte")
         text = self.texts.pop(0) if self.texts else self.by_model.get(request.model, self.text)
@@ -63,7 +67,12 @@ class FakeGenerator:
             raise self.problem
         if model in self.damaged:
             raise AdapterCorrupt(model, "a flipped byte")
+        self._check_base(model)
         return tuple(-1.0 for _ in completion.split())
+
+    def _check_base(self, model: str) -> None:
+        if model in self.of_other_bases:
+            raise AnotherBaseServed(model, trained_on="another base", served=self.server.base_digest)
 
 
 @dataclass

@@ -72,8 +72,8 @@ def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterV
 def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionRow | None:
     """The first approved version of the candidate's persona that can be asked beside it.
 
-    Its files are sound and it was trained on the same base. None before there is one, and where it is the
-    candidate itself.
+    Its files are sound and it was trained on the same base; for the first candidates on a new base, on that
+    of the champion. None before there is one, and where it is the candidate itself.
     """
     approved = session.scalars(
         select(AdapterVersionRow)
@@ -82,11 +82,14 @@ def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionR
         .where(AdapterVersionRow.unsound_at.is_(None), AdapterVersionRow.removed_at.is_(None))
         .order_by(PromotionRow.id)
     )
-    base = candidate.provenance.get("base_digest")
+    first_on: dict[object, AdapterVersionRow] = {}
     for version in approved:
-        if version.provenance.get("base_digest") == base:
-            return None if version.id == candidate.id else version
-        logger.info("%s is no anchor for %s: it was trained on another base", version.name, candidate.name)
+        first_on.setdefault(version.provenance.get("base_digest"), version)
+    champion = session.get_one(AdapterVersionRow, who_serves(session, candidate.persona).version_id)
+    for one in (candidate, champion):
+        anchor = first_on.get(one.provenance.get("base_digest"))
+        if anchor is not None and one.number != BASE_VERSION:
+            return None if anchor.id == candidate.id else anchor
     return None
 
 

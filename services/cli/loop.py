@@ -1,4 +1,4 @@
-"""The steps of the loop by hand: assemble, train, evaluate, promote, rollback; the gate has a file."""
+"""The steps of the loop by hand, from assemble to promote, rollback and rebase; the gate has a file."""
 
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from services.jobs import approve as approving
 from services.jobs import assemble as assembling
 from services.jobs import evaluate as evaluating
 from services.jobs import promote as promoting
+from services.jobs import rebase as rebasing
 from services.jobs import rollback as rolling_back
 from services.jobs.installation import now
 
@@ -96,3 +97,20 @@ def rollback(
 ) -> None:
     """Put an earlier version back, or a rolled-back one in again."""
     show(dict(rolling_back.rollback(persona, version, reason, actor())), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def rebase(
+    persona: str,
+    overrides: Annotated[
+        list[str], typer.Argument(help="model=NAME, the new base; then recipe overrides such as lora.r=8.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Learn the newest set on a new base, judge it against who serves, and promote it if it passes."""
+    gated = rebasing.rebase(persona, overrides)
+    if gated["verdict"] != "PASS":
+        show(dict(gated), as_json=as_json)
+        raise typer.Exit(EXIT_NO)
+    show({**gated, **promoting.promote(gated["decision_id"], actor())}, as_json=as_json)

@@ -14,7 +14,7 @@ import numpy as np
 from services.domain.checks import Asked, Check, Comparison, Verdict, compare, keep_to_limit
 from services.domain.evaluation import OVERALL
 from services.domain.evidence import Evidence, Mask, SuiteItems
-from services.domain.gate_policy import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, RebasePolicy, Requirement
 from services.domain.slices import judged_slices
 from services.errors.refusals import ReportsNotComparable
 
@@ -66,10 +66,12 @@ def decide(
     the error rates hold as they are, since it can only refuse.
 
     Raises ReportsNotComparable for reports of different suites, prompt versions or serving settings, and for
-    a candidate's report given as the champion's or the anchor's.
+    a candidate's report given as the champion's or the anchor's. With a RebasePolicy the settings of champion
+    and anchor are those that it names.
     """
+    settings = policy.rebased_from if isinstance(policy, RebasePolicy) else candidate.settings_digest
     for reference in (champion, anchor):
-        _refuse_other_conditions(candidate, reference)
+        _refuse_other_conditions(candidate, reference, settings=settings)
     opened = _screen(items, candidate, champion, policy)
     mask = np.ones_like(items.sealed) if opened else ~items.sealed
     case = _Case(items, mask, candidate, champion, anchor, policy)
@@ -151,7 +153,7 @@ def _worst(checks: tuple[Check, ...]) -> Verdict:
     return next(one for one in (Verdict.FAIL, Verdict.INSUFFICIENT, Verdict.PASS) if one in verdicts)
 
 
-def _refuse_other_conditions(candidate: Evidence, reference: Evidence) -> None:
+def _refuse_other_conditions(candidate: Evidence, reference: Evidence, *, settings: str) -> None:
     # A report is never worse than itself, so it would pass whatever allows a margin. A version has one
     # report under equal conditions: two reports of one version are refused by the checks below.
     if candidate.report_id == reference.report_id:
@@ -160,5 +162,5 @@ def _refuse_other_conditions(candidate: Evidence, reference: Evidence) -> None:
         raise ReportsNotComparable("their suites differ")
     if candidate.prompt_version != reference.prompt_version:
         raise ReportsNotComparable("their prompt versions differ")
-    if candidate.settings_digest != reference.settings_digest:
+    if reference.settings_digest != settings:
         raise ReportsNotComparable("they were answered under different bases or generation settings")

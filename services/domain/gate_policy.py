@@ -1,6 +1,6 @@
 """What a persona's gate asks for: the metric to improve, what must not get worse, and how sure it must be."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import METRICS, OVERALL
@@ -113,6 +113,38 @@ class GatePolicy:
     def improves(self) -> str:
         """The metric on which a candidate has to be better."""
         return self.target or self.requirements[0].metric
+
+
+# Measured by tokens, of which another base has others, or relative to one's own base.
+BOUND_TO_A_BASE = frozenset({"held_out_loss", "reward_accuracy"})
+
+
+@dataclass(frozen=True, slots=True)
+class RebasePolicy(GatePolicy):
+    """As a persona's policy, for a candidate on a new base against who serves on the former one.
+
+    `rebased_from` are the settings under which those were asked, by the digest of their reports: the base
+    apart they are the candidate's. What is bound to a base is not compared.
+    """
+
+    rebased_from: str = ""
+
+    def __post_init__(self) -> None:
+        GatePolicy.__post_init__(self)
+        if not isinstance(self.rebased_from, str) or not self.rebased_from:
+            raise InvalidPolicy("rebased_from must be the digest of the former base's settings.")
+        bound = BOUND_TO_A_BASE & {self.improves, *(one.metric for one in self.requirements)}
+        if bound:
+            raise InvalidPolicy(f"{min(bound)} cannot be compared between two bases.")
+
+
+def for_rebase(policy: GatePolicy, *, rebased_from: str) -> RebasePolicy:
+    """The policy without what is bound to a base; InvalidPolicy where that is what is to improve."""
+    values = {field.name: getattr(policy, field.name) for field in fields(GatePolicy)}
+    kept = tuple(one for one in policy.requirements if one.metric not in BOUND_TO_A_BASE)
+    return RebasePolicy(
+        **values | {"requirements": kept, "target": policy.improves}, rebased_from=rebased_from
+    )
 
 
 def with_kept(policy: GatePolicy) -> GatePolicy:

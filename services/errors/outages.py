@@ -113,6 +113,17 @@ class AnotherBaseServed(Unavailable):
         )
 
 
+class BaseNotServed(Unavailable):
+    """Nobody could be answered by what is trained on it."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        super().__init__(
+            f"No inference server holds {base}: start one with it as BASE_MODEL on an INFERENCE_PORT of its "
+            "own, add its address to OTHER_INFERENCE_URLS, and start the service again with that."
+        )
+
+
 class RunTooSlow(Unavailable):
     def __init__(self, dag_id: str, run_id: str, seconds: float) -> None:
         self.dag_id, self.run_id, self.seconds = dag_id, run_id, seconds

@@ -185,6 +185,15 @@ class FingerprintChanged(Refused):
         )
 
 
+class BaseUnchanged(Refused):
+    def __init__(self, slug: str, base: str) -> None:
+        self.slug, self.base = slug, base
+        super().__init__(
+            f"Who serves {slug!r} is on {base} already: name another base, or train as usual with "
+            f"`persona-loop assemble {slug}` and `persona-loop train`."
+        )
+
+
 class ReportsNotComparable(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -29,6 +29,7 @@ PersonaLoopError
 │   ├── AnchorNotAsked        a candidate's report without one of the anchor beside it
 │   ├── GateChanged           a decision that another version of the gate made
 │   ├── FingerprintChanged    a version that is not served as it was evaluated
+│   ├── BaseUnchanged         a rebase to the base there is
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
@@ -45,6 +46,7 @@ PersonaLoopError
 │   ├── VisitFailed           the web app did not serve a simulated person
 │   ├── PortTaken · ServiceRuns · AdapterStoreUnavailable
 │   ├── AnotherBaseServed     an adapter of one base, a server that holds another
+│   ├── BaseNotServed         a base that no inference server holds
 │   └── SettingsMissing
 ├── ArtifactError
 │   ├── AdapterCorrupt

@@ -20,7 +20,7 @@ from services.db.lineage_tables import (
 )
 from services.domain.arms import ONCE_MORE
 from services.domain.gate import GATE_VERSION, Decision, decide
-from services.domain.gate_policy import GatePolicy, Requirement
+from services.domain.gate_policy import GatePolicy, RebasePolicy, Requirement
 from services.domain.noise import decoder_noise
 from services.domain.outlook import outlook
 from services.domain.promotions import PromotionKind
@@ -35,12 +35,21 @@ from services.evaluation.suites import suite_items
 
 
 def parse_policy(record: dict[str, Any]) -> GatePolicy:
-    """A stored or uploaded policy; InvalidPolicy says what is wrong with it."""
+    """A persona's policy, stored or uploaded; InvalidPolicy says what is wrong with it."""
+    return _parse(record, GatePolicy)
+
+
+def policy_decided_by(record: dict[str, Any]) -> GatePolicy:
+    """The policy of a stored decision, which may be one on a rebase."""
+    return _parse(record, RebasePolicy if "rebased_from" in record else GatePolicy)
+
+
+def _parse(record: dict[str, Any], kind: type[GatePolicy]) -> GatePolicy:
     if not isinstance(record.get("target", ""), str):
         raise InvalidPolicy("target must be the name of a metric.")
     try:
         requirements = tuple(Requirement(**requirement) for requirement in record["requirements"])
-        return GatePolicy(**{**record, "requirements": requirements})
+        return kind(**{**record, "requirements": requirements})
     except (KeyError, TypeError) as error:
         raise InvalidPolicy(f"it does not have the expected shape ({error}).") from error
 
@@ -111,7 +120,7 @@ def decide_again(session: Session, decision: GateDecisionRow, *, store_url: str)
     """
     if decision.gate_version != GATE_VERSION:
         raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
-    policy = parse_policy(decision.policy)
+    policy = policy_decided_by(decision.policy)
     reports = decision.candidate_report, decision.champion_report, decision.anchor_report
     if decision.evidence_path is None or decision.evidence_digest is None:
         return Again(_decide(_case(session, *reports, policy)), ())

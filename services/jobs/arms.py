@@ -7,7 +7,7 @@ does not answer.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from services.adapters.store import AdapterName
@@ -27,6 +27,7 @@ from services.evaluation.scoring import Scored
 from services.jobs.installation import Installation, now
 from services.language_model.asking import BASE_NAME, Generator
 from services.language_model.endpoint import Endpoint
+from services.language_model.routing import server_of
 from services.training_sets.learnt_texts import LearntTexts
 
 logger = logging.getLogger(__name__)
@@ -60,10 +61,19 @@ class Arm:
     served_as: AdapterName | None = None
 
 
+def at_server_of(model: str, installation: Installation, round_: Round) -> tuple[Installation, Round]:
+    """The same pass at the one server that holds a model's base, whose plain base is that one."""
+    server = server_of(installation.generator, model)
+    return replace(installation, generator=server), replace(round_, facts=server.facts())
+
+
 def report_of_version(installation: Installation, round_: Round, version: AdapterVersionRow) -> int:
-    """The stored report of a version, asked now unless it is there already; raises what `ask_all` raises."""
-    generator = installation.generator
-    ask = partial(_ask, round_, generator, version.name, round_.items)
+    """The stored report of a version, asked where its base is held unless it is there already.
+
+    Raises what `ask_all` raises.
+    """
+    installation, round_ = at_server_of(version.name, installation, round_)
+    ask = partial(_ask, round_, installation.generator, version.name, round_.items)
     return _report(installation, round_, Arm(version.id, "", ask, AdapterName(version.name)))
 
 

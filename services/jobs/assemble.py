@@ -7,16 +7,14 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypedDict
 
 from services.adapters.promotions import find_persona
-from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.training import ModelRecipe, Recipe
 from services.errors.tree import InvalidInput
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.weaknesses import domain_failures
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation, now, open_installation
-from services.settings import Settings
-from services.training.recipe import compose_recipe
 from services.training_sets import assembly
 from services.training_sets.import_lock import wait_for_imports
 from services.training_sets.keeping_apart import keep_apart
@@ -55,7 +53,7 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
     with session_scope(installation.engine) as session:
         row = find_persona(session, persona)
         keep_apart(session, row, [item.question for item in frozen_items()], at=cutoff)
-        recipe = recipe_of(installation.settings, row, [])
+        recipe = recipe_of(session, installation.settings, row, [])
         outcome = assembly.assemble(
             session,
             row,
@@ -103,17 +101,6 @@ def _read_cutoff(text: str, *, at: datetime) -> datetime:
             "enter a set frozen now: give an instant that is over, or none for now."
         )
     return cutoff
-
-
-def recipe_of(settings: Settings, persona: PersonaRow, overrides: list[str]) -> Recipe:
-    """The persona's recipe for the base of these settings, with its own overrides and then the given ones."""
-    return compose_recipe(
-        persona.recipe or settings.recipe_name,
-        [*persona.recipe_overrides, *overrides],
-        base_model=settings.base_model,
-        base_revision=settings.base_revision,
-        base_quantisation=settings.base_quantisation,
-    )
 
 
 def limits_of(recipe: Recipe) -> Limits:

@@ -20,7 +20,7 @@ from services.errors.lookups import UnknownRecord
 from services.errors.refusals import NothingToJudge
 from services.evaluation.decisions import promoted_over
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
-from services.jobs.arms import Round, ask_once_more, ask_other_arms, report_of_version
+from services.jobs.arms import Round, ask_once_more, ask_other_arms, at_server_of, report_of_version
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.instruments import learnt_of, open_instruments, sets_of_others
 from services.jobs.judge import ask_judge
@@ -71,17 +71,18 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
     instruments = open_instruments(installation.settings, learnt, theirs)
     round_ = Round(persona, suite, items, installation.generator.facts(), instruments)
     ask = partial(report_of_version, installation, round_)
-    reports = {one.id: ask(one) for one in {one.id: one for one in (candidate, champion, base)}.values()}
-    ask_once_more(installation, round_, candidate)
+    judged, reference = ask(candidate), ask(champion)
+    beside = at_server_of(candidate.name, installation, round_)
+    ask_once_more(*beside, candidate)
     anchor = _ask_anchor(installation, candidate.id, ask)
-    others = ask_other_arms(installation, round_, candidate=candidate.id, learnt=learnt)
-    judged = ask_judge(installation, round_, candidate=reports[candidate.id], champion=reports[champion.id])
+    others = ask_other_arms(*beside, candidate=candidate.id, learnt=learnt)
+    verdicts = ask_judge(*beside, candidate=judged, champion=reference)
     return {
-        "candidate": reports[candidate.id],
-        "champion": reports[champion.id],
-        "anchor": reports[champion.id] if anchor is None else anchor,
-        "base": reports[base.id],
-        "arms": others | judged,
+        "candidate": judged,
+        "champion": reference,
+        "anchor": reference if anchor is None else anchor,
+        "base": report_of_version(*beside, base),
+        "arms": others | verdicts,
     }
 
 

@@ -12,6 +12,7 @@ from services.domain.gate import GATE_VERSION
 from services.errors.refusals import FingerprintChanged
 from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import Installation
+from services.language_model.routing import server_of
 
 
 def refuse_changed_serving(
@@ -26,7 +27,7 @@ def refuse_changed_serving(
     if found is None:
         return
     version_id, name, evaluated = found
-    served = take_fingerprint(installation.generator, name, sleep=time.sleep)
+    served = take_fingerprint(server_of(installation.generator, name), name, sleep=time.sleep)
     unknown = ("its report does not say how it was served",)
     changed = unknown if evaluated is None else differences(evaluated, served)
     if changed:

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from services.adapters.file_store import FileAdapterStore
 from services.adapters.store import AdapterStore
 from services.db.session import database_url, make_engine
-from services.language_model.asking import Generator, InferenceClient
+from services.language_model.asking import Generator
+from services.language_model.routing import open_generator
 from services.settings import Settings, read_settings
 
 
@@ -32,8 +33,8 @@ def open_installation() -> Iterator[Installation]:
             settings=settings,
             engine=engine,
             store=FileAdapterStore(settings.store_url),
-            generator=InferenceClient(
-                settings.inference_endpoint, token=settings.inference_token.get_secret_value()
+            generator=open_generator(
+                settings.inference_endpoints, token=settings.inference_token.get_secret_value()
             ),
         )
     finally:

@@ -20,7 +20,7 @@ from services.db.session import session_scope
 from services.domain.training import Objective, Recipe, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.tree import InvalidInput
-from services.jobs.assemble import recipe_of
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation, open_installation
 from services.training.grid import Grid, read_grid
 from services.training.sweep_chart import Tried, sweep_chart
@@ -71,7 +71,9 @@ def sweep_in(
         training_set = _chosen(session, persona, training_set_id)
         slug = training_set.persona.slug
         combinations = grid.combinations()
-        recipes = [recipe_of(installation.settings, training_set.persona, [*one]) for one in combinations]
+        recipes = [
+            recipe_of(session, installation.settings, training_set.persona, one) for one in combinations
+        ]
     folder = _folder(installation, training_set, slug, recipes)
     results: list[TrialResult] = []
     with locked(folder), _job(installation, training_set, folder) as job:  # an equal sweep waits

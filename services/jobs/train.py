@@ -18,9 +18,10 @@ from services.domain.training import Objective, Quantisation, Recipe, TrainedAda
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy, StartUnusable
-from services.jobs.assemble import recipe_of
+from services.jobs.bases import Base, base_of, recipe_on
 from services.jobs.installation import Installation, now, open_installation
 from services.operations.revision import code_revision
+from services.settings import Settings
 from services.training import reporting, runs
 from services.training.holding import RunLock, held
 from services.training.seats import Seats
@@ -32,23 +33,29 @@ logger = logging.getLogger(__name__)
 
 def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
     """The id of the adapter version of this set and recipe; trained now unless it exists already."""
+    with open_installation() as installation:
+        return train_with(installation, open_trainer(installation.settings), training_set_id, overrides)
+
+
+def open_trainer(settings: Settings) -> Trainer:
+    """The Trainer that really trains, as this machine can."""
     from services.training.qlora import QloraTrainer  # noqa: PLC0415  (torch, trl, peft: many seconds)
 
-    with open_installation() as installation:
-        settings = installation.settings
-        trainer = QloraTrainer(
-            cache=settings.base_cache,
-            seats=Seats(settings.var_dir / "seats", settings.trainings_side_by_side),
-        )
-        return train_with(installation, trainer, training_set_id, overrides)
+    seats = Seats(settings.var_dir / "seats", settings.trainings_side_by_side)
+    return QloraTrainer(cache=settings.base_cache, seats=seats)
 
 
 def train_with(
-    installation: Installation, trainer: Trainer, training_set_id: int, overrides: Sequence[str]
+    installation: Installation,
+    trainer: Trainer,
+    training_set_id: int,
+    overrides: Sequence[str],
+    *,
+    on: Base | None = None,
 ) -> int:
-    """As `train`, with a given trainer."""
+    """As `train`, with a given trainer; on the base that the persona learns on, or on the one given."""
     engine = installation.engine
-    training_set, recipe = _asked_for(installation, training_set_id, overrides)
+    training_set, recipe = _asked_for(installation, training_set_id, overrides, on)
     slug = training_set.persona.slug
     base = trainer.base_digest(recipe.model)  # reads the base whole, minutes for a large one: no transaction
     digest, starting_digest = _digest(recipe, training_set, base=base), _starting_digest(training_set)
@@ -104,13 +111,15 @@ def _publish(
 
 
 def _asked_for(
-    installation: Installation, training_set_id: int, overrides: Sequence[str]
+    installation: Installation, training_set_id: int, overrides: Sequence[str], on: Base | None
 ) -> tuple[TrainingSetRow, Recipe]:
     with session_scope(installation.engine) as session:
         training_set = session.get(TrainingSetRow, training_set_id)
         if training_set is None:
             raise UnknownRecord("training set", training_set_id)
-        return training_set, recipe_of(installation.settings, training_set.persona, list(overrides))
+        persona, settings = training_set.persona, installation.settings
+        wanted = on or base_of(session, settings, persona)
+        return training_set, recipe_on(wanted, settings, persona, overrides)
 
 
 def _train(

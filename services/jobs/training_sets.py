@@ -14,7 +14,8 @@ from services.db.session import session_scope
 from services.errors.lookups import UnknownRater, UnknownRecord
 from services.errors.refusals import SetsNotComparable
 from services.evaluation.weaknesses import domain_failures
-from services.jobs.assemble import limits_of, recipe_of
+from services.jobs.assemble import limits_of
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import parse_rater
 from services.training_sets.assembly import Instead, assemble
@@ -101,7 +102,7 @@ def rebuild_with(installation: Installation, training_set_id: int, without_rater
         original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
         if session.get(RaterRow, parse_rater(without_rater)) is None:
             raise UnknownRater(without_rater)
-        recipe = recipe_of(installation.settings, original.persona, [])
+        recipe = recipe_of(session, installation.settings, original.persona, [])
         rebuilt = assemble(
             session,
             original.persona,

@@ -28,6 +28,7 @@ from services.domain.training import (
     Recipe,
 )
 from services.errors.inputs import InvalidRecipe
+from services.settings import ROOT
 from services.training.recipe_values import read_recipe
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,14 @@ def _compose(name: str, overrides: list[str]) -> dict[str, dict[str, object]]:
         raise InvalidRecipe(f"{error}".strip()) from error
     # Interpolations stay text: an override may not read this machine's environment into a recipe.
     return cast("dict[str, dict[str, object]]", OmegaConf.to_container(composed, resolve=False))
+
+
+def base_of_group(group: str) -> str:
+    """The base that a model group is of; empty for what is no group, or none of one base."""
+    if group not in _names(RECIPES / "model") or group == ANY:
+        return ""
+    name = str(OmegaConf.load(RECIPES / "model" / f"{group}.yaml").name)
+    return str(ROOT / name) if (ROOT / name).is_dir() else name
 
 
 def _group_of(base_model: str) -> str:

@@ -21,7 +21,7 @@ from services.errors.artifacts import AdapterCorrupt, AdapterRefused, FrozenFile
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import AdapterStoreUnavailable
 from services.errors.training import NothingToLearn, RunBusy, StartUnusable
-from services.jobs.assemble import recipe_of
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from tests.builders import AT, add_persona
@@ -122,7 +122,8 @@ def test_equal_files_are_one_version_whatever_recipe_made_them(
             return super().train(replace(job, recipe=recipe), progress=progress)
 
     with session_scope(installation.engine) as session:
-        recipe = recipe_of(installation.settings, session.get_one(PersonaRow, training_set.persona_id), [])
+        persona = session.get_one(PersonaRow, training_set.persona_id)
+        recipe = recipe_of(session, installation.settings, persona, [])
     first = train_with(installation, AlwaysTheSame(), training_set.id, [])
     again = train_with(installation, AlwaysTheSame(), training_set.id, ["training.checkpoint_steps=7"])
     assert first == again

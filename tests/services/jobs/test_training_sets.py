@@ -13,7 +13,8 @@ from services.domain.feedback import RaterId
 from services.errors.lookups import UnknownRater, UnknownRecord
 from services.errors.refusals import SetsNotComparable
 from services.feedback.questions import new_rater
-from services.jobs.assemble import limits_of, recipe_of
+from services.jobs.assemble import limits_of
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.training_sets import rebuild_with
 from services.training_sets.assembly import assemble
@@ -44,7 +45,7 @@ def training_set(installation: Installation, rater: RaterId) -> TrainingSetRow: 
             persona,
             cutoff=AT + timedelta(minutes=1),
             store_url=installation.settings.store_url,
-            limits=limits_of(recipe_of(installation.settings, persona, [])),
+            limits=limits_of(recipe_of(session, installation.settings, persona, [])),
             at=AT,
         )
     assert isinstance(outcome, TrainingSetRow), outcome

@@ -19,7 +19,8 @@ from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, Traini
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.splits import Split
-from services.jobs.assemble import limits_of, recipe_of
+from services.jobs.assemble import limits_of
+from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from services.training.qlora import QloraTrainer
@@ -74,7 +75,7 @@ def night(installation: Installation, *, hours: int) -> TrainingSetRow:
             persona,
             cutoff=AT + timedelta(hours=hours),
             store_url=installation.settings.store_url,
-            limits=limits_of(recipe_of(installation.settings, persona, [])),
+            limits=limits_of(recipe_of(session, installation.settings, persona, [])),
             at=AT + timedelta(hours=hours),
         )
     assert isinstance(outcome, TrainingSetRow), outcome
