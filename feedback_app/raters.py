@@ -55,18 +55,24 @@ def rater_for_asking(session: Session) -> RaterId:
     A new one is stored with its question.
     """
     known = current_rater()
-    if known is not None and session.get(RaterRow, known) is not None:
-        return known
-    g.rater_to_remember = _rater_of_visit()
-    return RaterId(g.rater_to_remember)
+    if known is not None:
+        row = session.get(RaterRow, known)
+        if row is not None and row.erased_at is None:
+            return known
+    fresh = _rater_of_visit()
+    while (taken := session.get(RaterRow, fresh)) is not None and taken.erased_at is not None:
+        fresh = _rater_of_visit(after=fresh)
+    g.rater_to_remember = fresh
+    return fresh
 
 
-def _rater_of_visit() -> RaterId:
+def _rater_of_visit(after: RaterId | None = None) -> RaterId:
     """A rater's id made from the visit's own secret, which the form's CSRF token has just matched.
 
-    Who sends a first form twice, before any cookie of ours came back, is one rater.
+    Who sends a first form twice, before any cookie of ours came back, is one rater; `after` was erased, and
+    its id is not given again.
     """
-    secret = f"rater of visit {visit['csrf_token']}".encode()
+    secret = f"rater of visit {visit['csrf_token']} {after or ''}".strip().encode()
     return RaterId(UUID(bytes=hmac.digest(str(current_app.secret_key).encode(), secret, "sha256")[:16]))
 
 

@@ -4,6 +4,7 @@ from alembic import context
 
 from services.db import (  # noqa: F401  (they register their tables)
     canary_tables,
+    erasure_tables,
     feedback_tables,
     judgement_tables,
     lineage_tables,

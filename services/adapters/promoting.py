@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 
 from services.adapters.approvals import refuse_unapproved
 from services.adapters.canaries import cooling_down, own_policy
-from services.adapters.promotions import anchor_of, append, check_kept, history, lock_persona, who_serves
+from services.adapters.promotions import (
+    anchor_of,
+    append,
+    check_usable,
+    history,
+    incumbent,
+    lock_persona,
+    who_serves,
+)
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.gate import GATE_VERSION
 from services.domain.promotions import PromotionKind, open_canary, served
@@ -23,6 +31,7 @@ from services.errors.refusals import (
     DecisionOutdated,
     GateChanged,
     NotPassed,
+    Redacted,
     VersionServedBefore,
     VersionUnsound,
 )
@@ -39,8 +48,8 @@ def decision_by_id(session: Session, decision_id: int) -> GateDecisionRow:
 def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> PromotionRow:
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
-    Where the persona has a policy for canaries, some conversations go to it first. Raises NotPassed for any
-    verdict but PASS, and what `_check` and `start_canary` raise.
+    Where the persona has a policy for canaries, some conversations go to it first, unless a tainted version
+    serves the others. Raises NotPassed for any verdict but PASS, and what `_check` and `start_canary` raise.
     """
     decision = decision_by_id(session, decision_id)
     if decision.verdict != "PASS":
@@ -51,7 +60,8 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     if existing is not None:
         return existing
     reason = f"decision {decision_id} is PASS"
-    if policy := own_policy(persona):
+    serving = who_serves(session, persona).version_id
+    if (policy := own_policy(persona)) and incumbent(session, persona).id == serving:
         return start_canary(
             session, decision_id=decision_id, share=policy.share, actor=actor, reason=reason, at=at
         )
@@ -142,14 +152,14 @@ def _check(
     """Whether a decided candidate may begin to serve at this instant; the caller holds the persona's lock.
 
     Raises GateChanged, DecisionOutdated when another champion serves by now, AnchorChanged, VersionUnsound,
-    VersionRemoved, VersionServedBefore, CanaryOpen, CanaryCoolingDown, NotApproved.
+    VersionTainted, VersionRemoved, Redacted, VersionServedBefore, CanaryOpen, CanaryCoolingDown, NotApproved.
     """
     persona = version.persona
     _refuse_outdated(session, decision, version)
     session.refresh(version)  # whoever held the lock may have marked it
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
-    check_kept(version)
+    check_usable(version)
     past = history(session, persona)
     if version.number in served(past):
         raise VersionServedBefore(persona.slug, version.number)
@@ -164,10 +174,12 @@ def _check(
 
 def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:
     """Another gate, another champion or another anchor by now: what was decided says nothing of them."""
+    if decision.redacted_at is not None:
+        raise Redacted("gate decision", decision.id)
     if decision.gate_version != GATE_VERSION:
         raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
-    champion, serves = decision.champion_report.version, who_serves(session, candidate.persona)
-    if serves.version_id != champion.id:
+    champion, serves = decision.champion_report.version, incumbent(session, candidate.persona)
+    if serves.id != champion.id:
         raise DecisionOutdated(decision.id, judged_against=champion.number, serves=serves.number)
     anchor, held_against = anchor_of(session, candidate) or champion, decision.anchor_report.version
     if anchor.id != held_against.id:

@@ -26,7 +26,7 @@ from services.domain.promotions import (
 )
 from services.errors.inputs import InvalidSlug
 from services.errors.lookups import UnknownPersona, UnknownVersion
-from services.errors.refusals import VersionRemoved
+from services.errors.refusals import VersionRemoved, VersionTainted
 
 logger = logging.getLogger(__name__)
 
@@ -69,17 +69,27 @@ def champion_at(session: Session, persona: PersonaRow, at: datetime) -> AdapterV
     ) or version_by_number(session, persona, BASE_VERSION)
 
 
+def incumbent(session: Session, persona: PersonaRow) -> AdapterVersionRow:
+    """Whom a candidate is to replace: who serves, or who would in the place of one that is tainted."""
+    serving = session.get_one(AdapterVersionRow, who_serves(session, persona).version_id)
+    if serving.tainted_at is None:
+        return serving
+    number = newest_sound(history(session, persona), unsound=unusable(session, persona))
+    return version_by_number(session, persona, number)
+
+
 def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionRow | None:
     """The first approved version of the candidate's persona that can be asked beside it.
 
-    Its files are sound and it was trained on the same base; for the first candidates on a new base, on that
-    of the champion. None before there is one, and where it is the candidate itself.
+    It is sound and untainted and was trained on the same base; for the first candidates on a new base, on
+    that of the champion. None before there is one, and where it is the candidate itself.
     """
     approved = session.scalars(
         select(AdapterVersionRow)
         .join(PromotionRow, PromotionRow.adapter_version_id == AdapterVersionRow.id)
         .where(PromotionRow.persona_id == candidate.persona_id, PromotionRow.kind == PromotionKind.FULL)
         .where(AdapterVersionRow.unsound_at.is_(None), AdapterVersionRow.removed_at.is_(None))
+        .where(AdapterVersionRow.tainted_at.is_(None))
         .order_by(PromotionRow.id)
     )
     first_on: dict[object, AdapterVersionRow] = {}
@@ -127,11 +137,11 @@ def rollback(
     """Put an earlier version back (or, towards a higher number, reinstate it).
 
     An open canary ends in any case; where no version is named, that alone is done. Raises UnknownPersona,
-    UnknownVersion, VersionNeverServed, VersionUnsound, VersionRemoved, NothingToRollBackTo.
+    UnknownVersion, VersionNeverServed, VersionUnsound, VersionTainted, VersionRemoved, NothingToRollBackTo.
     """
     row = lock_persona(session, persona)
     if to_version is not None:
-        check_kept(version_by_number(session, row, to_version))
+        check_usable(version_by_number(session, row, to_version))
     past = history(session, row)
     target = rollback_target(past, to_version, persona=persona, unsound=unusable(session, row))
     kind = PromotionKind.REINSTATE if target > who_serves(session, row).number else PromotionKind.ROLLBACK
@@ -209,19 +219,23 @@ def version_by_number(session: Session, persona: PersonaRow, number: int) -> Ada
     return version
 
 
-def check_kept(version: AdapterVersionRow) -> None:
-    """VersionRemoved for a version whose files retention took from the store."""
+def check_usable(version: AdapterVersionRow) -> None:
+    """VersionRemoved for one whose files retention took from the store, VersionTainted for one that learnt
+    from a rater who was erased.
+    """
+    if version.tainted_at is not None:
+        raise VersionTainted(version.persona.slug, version.number)
     if version.removed_at is not None:
         raise VersionRemoved(version.persona.slug, version.number)
 
 
 def unusable(session: Session, persona: PersonaRow) -> set[int]:
-    """The numbers of versions that no move leads to: their files failed their check, or are gone."""
+    """The numbers of versions that no move leads to: unsound or tainted ones, and those without files."""
+    marks = (AdapterVersionRow.unsound_at, AdapterVersionRow.removed_at, AdapterVersionRow.tainted_at)
     return set(
         session.scalars(
             select(AdapterVersionRow.number).where(
-                AdapterVersionRow.persona_id == persona.id,
-                or_(AdapterVersionRow.unsound_at.is_not(None), AdapterVersionRow.removed_at.is_not(None)),
+                AdapterVersionRow.persona_id == persona.id, or_(*(mark.is_not(None) for mark in marks))
             )
         )
     )

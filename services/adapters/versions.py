@@ -57,6 +57,7 @@ def version_learnt(
             TrainingRunRow.starting_digest == starting_digest,
             AdapterVersionRow.unsound_at.is_(None),
             AdapterVersionRow.removed_at.is_(None),
+            AdapterVersionRow.tainted_at.is_(None),
         )
         .order_by(AdapterVersionRow.number)
         .limit(1)
@@ -80,7 +81,8 @@ def register(
     The persona stays locked while the files are published, so a number is given once. A crash between files
     and row leaves an unreferenced folder: the same run finds it equal, another run takes the next number.
     An existing version that is marked unsound or removed gets these files in the place of its own and loses
-    the mark; AdapterCorrupt when the run's own came out different this time.
+    the mark; AdapterCorrupt when the run's own came out different this time. What learnt a set that was
+    redacted meanwhile is tainted from the first.
     """
     row = lock_persona(session, persona)
     existing = version_of_run(session, run_id) or _version_of_files(session, row, folder)
@@ -103,6 +105,9 @@ def register(
         provenance=dict(provenance),
         created_at=at,
     )
+    redacted_at = session.get_one(TrainingRunRow, run_id).training_set.redacted_at
+    if redacted_at is not None:
+        version.tainted_at, version.tainted_reason = redacted_at, "a rater it learnt from was being erased"
     session.add(version)
     session.flush()  # the id is what the next task gets
     return version

@@ -98,12 +98,15 @@ def _feedback() -> Iterator[tuple[Session, RaterId]]:
 
 
 def _rater(installation: Installation) -> RaterId:
-    """The rater of this installation's command line, made on first use and where the database is another."""
+    """The rater of this installation's command line: made on first use, where the database is another, and
+    where it was erased.
+    """
     file = installation.settings.var_dir / "cli-rater"
     known = RaterId(UUID(file.read_text(encoding="ascii").strip())) if file.exists() else None
     with session_scope(installation.engine) as session:
-        if known is not None and session.get(RaterRow, known) is not None:
-            return known
+        row = session.get(RaterRow, known) if known is not None else None
+        if row is not None and row.erased_at is None:
+            return RaterId(row.id)
         rater = questions.new_rater(session, at=now())
     file.write_text(str(rater), encoding="ascii")
     return rater

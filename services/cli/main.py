@@ -14,6 +14,7 @@ from services.cli import (
     live,
     loop,
     personas,
+    raters,
     service,
     sweep,
     training_sets,
@@ -34,6 +35,7 @@ app.add_typer(service.commands)
 app.add_typer(keeping.commands)
 app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
+app.add_typer(raters.commands, name="rater")
 
 
 @app.command()

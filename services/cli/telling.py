@@ -25,6 +25,8 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
         yield "start: where it began"
         if any(record["without"] for record in records):
             yield "*: rebuilt without the word of a rater"
+        if any(record["redacted"] for record in records):
+            yield "!: redacted, as a rater that it learnt from was erased"
     else:
         yield "no training set yet: `persona-loop assemble PERSONA` makes one of what people said"
 
@@ -32,7 +34,7 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
 def _row(record: Record) -> str:
     start = "base" if record["start"] is None else f"v{record['start']}"
     return _COLUMNS.format(
-        f"{record['training_set']}{'*' if record['without'] else ''}",
+        f"{record['training_set']}{'*' if record['without'] else ''}{'!' if record['redacted'] else ''}",
         moment(record["cutoff"]).removesuffix(" UTC"),
         *(record["counts"].get(kind, 0) for kind in _KINDS),
         record["left_out"],
@@ -46,6 +48,10 @@ def tell_set(record: Record) -> Iterator[str]:
     """The lines about one set, as the job describes it; its JSON has whole digests and files."""
     report, plan = record["report"], record["plan"]
     yield f"Training set {record['training_set']} of {record['persona']}, up to {moment(record['cutoff'])}"
+    if record["redacted_at"]:
+        yield from sentences(
+            [f"redacted at {moment(record['redacted_at'])}: a rater that it learnt from was erased"]
+        )
     yield from fields({"digest": record["digest"][:12], "rows": record["rows"], **record["counts"]})
     yield from section("The night")
     yield from fields({"stages": ", ".join(plan["stages"]), "label smoothing": plan["label_smoothing"]})
@@ -59,6 +65,13 @@ def tell_set(record: Record) -> Iterator[str]:
 
 def tell_decision(record: Record) -> Iterator[str]:
     """What the gate said of whom; its checks are a table of their own."""
+    if record["redacted_at"]:
+        yield from sentences(
+            [
+                f"redacted at {moment(record['redacted_at'])}: a rater whose words it rests on was erased, "
+                "so it cannot be made again"
+            ]
+        )
     against = "the plain base" if record["champion"] == 0 else f"version {record['champion']}"
     judged = f"version {record['version']} against {against}"
     yield f"{record['verdict']}: {judged}, decision {record['decision_id']}"

@@ -24,7 +24,10 @@ def tell_answer(record: Record) -> Iterator[str]:
     if "training_set" in record:
         yield from _version(record)
         yield from _set(record)
-        yield from _rows(record["nearest_rows"])
+        if record["redacted"]:
+            yield from sentences(["its rows have gone: a rater that it learnt from was erased"])
+        else:
+            yield from _rows(record["nearest_rows"])
     else:
         yield from fields({"learnt from": record["learnt_from"]})
 

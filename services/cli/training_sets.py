@@ -1,7 +1,5 @@
-"""`persona-loop training-set …`, `why` and `rater …`: what was learnt, from whom, and whom to leave out."""
+"""`persona-loop training-set …` and `why`: what was learnt, and from whom."""
 
-import getpass
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -11,15 +9,10 @@ from services.cli.output import Json, show, speaking, tell
 from services.cli.telling import tell_set, tell_sets, tell_skipped
 from services.cli.tracing import tell_answer, tell_source
 from services.errors.lookups import UnknownAnswer
-from services.jobs import lineage, raters, sources, training_sets
+from services.jobs import lineage, sources, training_sets
 
 sets = typer.Typer(no_args_is_help=True, help="Look at training sets, and rebuild one without a rater.")
 commands = typer.Typer()
-
-
-class Verdict(StrEnum):
-    TRUSTED = "trusted"
-    EXCLUDED = "excluded"
 
 
 @sets.command("list")
@@ -86,18 +79,6 @@ def why(
         show(found, as_json=True)
     else:
         tell(telling(found))
-
-
-@commands.command("rater")
-@speaking
-def review_rater(
-    rater: str,
-    verdict: Verdict,
-    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
-    as_json: Json = False,
-) -> None:
-    """Decide about a rater whom the statistics point at: trusted or excluded."""
-    show(raters.review(rater, verdict, reason, f"cli:{getpass.getuser()}"), as_json=as_json)
 
 
 def _answer(given: str) -> UUID:

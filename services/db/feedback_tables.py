@@ -1,5 +1,7 @@
 """Tables of what people ask and say: personas, raters, conversations, questions, answers, and the journals of
 feedback. Ratings, corrections and comments are append-only; `current_ratings` points at what counts now.
+
+Where `tombstone` is set, the row is one of an erased rater: what it said is gone but for this keyed hash.
 """
 
 from datetime import datetime
@@ -61,6 +63,7 @@ class RaterRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     label: Mapped[str | None] = mapped_column(unique=True)  # of a rater named in an imported file
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]  # from then on nobody says anything under this id
 
 
 class ConversationRow(Base):
@@ -87,6 +90,7 @@ class QuestionRow(Base):
     split_key: Mapped[str]
     submission: Mapped[UUID | None]  # the form it came with; a form that was changed meanwhile asks anew
     asked_at: Mapped[datetime]
+    tombstone: Mapped[str | None]
 
     conversation: Mapped[ConversationRow] = relationship()
     __table_args__ = (UniqueConstraint("submission", "prompt_key"),)
@@ -114,6 +118,7 @@ class AnswerRow(Base):
     valid: Mapped[bool | None]  # whether it is in its persona's format; null where that was not looked at
     accepted_at: Mapped[datetime]  # when the ask was taken in and its version chosen
     created_at: Mapped[datetime]
+    tombstone: Mapped[str | None]
 
     question: Mapped[QuestionRow] = relationship()
     __table_args__ = (
@@ -137,11 +142,12 @@ class RatingRow(Base):
     reasons: Mapped[list[str]] = mapped_column(server_default=sql("'[]'"))
     submission: Mapped[UUID] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
+    tombstone: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint("stars BETWEEN 1 AND 5", name="stars_range"),
         CheckConstraint("thumb IN ('up', 'down')", name="thumb_known"),
-        CheckConstraint("(stars IS NULL) <> (thumb IS NULL)", name="stars_or_thumb"),
+        CheckConstraint("tombstone IS NOT NULL OR (stars IS NULL) <> (thumb IS NULL)", name="stars_or_thumb"),
         Index(None, "answer_id", "rater_id", "id"),
     )
 
@@ -165,6 +171,7 @@ class CorrectionRow(Base):
     text: Mapped[str]
     submission: Mapped[UUID] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
+    tombstone: Mapped[str | None]
 
     __table_args__ = (Index(None, "answer_id", "rater_id", "id"),)
 
@@ -180,6 +187,7 @@ class CommentRow(Base):
     text: Mapped[str]
     submission: Mapped[UUID] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+    tombstone: Mapped[str | None]
 
     __table_args__ = (Index(None, "answer_id", "rater_id", "id"),)
 
@@ -196,9 +204,12 @@ class ComparisonRow(Base):
     choice: Mapped[str]
     submission: Mapped[UUID] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
+    tombstone: Mapped[str | None]
 
     __table_args__ = (
-        CheckConstraint("choice IN ('left', 'right', 'tie', 'both bad')", name="choice_known"),
+        CheckConstraint(
+            "tombstone IS NOT NULL OR choice IN ('left', 'right', 'tie', 'both bad')", name="choice_known"
+        ),
         CheckConstraint("left_answer_id <> right_answer_id", name="two_answers"),
     )
 

@@ -46,6 +46,7 @@ class TrainingSetRow(Base):
     plan: Mapped[JsonObject] = mapped_column(server_default=text(SFT_ALONE))  # stages and why
     report: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))  # leaks, raters, privacy
     created_at: Mapped[datetime]
+    redacted_at: Mapped[datetime | None]  # a rater it learnt from was erased: its files have gone
 
     persona: Mapped[PersonaRow] = relationship()
     __table_args__ = (
@@ -150,6 +151,8 @@ class AdapterVersionRow(Base):
     unsound_at: Mapped[datetime | None]
     unsound_reason: Mapped[str | None]
     removed_at: Mapped[datetime | None]  # its files went from the store; the row stays
+    tainted_at: Mapped[datetime | None]  # it learnt from a rater who was erased: never put in place again
+    tainted_reason: Mapped[str | None]
 
     persona: Mapped[PersonaRow] = relationship()
     __table_args__ = (
@@ -169,6 +172,7 @@ class EvaluationSuiteRow(Base):
     persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
     items: Mapped[list[JsonObject]]
     created_at: Mapped[datetime]
+    redacted_at: Mapped[datetime | None]  # texts of an erased rater were taken out: the digest is of before
 
 
 class EvaluationReportRow(Base):
@@ -221,6 +225,7 @@ class GateDecisionRow(Base):
     evidence_path: Mapped[str | None]  # below ADAPTER_STORE; empty for decisions older than evidence files
     evidence_digest: Mapped[str | None]
     created_at: Mapped[datetime]
+    redacted_at: Mapped[datetime | None]  # of what it rests on texts have gone: it cannot be made again
 
     candidate_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[candidate_report_id])
     champion_report: Mapped[EvaluationReportRow] = relationship(foreign_keys=[champion_report_id])

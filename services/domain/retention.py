@@ -19,11 +19,15 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A version that has files. `decided`: a stored decision names it, as candidate, champion or anchor."""
+    """A version that has files. `decided`: a stored decision names it, as candidate, champion or anchor.
+
+    `tainted`: it learnt from a rater who was erased.
+    """
 
     number: int
     created_at: datetime
     decided: bool
+    tainted: bool = False
 
 
 def why_kept(
@@ -36,6 +40,8 @@ def why_kept(
 ) -> dict[int, str]:
     """The reason to keep each version, by number; an empty one for a version that may go.
 
+    Nothing keeps a tainted one but that it serves still.
+
     `history` is the persona's ledger, oldest first, and `previous` where a rollback leads to.
     """
     held = {one.number: one for one in holdings}
@@ -45,6 +51,7 @@ def why_kept(
         number: (
             (number == champion(history), "it serves"),
             (canary is not None and number == canary.version, "a canary is open"),
+            (one.tainted, ""),
             (number == previous, "a rollback leads to it"),
             (number in once, "it served, and can be put back"),
             (one.decided, "a decision names it"),

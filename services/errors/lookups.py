@@ -61,6 +61,14 @@ class UnknownRater(NotFound):
         )
 
 
+class UnknownErasure(NotFound):
+    def __init__(self, rater: str) -> None:
+        self.rater = rater
+        super().__init__(
+            f"Rater {rater[:60]} was not erased: `persona-loop rater erasures` names those who were."
+        )
+
+
 class UnknownSource(NotFound):
     """Something said that a person asked after, such as rating 12, and nobody said."""
 

@@ -73,6 +73,17 @@ class VersionRemoved(Refused):
         )
 
 
+class VersionTainted(Refused):
+    """What a model has learnt cannot be taken out of it."""
+
+    def __init__(self, slug: str, version: int) -> None:
+        self.slug, self.version = slug, version
+        super().__init__(
+            f"Version {version} of {slug!r} learnt from a rater who was erased, so it is never put in place "
+            "again: choose another version, or let a night train one."
+        )
+
+
 class NothingToRollBackTo(Refused):
     def __init__(self, slug: str) -> None:
         self.slug = slug
@@ -252,6 +263,24 @@ class AirflowRefused(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")
+
+
+class Redacted(Refused):
+    """A set, a suite or a decision that words of an erased rater were taken out of."""
+
+    def __init__(self, kind: str, record_id: object) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(
+            f"The {kind} {record_id} is redacted, as a rater whose words it rested on was erased, and cannot "
+            "be used or made again: assemble under a new cutoff, or train and evaluate again."
+        )
+
+
+class RaterErased(Refused):
+    """Words under way while their rater was erased."""
+
+    def __init__(self) -> None:
+        super().__init__("Everything you said here was erased meanwhile, this too: ask again to begin anew.")
 
 
 # What a night leaves as it is: there is nothing to repair, and perhaps somebody to wait for.

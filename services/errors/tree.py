@@ -15,11 +15,13 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
-│   ├── UnknownRater · UnknownItem
+│   ├── UnknownRater · UnknownErasure · UnknownItem
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── VersionRemoved        its files went by retention
+│   ├── VersionTainted        it learnt from a rater who was erased
+│   ├── Redacted · RaterErased
 │   ├── NotPassed             a promotion without a PASS
 │   ├── NotApproved           a promotion that waits for somebody's word
 │   ├── CanaryOpen · CanaryEnded · NoCanary

@@ -29,8 +29,10 @@ class ArmNote:
 
 def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]:
     """A note of each other arm that was asked beside the candidate; sealed items that the gate left alone
-    stay so.
+    stay so. Of a redacted decision nothing can be noted any more.
     """
+    if decision.redacted_at is not None:
+        return ()
     candidate, champion = decision.candidate_report, decision.champion_report.version.number
     reports = [
         report

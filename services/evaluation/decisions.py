@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import EVIDENCE, Frozen, freeze, thaw
+from services.db.erasing_lock import hold_erasures
 from services.db.lineage_tables import (
     AdapterVersionRow,
     EvaluationReportRow,
@@ -26,7 +27,7 @@ from services.domain.outlook import outlook
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
-from services.errors.refusals import GateChanged
+from services.errors.refusals import GateChanged, Redacted
 from services.evaluation.arrivals import arrivals
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.evidence_file import Case, read_case, write_case
@@ -66,8 +67,9 @@ def decide_and_store(
 ) -> GateDecisionRow:
     """The decision on these reports under this policy: the stored one, or a new one with its evidence.
 
-    Raises UnknownRecord, ReportsNotComparable.
+    Raises UnknownRecord, ReportsNotComparable, Redacted.
     """
+    hold_erasures(session)
     candidate, champion, anchor = (
         report_of_version(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
@@ -116,8 +118,11 @@ class Again:
 def decide_again(session: Session, decision: GateDecisionRow, *, store_url: str) -> Again:
     """What the gate says today of a decision's evidence, of the stored reports where it has no file.
 
-    Raises GateChanged for a decision that another version of the gate made, FrozenFileCorrupt.
+    Raises GateChanged for a decision that another version of the gate made, Redacted for one that rests on
+    texts of a rater who was erased, FrozenFileCorrupt.
     """
+    if decision.redacted_at is not None:
+        raise Redacted("gate decision", decision.id)
     if decision.gate_version != GATE_VERSION:
         raise GateChanged(decision.id, made_by=decision.gate_version, this=GATE_VERSION)
     policy = policy_decided_by(decision.policy)

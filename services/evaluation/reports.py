@@ -8,14 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.lineage_tables import EvaluationReportRow
+from services.db.lineage_tables import EvaluationReportRow, EvaluationSuiteRow
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import PROMPT_VERSION
 from services.domain.fingerprint import Fingerprint, ServerFacts
 from services.domain.personas import Persona
 from services.domain.training import digest_of
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import ReportsNotComparable
+from services.errors.refusals import Redacted, ReportsNotComparable
 from services.evaluation.instruments import Instruments
 from services.evaluation.scoring import Scored
 from services.evaluation.summaries import summarise
@@ -98,8 +98,12 @@ def store_report(
 ) -> int:
     """The id of the report of these conditions; a report that is there already is kept as it is.
 
-    `scores` have been measured with the instruments, whose own quality stands beside them.
+    `scores` have been measured with the instruments, whose own quality stands beside them. Raises Redacted
+    where texts of a rater who was erased meanwhile are among the answers.
     """
+    suite = session.get_one(EvaluationSuiteRow, suite_digest, with_for_update={"read": True})
+    if suite.redacted_at is not None:
+        raise Redacted("evaluation suite", suite_digest[:12])
     metrics = (*summarise(scores), *asked.instruments.values())
     session.execute(
         insert(EvaluationReportRow)

@@ -20,6 +20,7 @@ from services.domain.evaluation import OWN_SOURCES, Item, ItemSource
 from services.domain.examples import Reference
 from services.domain.training import digest_of
 from services.domain.wear import on_duty
+from services.errors.refusals import Redacted
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.uses import uses_of
 from services.evaluation.witnesses import Witnesses, without_floods
@@ -71,8 +72,10 @@ def freeze_suite(session: Session, persona: PersonaRow, items: Sequence[Item], *
 
 
 def suite_items(session: Session, digest: str) -> tuple[Item, ...]:
-    """The frozen items of a suite."""
+    """The frozen items of a suite; raises Redacted where texts of an erased rater were among them."""
     suite = session.get_one(EvaluationSuiteRow, digest)
+    if suite.redacted_at is not None:
+        raise Redacted("evaluation suite", digest[:12])
     return tuple(item_of(record) for record in suite.items)
 
 

@@ -34,7 +34,7 @@ SELECT a.id
 FROM answers a
 JOIN questions q ON q.id = a.question_id AND q.context = ''
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona AND c.rater_id <> :rater
-WHERE NOT a.imported
+WHERE NOT a.imported AND a.tombstone IS NULL
   AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
   AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe')
   AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
@@ -120,7 +120,7 @@ def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerA
             and_(CurrentRatingRow.answer_id == AnswerRow.id, CurrentRatingRow.rater_id == rater),
         )
         .outerjoin(RatingRow, RatingRow.id == CurrentRatingRow.rating_id)
-        .where(AnswerRow.id == answer_id)
+        .where(AnswerRow.id == answer_id, AnswerRow.tombstone.is_(None))
     ).one_or_none()
     if row is None:
         raise UnknownAnswer(answer_id)

@@ -145,6 +145,7 @@ def _answers() -> Select[*tuple[Any, ...]]:
             ),
         )
         .outerjoin(RatingRow, RatingRow.id == CurrentRatingRow.rating_id)
+        .where(AnswerRow.tombstone.is_(None))
     )
 
 

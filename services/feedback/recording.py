@@ -245,7 +245,7 @@ def _own_answer(session: Session, answer_id: AnswerId, rater: RaterId) -> str:
         select(ConversationRow.rater_id, AnswerRow.text)
         .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
         .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
-        .where(AnswerRow.id == answer_id)
+        .where(AnswerRow.id == answer_id, AnswerRow.tombstone.is_(None))
     ).one_or_none()
     if found is None:
         raise UnknownAnswer(answer_id)

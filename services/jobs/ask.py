@@ -19,7 +19,9 @@ from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import PROMPT_VERSION, Question, check_question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import split_key
+from services.errors.refusals import RaterErased
 from services.errors.tree import InvalidInput
+from services.feedback.erasing import is_buried
 from services.feedback.questions import answer_to, ensure_rater, forget_ask, record_ask
 from services.feedback.routes import answers_for
 from services.language_model.asking import Generator
@@ -48,7 +50,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
     drawn by the conversation, and the answer keeps how.
 
     Raises UnknownPersona, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter, InferenceBusy,
-    InferenceUnavailable, DatabaseUnavailable.
+    InferenceUnavailable, DatabaseUnavailable, and RaterErased where that happened meanwhile.
     """
     question = check_question(question)
     with session_scope(engine) as session:
@@ -77,6 +79,8 @@ def ask(  # noqa: PLR0913  (what a form carries)
         known = answer_to(session, question_id, lock=True)
         if known is not None:
             return known
+        if is_buried(session, question_id):
+            raise RaterErased
         draw_split(session, persona=row, key=split_key(question), at=at)
         return _store(session, answered, drawn, question_id=question_id, at=at)
 

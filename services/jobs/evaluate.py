@@ -10,14 +10,15 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import thaw
-from services.adapters.promotions import anchor_of, check_kept, version_by_number, who_serves, withdraw
+from services.adapters.promotions import anchor_of, check_usable, incumbent, version_by_number, withdraw
+from services.db.erasing_lock import hold_erasures
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import NothingToJudge
+from services.errors.refusals import NothingToJudge, Redacted
 from services.evaluation.decisions import promoted_over
 from services.evaluation.suites import compose_items, freeze_suite, suite_items
 from services.jobs.arms import Round, ask_once_more, ask_other_arms, at_server_of, report_of_version
@@ -52,14 +53,15 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
     """As `evaluate`; the suite is frozen at the version's cutoff, and no report is made a second time.
 
     An anchor whose files are gone or damaged is marked unsound, and the next is asked in its place.
-    Raises UnknownRecord, VersionRemoved, NothingToJudge, and what `ask_all` raises.
+    Raises UnknownRecord, VersionTainted, VersionRemoved, NothingToJudge, Redacted, and what `ask_all` raises.
     """
     with session_scope(installation.engine) as session:
         candidate = session.get(AdapterVersionRow, version_id)
         if candidate is None:
             raise UnknownRecord("adapter version", version_id)
-        check_kept(candidate)
+        check_usable(candidate)
         row = candidate.persona
+        hold_erasures(session)
         persona = row.as_persona()
         champion = opponent(session, row, candidate)
         base = version_by_number(session, row, BASE_VERSION)
@@ -87,14 +89,15 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
 
 
 def opponent(session: Session, persona: PersonaRow, candidate: AdapterVersionRow) -> AdapterVersionRow:
-    """Whom the gate compares the candidate with: who serves now, but never the candidate itself.
+    """Whom the gate compares the candidate with: who serves now, or would in the place of a tainted version,
+    but never the candidate itself.
 
     When it serves already, that is the version it was promoted over: a task that is retried after the
     promotion finds the reports, the decision and the promotion of its first run.
     """
-    serving = who_serves(session, persona)
-    if serving.version_id != candidate.id:
-        return session.get_one(AdapterVersionRow, serving.version_id)
+    serving = incumbent(session, persona)
+    if serving.id != candidate.id:
+        return serving
     return promoted_over(session, candidate) or version_by_number(session, persona, BASE_VERSION)
 
 
@@ -122,6 +125,8 @@ def _set_of(session: Session, version: AdapterVersionRow) -> TrainingSetRow:
     run = session.get(TrainingRunRow, version.training_run_id) if version.training_run_id else None
     if run is None:
         raise UnknownRecord("training run of version", version.number)
+    if run.training_set.redacted_at is not None:
+        raise Redacted("training set", run.training_set_id)
     return run.training_set
 
 

@@ -94,7 +94,7 @@ class Replayed(TypedDict):
 def replay(decision_id: int) -> Replayed:
     """What the gate says today of a decision's evidence; nothing is asked and nothing is stored.
 
-    Raises UnknownRecord, GateChanged, FrozenFileCorrupt.
+    Raises UnknownRecord, GateChanged, Redacted, FrozenFileCorrupt.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
         decision = session.get(GateDecisionRow, decision_id)

@@ -41,6 +41,7 @@ def sets_of_others(session: Session, training_set: TrainingSetRow) -> list[Train
             TrainingSetRow.persona_id != training_set.persona_id,
             TrainingSetRow.id < training_set.id,
             of_everyone(),
+            TrainingSetRow.redacted_at.is_(None),
         )
         .group_by(TrainingSetRow.persona_id)
     )

@@ -40,7 +40,7 @@ def why(answer_id: UUID) -> Record:
 def trace(session: Session, installation: Installation, answer_id: UUID) -> Record:
     """As `why`, in a given session."""
     answer = session.get(AnswerRow, answer_id)
-    if answer is None:
+    if answer is None or answer.tombstone is not None:
         raise UnknownAnswer(answer_id)
     record: Record = {
         "answer": str(answer.id),
@@ -87,7 +87,10 @@ def _learnt(session: Session, installation: Installation, run: TrainingRunRow, q
         "plan": training_set.plan,
         "rows": training_set.row_count,
         "earlier_sets": [earlier.id for earlier in chain(session, training_set)][1:],
-        "nearest_rows": nearest_rows(session, installation, training_set, question),
+        "redacted": training_set.redacted_at is not None,
+        "nearest_rows": []
+        if training_set.redacted_at
+        else nearest_rows(session, installation, training_set, question),
     }
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, null, or_, select
+from sqlalchemy import Select, false, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.adapters.freezing import thaw
@@ -53,12 +53,16 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something said of a persona; `name` is such as "rating:12". A seed has no rater."""
+    """Something said of a persona; `name` is such as "rating:12". A seed has no rater.
+
+    `erased`: it, or what it was said of, is a tombstone.
+    """
 
     name: str
     persona: PersonaRow
     said_at: datetime
     rater: UUID | None
+    erased: bool
 
 
 def shaped_by(name: str) -> Record:
@@ -115,21 +119,25 @@ def _find(session: Session, kind: str, source_id: int) -> Source:
     found = session.execute(_said(kind, source_id)).one_or_none() if source_id <= _LARGEST_ID else None
     if found is None:
         raise UnknownSource(kind, source_id)
-    persona, said_at, rater = found
-    return Source(name, persona, said_at, rater)
+    return Source(name, *found)
 
 
-def _said(kind: str, source_id: int) -> Select[PersonaRow, datetime, UUID | None]:
-    """Of which persona it was said, when, and by whom."""
+def _said(kind: str, source_id: int) -> Select[PersonaRow, datetime, UUID | None, bool]:
+    """Of which persona it was said, when, by whom, and whether that was erased."""
     if kind == "seed":
         return (
-            select(PersonaRow, SeedExampleRow.imported_at, null())
+            select(PersonaRow, SeedExampleRow.imported_at, null(), false())
             .join(SeedExampleRow, SeedExampleRow.persona_id == PersonaRow.id)
             .where(SeedExampleRow.id == source_id)
         )
     journal, answer = _JOURNALS[kind]
     return (
-        select(PersonaRow, journal.created_at, journal.rater_id)
+        select(
+            PersonaRow,
+            journal.created_at,
+            journal.rater_id,
+            or_(journal.tombstone.is_not(None), AnswerRow.tombstone.is_not(None)),
+        )
         .join(ConversationRow, ConversationRow.persona_id == PersonaRow.id)
         .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
         .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
@@ -162,11 +170,12 @@ def _shaped(session: Session, training_set: TrainingSetRow, itself: Collection[i
         for run, version in runs
     ]
     how = "learnt from it" if training_set.id in itself else "went on from a set that learnt from it"
+    redacted = ", redacted since" if training_set.redacted_at else ""
     rebuilt = "rebuilt without the word of a rater, " if training_set.policy.get("without") else ""
     record = {
         "training_set": training_set.id,
         "cutoff": training_set.cutoff.isoformat(),
-        "how": f"{rebuilt}{how}",
+        "how": f"{rebuilt}{how}{redacted}",
     }
     return [
         record | {"version": number, "outcome": outcome}
@@ -195,6 +204,8 @@ def _judged(session: Session, version: AdapterVersionRow) -> str:
 
 
 def _why_not(session: Session, store_url: str, source: Source) -> str:
+    if source.erased:
+        return "it, or what it was said of, was erased with a rater before any set learnt from it"
     sets = session.scalars(
         select(TrainingSetRow)
         .where(TrainingSetRow.persona_id == source.persona.id, of_everyone())

@@ -75,6 +75,7 @@ def versions(slug: str) -> list[Record]:
                 "created_at": row.created_at.isoformat(),
                 "unsound": row.unsound_reason,
                 "removed_at": row.removed_at.isoformat() if row.removed_at else None,
+                "tainted": row.tainted_reason,
                 **_overall(session, row.id),
             }
             for row in rows
@@ -129,6 +130,7 @@ def decision(decision_id: int) -> Record:
             "gate_version": row.gate_version,
             "outlook": str(Outlook(**row.outlook)) if row.outlook else None,
             "evidence": row.evidence_digest,
+            "redacted_at": row.redacted_at.isoformat() if row.redacted_at else None,
             "checks": row.checks,
             "notes": [note.sentence for note in notes_on(session, row)],
         }

@@ -19,6 +19,7 @@ from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.training import Objective, Recipe, digest_of
 from services.errors.lookups import UnknownRecord
+from services.errors.refusals import Redacted
 from services.errors.tree import InvalidInput
 from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation, open_installation
@@ -106,20 +107,23 @@ def _chosen(session: Session, persona: str, training_set_id: int | None) -> Trai
         row = session.get(TrainingSetRow, training_set_id)
         if row is None:
             raise UnknownRecord("training set", training_set_id)
+        if row.redacted_at is not None:
+            raise Redacted("training set", training_set_id)
         if persona and row.persona_id != find_persona(session, persona).id:
             raise InvalidInput(
                 f"Training set {row.id} is of persona {row.persona.slug!r}, not of {persona!r}: "
                 "leave --persona out, or name a set of its own."
             )
         return row
-    newest = select(TrainingSetRow).where(of_everyone()).order_by(TrainingSetRow.id.desc()).limit(1)
+    usable = of_everyone(), TrainingSetRow.redacted_at.is_(None)
+    newest = select(TrainingSetRow).where(*usable).order_by(TrainingSetRow.id.desc()).limit(1)
     if persona:
         row = session.scalar(newest.where(TrainingSetRow.persona_id == find_persona(session, persona).id))
         if row is None:
             raise UnknownRecord("training set of", persona)
         return row
     slugs = session.scalars(
-        select(PersonaRow.slug).join(TrainingSetRow).where(of_everyone()).distinct().order_by(PersonaRow.slug)
+        select(PersonaRow.slug).join(TrainingSetRow).where(*usable).distinct().order_by(PersonaRow.slug)
     ).all()
     if len(slugs) != 1:
         those = (

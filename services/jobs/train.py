@@ -17,6 +17,7 @@ from services.domain.progress import TrainingReport, stage_ends
 from services.domain.training import Objective, Quantisation, Recipe, TrainedAdapter, digest_of
 from services.errors.lookups import UnknownRecord
 from services.errors.outages import DatabaseUnavailable
+from services.errors.refusals import Redacted
 from services.errors.training import RunBusy, StartUnusable
 from services.jobs.bases import Base, base_of, recipe_on
 from services.jobs.installation import Installation, now, open_installation
@@ -117,6 +118,8 @@ def _asked_for(
         training_set = session.get(TrainingSetRow, training_set_id)
         if training_set is None:
             raise UnknownRecord("training set", training_set_id)
+        if training_set.redacted_at is not None:
+            raise Redacted("training set", training_set_id)
         persona, settings = training_set.persona, installation.settings
         wanted = on or base_of(session, settings, persona)
         return training_set, recipe_on(wanted, settings, persona, overrides)

@@ -12,7 +12,7 @@ from services.db.feedback_tables import RaterRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.errors.lookups import UnknownRater, UnknownRecord
-from services.errors.refusals import SetsNotComparable
+from services.errors.refusals import Redacted, SetsNotComparable
 from services.evaluation.weaknesses import domain_failures
 from services.jobs.assemble import limits_of
 from services.jobs.bases import recipe_of
@@ -55,6 +55,7 @@ def listed_in(session: Session, slug: str = "") -> list[Record]:
             "start": (row.plan.get("start") or {}).get("version"),
             "digest": row.digest,
             "versions": made[row.id],
+            "redacted": row.redacted_at is not None,
         }
         for row in session.scalars(wanted.order_by(TrainingSetRow.id.desc()))
     ]
@@ -90,7 +91,8 @@ def rebuild(training_set_id: int, without_rater: str) -> Record:
     """The same set without one rater's word, frozen as a set of its own, and how the two differ.
 
     Who is left out of the set already stays out. Made under the set's own policy, whatever the persona's is
-    by now. Raises UnknownRecord, UnknownRater, and SetsNotComparable where what else a set needs has changed.
+    by now. Raises UnknownRecord, UnknownRater, Redacted, and SetsNotComparable where what else a set needs
+    has changed.
     """
     with open_installation() as installation:
         return rebuild_with(installation, training_set_id, without_rater)
@@ -100,6 +102,8 @@ def rebuild_with(installation: Installation, training_set_id: int, without_rater
     """As `rebuild`, in a given installation."""
     with session_scope(installation.engine) as session:
         original = _find(session.get(TrainingSetRow, training_set_id), training_set_id)
+        if original.redacted_at is not None:
+            raise Redacted("training set", training_set_id)
         if session.get(RaterRow, parse_rater(without_rater)) is None:
             raise UnknownRater(without_rater)
         recipe = recipe_of(session, installation.settings, original.persona, [])
@@ -147,6 +151,7 @@ def describe(row: TrainingSetRow) -> Record:
         "dropped": row.dropped,
         "plan": row.plan,
         "report": row.report,
+        "redacted_at": row.redacted_at.isoformat() if row.redacted_at else None,
     }
 
 

@@ -40,7 +40,15 @@ def judge_versions(
     rows = {row.number: row for row in _versions(session, persona) if row.removed_at is None}
     decided = _decided(session, persona)
     reasons = why_kept(
-        (Holding(row.number, row.created_at, decided=row.id in decided) for row in rows.values()),
+        (
+            Holding(
+                row.number,
+                row.created_at,
+                decided=row.id in decided,
+                tainted=row.tainted_at is not None,
+            )
+            for row in rows.values()
+        ),
         history(session, persona),
         previous=_previous(session, persona),
         policy=policy,

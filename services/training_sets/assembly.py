@@ -17,12 +17,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import Frozen
+from services.db.erasing_lock import hold_erasures
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
 from services.domain.examples import DropReason
 from services.domain.night_plan import NightPlan, plan_night
 from services.domain.training import digest_of
+from services.errors.refusals import Redacted
 from services.training_sets.choosing import Chosen, Settled, as_literal, choose
 from services.training_sets.clustering import cluster_new
 from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
@@ -78,8 +80,10 @@ def assemble(  # noqa: PLR0913  (what jobs bring together)
 ) -> TrainingSetRow | Skipped:
     """The frozen set of this persona, cutoff and policy: the one that exists, or a new one, or why none.
 
-    A replay has more of the domains in which the champion was weak.
+    A replay has more of the domains in which the champion was weak. Raises Redacted where there was such a
+    set and a rater that it learnt from was erased.
     """
+    hold_erasures(session)
     asked = instead or Instead(ExamplePolicy(**persona.example_policy), frozenset())
     policy = asked.policy
     start = find_start(session, persona, policy, cutoff=cutoff, recipe=limits.recipe)
@@ -89,6 +93,8 @@ def assemble(  # noqa: PLR0913  (what jobs bring together)
     if existing is None:  # an earlier attempt may have begun anew for a lost file that is there again
         anew = find(policy_digest=digest_of(name(Starting())))
         existing = anew if anew is not None and began_without(start.learnt, anew) else None
+    if existing is not None and existing.redacted_at is not None:
+        raise Redacted("training set", existing.id)
     if existing is not None:
         return existing
     learnt = newest_learnt(session, persona, before=cutoff)

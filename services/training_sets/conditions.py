@@ -63,7 +63,7 @@ def find_set(
 
 
 def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> TrainingSetRow | None:
-    """The newest earlier set that was trained on; a failed night's feedback stays new."""
+    """The newest earlier set that was trained on; what a failed night or a redacted set had is new."""
     return session.scalar(
         select(TrainingSetRow)
         .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
@@ -71,6 +71,7 @@ def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) ->
             TrainingSetRow.persona_id == persona.id,
             TrainingSetRow.cutoff < before,
             TrainingRunRow.state == RunState.SUCCEEDED,
+            TrainingSetRow.redacted_at.is_(None),
         )
         .order_by(TrainingSetRow.cutoff.desc())
         .limit(1)

@@ -1,8 +1,8 @@
 """Reading a persona's ratings up to a cutoff: who said what, as arrays.
 
-Only what was true at the cutoff counts: a rater's newest word by then. Temporary tables hold what was heard,
-so that the arrays and the stream of `texts` number the answers alike. What is held in memory grows by a few
-bytes a rating.
+Only what was true at the cutoff counts: a rater's newest word by then. Nothing of an erased one does, nor of
+answers given to one. Temporary tables hold what was heard, so that the arrays and the stream of `texts`
+number the answers alike. What is held in memory grows by a few bytes a rating.
 """
 
 from collections.abc import Collection, Mapping
@@ -31,6 +31,7 @@ _PROMPTS = """
 CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
 SELECT q.prompt_key
 FROM questions q JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+WHERE q.tombstone IS NULL
 UNION SELECT prompt_key FROM seed_examples WHERE persona_id = :persona AND imported_at <= :cutoff
 """
 # Of those, the ones that something new was said of, which may have come late, or anything by who is trusted
@@ -49,6 +50,7 @@ FROM (
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+WHERE q.tombstone IS NULL
 UNION SELECT unnest(CAST(:late_prompts AS text[]))
 UNION SELECT prompt_key FROM seed_examples
 WHERE persona_id = :persona AND imported_at > :since AND imported_at <= :cutoff
@@ -63,7 +65,8 @@ FROM heard_prompts p
 JOIN questions q ON q.prompt_key = p.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 JOIN answers a ON a.question_id = q.id
-WHERE EXISTS (SELECT FROM ratings j WHERE j.answer_id = a.id AND j.created_at <= :cutoff)
+WHERE EXISTS (SELECT FROM ratings j
+              WHERE j.answer_id = a.id AND j.created_at <= :cutoff AND j.tombstone IS NULL)
 """
 # Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
 # `tags` each bit is one of _TAGS.
@@ -79,7 +82,7 @@ SELECT j.id, h.answer, j.rater_id,
        lead(j.id) OVER (PARTITION BY h.answer, j.rater_id ORDER BY j.id) IS NOT NULL AS overridden
 FROM ratings j
 JOIN heard_answers h ON h.answer_id = j.answer_id
-WHERE j.created_at <= :cutoff
+WHERE j.created_at <= :cutoff AND j.tombstone IS NULL
 """  # noqa: S608  (the tags are the code's own)
 _SPEAKERS = """
 SELECT rater_id FROM (
@@ -89,13 +92,13 @@ SELECT rater_id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at <= :cutoff
+    WHERE j.created_at <= :cutoff AND j.tombstone IS NULL
     UNION SELECT k.rater_id FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
 ) everyone ORDER BY rater_id
 """
 _NUMBER_RATERS = f"""

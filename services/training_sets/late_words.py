@@ -35,7 +35,7 @@ FROM (
     WHERE created_at > :after AND created_at <= :until AND NOT CAST(:comparison AS int8multirange) @> id
 ) said
 JOIN answers a ON a.id = said.answer_id
-JOIN questions q ON q.id = a.question_id
+JOIN questions q ON q.id = a.question_id AND q.tombstone IS NULL
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 ORDER BY said.kind, said.id
 """)

@@ -18,15 +18,18 @@ _COUNT = text("""
 SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE j.created_at > :after AND j.created_at <= :until)
+        WHERE j.created_at > :after AND j.created_at <= :until
+        AND j.tombstone IS NULL AND q.tombstone IS NULL)
      + (SELECT count(*) FROM corrections j JOIN answers a ON a.id = j.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE j.created_at > :after AND j.created_at <= :until)
+        WHERE j.created_at > :after AND j.created_at <= :until
+        AND j.tombstone IS NULL AND q.tombstone IS NULL)
      + (SELECT count(*) FROM comparisons j JOIN answers a ON a.id = j.left_answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE j.created_at > :after AND j.created_at <= :until)
+        WHERE j.created_at > :after AND j.created_at <= :until
+        AND j.tombstone IS NULL AND q.tombstone IS NULL)
      + (SELECT count(*) FROM seed_examples
         WHERE persona_id = :persona AND imported_at > :after AND imported_at <= :until)
 """)

@@ -32,7 +32,7 @@ SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turne
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND a.tombstone IS NULL
     ORDER BY least(k.left_answer_id, k.right_answer_id), greatest(k.left_answer_id, k.right_answer_id),
              k.rater_id, k.id DESC
 ) newest

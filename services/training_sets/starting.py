@@ -79,8 +79,10 @@ def find_start(
     run = session.get(TrainingRunRow, champion.training_run_id) if champion.training_run_id else None
     if champion.number == BASE_VERSION:
         return _fresh("the plain base serves")
-    if run is None:
-        return _fresh(f"nothing is known of what version {champion.number} learnt")
+    if run is None or champion.tainted_at is not None:
+        tainted = f"version {champion.number} learnt from a rater who was erased"
+        unknown = f"nothing is known of what version {champion.number} learnt"
+        return _fresh(tainted if champion.tainted_at else unknown)
     if "memory" not in run.training_set.report:
         return _fresh(f"set {run.training_set.id}, of an earlier release, keeps nothing of its raters")
     if recipe is not None and (unlike := _unlike(champion, recipe)):

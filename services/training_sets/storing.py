@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,7 @@ from services.training_sets.import_rows import Rows, Values
 
 def store(session: Session, persona: PersonaRow, rows: Rows) -> int:
     """Insert the rows of one batch; how many demonstrations, items, ratings and comparisons are new."""
+    _leave_out_erased(session, rows)
     draw_splits(session, persona=persona, keys=rows.split_keys, at=rows.origin.at)
     parents: tuple[tuple[type[Base], dict[Any, Values]], ...] = (
         (RaterRow, rows.raters),
@@ -43,6 +44,18 @@ def store(session: Session, persona: PersonaRow, rows: Rows) -> int:
     added += _insert(session, ComparisonRow, rows.comparisons)
     added += _insert(session, SeedExampleRow, rows.examples)
     return added + _insert(session, EvaluationItemRow, rows.items)
+
+
+def _leave_out_erased(session: Session, rows: Rows) -> None:
+    """What a file says in the name of raters who were erased is not said again."""
+    erased = set(
+        session.scalars(
+            select(RaterRow.id).where(RaterRow.id.in_(rows.raters), RaterRow.erased_at.is_not(None))
+        )
+    )
+    if erased:
+        for journal in (rows.ratings, rows.corrections, rows.comments, rows.comparisons):
+            journal[:] = [one for one in journal if one["rater_id"] not in erased]
 
 
 def _insert(session: Session, table: type[Base], values: Sequence[Values]) -> int:

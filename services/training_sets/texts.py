@@ -80,7 +80,7 @@ FROM (
         JOIN answers a ON a.id = k.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE k.created_at <= :cutoff
+        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
         ORDER BY k.answer_id, k.rater_id, k.id DESC
     ) newest
 ) n
@@ -105,14 +105,14 @@ FROM (
         JOIN answers a ON a.id = k.left_answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE k.created_at <= :cutoff
+        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
         ORDER BY least(k.left_answer_id, k.right_answer_id),
                  greatest(k.left_answer_id, k.right_answer_id), k.rater_id, k.id DESC
     ) newest
 ) n
 JOIN comparisons k ON k.id = n.id
 JOIN answers a ON a.id = k.left_answer_id
-JOIN answers b ON b.id = k.right_answer_id
+JOIN answers b ON b.id = k.right_answer_id AND b.tombstone IS NULL
 JOIN questions q ON q.id = a.question_id
 JOIN heard_prompts p ON p.prompt_key = q.prompt_key {splits}
 ORDER BY q.prompt_key, k.id
@@ -152,7 +152,7 @@ SELECT 'correction', id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
@@ -165,7 +165,7 @@ SELECT 'comparison', id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
 ) compared WHERE newer IS NOT NULL
 ORDER BY kind, id
 """)

@@ -28,6 +28,7 @@ def facts_of(dag: DAG) -> dict[str, object]:
                 "queue": task.queue,
                 "pool": task.pool,
                 "retries": task.retries,
+                "rule": task.trigger_rule,
                 "timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
                 "mapped": task.get_closest_mapped_task_group() is not None,
             }

@@ -13,14 +13,30 @@ from sqlalchemy import create_engine, make_url, text
 from services.adapters.promoting import promote
 from services.adapters.promotions import find_persona, who_serves
 from services.db import migrate
+from services.db.lineage_tables import TrainingSetSourcesRow
 from services.db.session import make_engine, session_scope
+from services.domain.training import RunState
+from services.feedback.questions import new_rater
 from services.settings import Settings
-from tests.builders import add_canary, add_decision, add_persona, add_serving_version, add_version
+from tests.builders import (
+    AT,
+    add_answer,
+    add_canary,
+    add_correction,
+    add_decision,
+    add_persona,
+    add_run,
+    add_serving_version,
+    add_training_set,
+    add_version,
+)
 from tests.dags.conftest import RunScript
 
 NEW = "train_new_persona"
 BACK = "rollback_adapter"
 WATCH = "watch_canaries"
+ERASE = "erase_rater"
+NOBODY = "00000000-0000-0000-0000-000000000000"
 KEEP = "remove_old_versions"
 FORMS = [
     (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
@@ -42,6 +58,9 @@ FORMS = [
     (BACK, {"persona": "pirate", "reason": "worse on physics", "version": "two"}, False),
     (BACK, {"persona": "pirate", "reason": ""}, False),
     (BACK, {"persona": "../x", "reason": "worse on physics"}, False),
+    (ERASE, {"rater": NOBODY, "reason": "by letter"}, True),
+    (ERASE, {"rater": "ann", "reason": "by letter"}, False),
+    (ERASE, {"rater": NOBODY, "reason": ""}, False),
 ]
 WAITS = {"approval": ""}
 RETRAIN = ["assemble", "train", "evaluate", "gate", "promote"]
@@ -92,7 +111,7 @@ def test_importing_every_dag_file_is_light(run_script: RunScript):
 
 def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
     assert facts["errors"] == {}
-    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH}
+    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH, ERASE}
     assert all(dag["doc"] for dag in facts["dags"].values())
 
 
@@ -109,6 +128,17 @@ def test_a_night_maps_the_whole_group_over_the_personas(facts: dict[str, Any]):
     tasks = facts["dags"]["nightly_retrain"]["tasks"]
     assert {name for name, task in tasks.items() if task["mapped"]} == {f"retrain.{name}" for name in RETRAIN}
     assert tasks["retrain.assemble"]["upstream"] == ["due_personas"]
+
+
+def test_an_erasure_maps_retraining_over_who_is_served_by_a_tainted_version_and_settles_each(
+    facts: dict[str, Any],
+):
+    tasks = facts["dags"][ERASE]["tasks"]
+    mapped = {f"replace.retrain.{name}" for name in RETRAIN} | {"replace.settle"}
+    assert {name for name, task in tasks.items() if task["mapped"]} == mapped
+    assert tasks["replace.settle"]["upstream"] == ["erase", "replace.retrain.promote"]
+    assert tasks["replace.settle"]["rule"] == "all_done"
+    assert tasks["replace.retrain.assemble"]["upstream"] == ["erase"]
 
 
 @pytest.mark.parametrize("dag_id", ["nightly_retrain", KEEP])
@@ -128,7 +158,7 @@ def test_canaries_are_watched_by_the_settings_and_never_twice_at_once(
     assert watch["tasks"]["watch"]["upstream"] == ["open_canaries"]
 
 
-@pytest.mark.parametrize("dag_id", [NEW, BACK])
+@pytest.mark.parametrize("dag_id", [NEW, BACK, ERASE])
 def test_forms_are_sent_by_people_only(facts: dict[str, Any], dag_id: str):
     assert facts["dags"][dag_id]["schedule"] is None
 
@@ -249,3 +279,28 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
         assert "already a persona" in other["failed"]
         assert f"its {what}" in other["failed"]
         assert "persona-loop assemble made-twice" in other["failed"]
+
+
+def test_an_erasure_that_is_tried_again_names_the_same_personas_until_they_are_settled(
+    run_script: RunScript, dag_database: str
+):
+    engine = make_engine(dag_database)
+    with session_scope(engine) as session:
+        persona = add_persona(session, slug="tainted")
+        rater = new_rater(session, at=AT)
+        source = add_correction(session, add_answer(session, persona, rater=rater), "Arr!", rater=rater)
+        learnt = add_training_set(session, persona, policy={}, report={})
+        kind, _, number = source.partition(":")
+        session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind=kind, ids=[int(number)]))
+        version = add_serving_version(session, persona, digest="7a" * 32)
+        version.training_run_id = add_run(session, learnt, state=RunState.SUCCEEDED).id
+    form = {"rater": str(rater), "reason": "by letter", "overrides": []}
+    calls = [("first", form, {}), ("first", form, {}), ("first", form | {"rater": NOBODY}, {})]
+    erased, again, nobody = run_script("one_task.py", ERASE, "erase", calls, database=dag_database)
+    assert erased == again == {"returned": ["tainted"]}
+    assert "no rater" in nobody["failed"]
+    settling = [("first", form, {"persona": "tainted"})] * 2
+    settled = run_script("one_task.py", ERASE, "replace.settle", settling, database=dag_database)
+    assert settled == [{"returned": 0}] * 2
+    assert run_script("one_task.py", ERASE, "erase", calls[:1], database=dag_database) == [{"returned": []}]
+    engine.dispose()

@@ -62,3 +62,9 @@ def test_a_young_version_stays_until_its_days_are_over():
 def test_an_orphan_goes_after_a_day_once_a_newer_version_is_known(number, hours, goes):
     reason = why_orphan_kept(number, newest=5, written_at=AT - timedelta(hours=hours), at=AT)
     assert (reason == "") is goes
+
+
+def test_nothing_but_serving_keeps_a_tainted_version():
+    tainted = Holding(1, AT, decided=True, tainted=True)
+    assert kept(tainted, served=(1, 2)) == {1: ""}
+    assert kept(tainted, served=(2, 1)) == {1: "it serves"}

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 
 from feedback_app.raters import LIFETIME, RENEWED_AFTER
 from services.db.feedback_tables import RaterRow
@@ -62,6 +62,18 @@ def test_first_asks_in_two_tabs_are_one_raters(visitor: Visitor, app: Flask, eng
     assert raters(engine) == 1
     assert [alone.get(path).status_code for path in paths] == [200, 200]
     assert alone.get("/history").text.count("Why, tab") == 2
+
+
+def test_who_was_erased_is_somebody_new_with_the_next_question(visitor: Visitor, engine: Engine):
+    first = visitor.answer_of(visitor.ask())
+    for erased in (1, 2):  # the visit is the same, and so is the secret that ids are made from
+        with session_scope(engine) as session:
+            session.execute(text("UPDATE raters SET erased_at = now()"))
+            session.execute(text("UPDATE answers SET tombstone = 'x', text = ''"))
+        assert visitor.get(first).status_code == 404
+        visitor.ask(question=f"Why again, {erased}?")
+        assert raters(engine) == erased + 1
+    assert visitor.get("/history").text.count("Why again") == 1
 
 
 @pytest.mark.parametrize(("age", "renewed"), [(RENEWED_AFTER, True), (timedelta(hours=1), False)])

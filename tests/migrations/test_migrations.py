@@ -12,6 +12,7 @@ from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.example_policy import ExamplePolicy, Start
 from services.domain.feedback import Reason, Thumb
 from services.domain.training import RunState
+from services.feedback.erasing import bury, lock_rater
 from services.settings import ROOT
 from tests.builders import (
     AT,
@@ -24,6 +25,7 @@ from tests.builders import (
     add_serving_version,
     add_training_set,
     add_version,
+    asker_of,
 )
 
 
@@ -128,7 +130,7 @@ def test_a_full_promotion_without_a_decision_is_refused_by_the_database(session:
 
 
 def test_ratings_cannot_be_rewritten(session: Session):
-    add_answer(session, add_persona(session))
+    add_rating(session, add_answer(session, add_persona(session)))
     with pytest.raises(DBAPIError, match="append-only"):
         session.execute(text("UPDATE ratings SET stars = 5"))
 
@@ -173,6 +175,26 @@ def test_a_downgrade_says_how_many_rows_it_loses(empty_database: Engine, caplog:
             ("0008_training_progress is undone", "2 points of loss curves"),
         )
     ]
+
+
+def test_tombstones_go_with_the_schema_that_knows_them(empty_database: Engine):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        persona = add_persona(session)
+        erased, other = add_answer(session, persona), add_answer(session, persona)
+        add_rating(session, erased)
+        add_comparison(session, other, erased)
+        for answer in (erased, other):
+            add_rating(session, answer, rater=asker_of(erased))
+        lock_rater(session, asker_of(erased)).erased_at = AT
+        session.flush()
+        assert bury(session, asker_of(erased), secret="x")["ratings"] == 2
+    migrate.downgrade(empty_database, "0017_fingerprint")
+    with Session(empty_database) as session:
+        left = [session.scalar(text(f"SELECT count(*) FROM {one}")) for one in ("answers", "ratings")]  # noqa: S608
+        assert left == [1, 0]
+    migrate.upgrade(empty_database)
+    migrate.check(empty_database)
 
 
 def test_a_downgrade_of_an_empty_database_has_nothing_to_warn_of(

@@ -70,7 +70,7 @@ def pirate(command_engine: Engine) -> str:
             "no training run of version 0: name a version's id",
         ),
         (["training-set", "show", "404"], 1, "`persona-loop training-set list` shows"),
-        (["rater", "me", "trusted", "--reason", "x"], 1, "no rater me: `persona-loop why`"),
+        (["rater", "review", "me", "trusted", "--reason", "x"], 1, "no rater me: `persona-loop why`"),
         (["gate", "decide", "404", "405"], 1, "no evaluation report 404"),
         (["gate", "show", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
         (["gate", "replay", "404"], 1, "no gate decision 404: `persona-loop status` shows"),
@@ -415,3 +415,20 @@ def test_metrics_are_told_with_version_direction_and_where_they_are_defined(run)
     assert (told["repetition"]["version"], told["repetition"]["better"]) == (1, "lower")
     assert "Welleck" in told["repetition"]["defined"]
     assert told["style_hit"]["better"] == "higher"
+
+
+def test_a_rater_is_erased_by_hand_once_it_was_looked_at_what_that_means(run, command_engine: Engine):
+    with session_scope(command_engine) as session:
+        rater = str(asker_of(add_answer(session, add_persona(session, slug="erased"))))
+    asked = ["rater", "erase", rater, "--reason", "by letter"]
+    foreseen = run(*asked, "--dry-run").output
+    assert run("rater", "erasure", rater).exit_code == 1
+    done = run(*asked)
+    assert (done.output, done.exit_code) == (foreseen, 0)
+    assert run(*asked).output == foreseen
+    told = run("rater", "erasure", rater).output
+    assert "by letter" in told
+    assert "version 0 serves now" in told
+    assert all(len(line) <= 80 for line in told.splitlines())
+    assert rater in run("rater", "erasures", "--json").output
+    assert run("rater", "erase", "me", "--reason", "x").exit_code == 1

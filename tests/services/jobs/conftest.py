@@ -11,9 +11,13 @@ from services.settings import Settings
 from tests.fakes import FakeGenerator
 
 
-@pytest.fixture
-def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
-    own = settings.model_copy(update={"var_dir": tmp_path, "adapter_store": f"file://{tmp_path / 'store'}"})
+def of_its_own(settings: Settings, engine: Engine, folder: Path) -> Installation:
+    own = settings.model_copy(update={"var_dir": folder, "adapter_store": f"file://{folder / 'store'}"})
     store = FileAdapterStore(own.store_url)
     store.begin()
-    return Installation(own, clean, store, FakeGenerator())
+    return Installation(own, engine, store, FakeGenerator())
+
+
+@pytest.fixture
+def installation(settings: Settings, clean: Engine, tmp_path: Path) -> Installation:
+    return of_its_own(settings, clean, tmp_path)

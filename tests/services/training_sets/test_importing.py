@@ -28,6 +28,7 @@ from services.domain.feedback import Choice, Thumb
 from services.domain.splits import split_key
 from services.errors.inputs import InvalidRecord
 from services.errors.tree import InvalidInput
+from services.feedback.erasing import bury
 from services.training_sets import importing
 from services.training_sets.importers.formats import FormatName
 from services.training_sets.importers.records import ImportedComparison, ImportedExample, ImportedRating
@@ -192,3 +193,16 @@ def test_a_folder_is_all_its_files_of_the_format_and_reports_name_them(session: 
     assert [error.reason.split(":")[0] for error in imported.rejected] == ["b.jsonl"]
     with pytest.raises(InvalidInput, match=r"\.csv"):
         import_file(session, add_persona(session, slug="parrot"), ImportFile(tmp_path, FormatName.MCQ), at=AT)
+
+
+def test_a_file_is_not_heard_again_in_the_name_of_who_was_erased(session: Session):
+    persona = add_persona(session)
+    said = [ImportedRating(SKY, "It scatters.", 4, "ann", correction="Arr, it scatters.")]
+    assert import_records(session, persona, said, source="votes", at=AT).added == 1
+    rater = session.scalars(select(RaterRow).where(RaterRow.label == "votes:ann")).one()
+    rater.erased_at = AT
+    session.flush()
+    bury(session, rater.id, secret="x")
+    assert import_records(session, persona, said, source="votes", at=AT).added == 0
+    assert [one.text for one in session.scalars(select(CorrectionRow))] == [""]
+    assert count(session, RatingRow) == 1

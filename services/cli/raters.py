@@ -1,0 +1,111 @@
+"""`persona-loop rater …`: decide about a rater whom the statistics point at, or erase one who asks for it."""
+
+import getpass
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.lines import fields, moment, section, sentences, tally
+from services.cli.output import Json, show, speaking, tell
+from services.jobs import erase as erasing
+from services.jobs import erasures, raters
+
+commands = typer.Typer(no_args_is_help=True, help="Decide about a rater; erase one who asks for it.")
+Record = dict[str, Any]
+
+
+class Verdict(StrEnum):
+    TRUSTED = "trusted"
+    EXCLUDED = "excluded"
+
+
+@commands.command()
+@speaking
+def review(
+    rater: str,
+    verdict: Verdict,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    as_json: Json = False,
+) -> None:
+    """Decide about a rater whom the statistics point at: trusted or excluded."""
+    show(raters.review(rater, verdict, reason, _actor()), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def erase(
+    rater: str,
+    reason: Annotated[str, typer.Option(help="Who asked for it and where, without a word of theirs.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be found.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make tombstones of all a rater said, and taint what learnt from them; for good."""
+    if dry_run:
+        found = erasing.foresee(rater)
+        if as_json:
+            show(found, as_json=True)
+        else:
+            tell(_found(found))
+        return
+    erased = erasing.erase(rater, reason, _actor())
+    if as_json:
+        show(dict(erased), as_json=True)
+        return
+    tell(_found(erased["found"]))
+    tell(line for slug in erased["tainted"] for line in _next(rater, slug))
+
+
+@commands.command()
+@speaking
+def erasure(rater: str, as_json: Json = False) -> None:
+    """What was done to erase a rater, and who serves their personas now."""
+    record = erasures.of_rater(rater)
+    if as_json:
+        show(record, as_json=True)
+    else:
+        tell(_erasure(record))
+
+
+@commands.command("erasures")
+@speaking
+def list_erasures(as_json: Json = False) -> None:
+    """Every erasure, newest first."""
+    show(erasures.listed(), as_json=as_json)
+
+
+def _erasure(record: Record) -> Iterator[str]:
+    yield f"Erasure {record['erasure']}, of rater {record['rater']}"
+    finished = moment(record["finished_at"]) if record["finished_at"] else "not yet: ask for it once more"
+    asked = {"asked by": record["actor"], "reason": record["reason"], "begun": moment(record["begun_at"])}
+    yield from fields(asked | {"finished": finished})
+    yield from _found(record["found"])
+
+
+def _found(found: Record) -> Iterator[str]:
+    if not found:
+        return
+    yield from tally("Rows that are tombstones", dict(sorted(found["rows"].items())))
+    yield from section("What they shaped")
+    for one in found["personas"]:
+        told = {"redacted sets": one["sets"], "tainted versions": one["versions"]}
+        yield one["persona"]
+        yield from fields({name: ", ".join(map(str, ids)) or "-" for name, ids in told.items()})
+        if "serves" in one:
+            yield from sentences([f"version {one['serves']} serves now: {one['because']}"])
+    decisions = ", ".join(map(str, found["decisions"])) or "-"
+    yield from fields({"redacted decisions": decisions, "suites": found["suites"], "files": found["files"]})
+
+
+def _next(rater: str, slug: str) -> Iterator[str]:
+    yield from sentences(
+        [
+            f"a tainted version serves {slug}: trigger erase_rater with {rater}, which trains another and "
+            f"puts it to the gate, or end it now with `persona-loop rollback {slug} --reason …`"
+        ]
+    )
+
+
+def _actor() -> str:
+    return f"cli:{getpass.getuser()}"
