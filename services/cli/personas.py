@@ -17,7 +17,7 @@ from services.domain.gate_policy import with_kept
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
 from services.errors.inputs import InvalidFieldName, InvalidPolicy
 from services.evaluation.decisions import parse_policy
-from services.feedback.personas import PersonaPlan
+from services.feedback.personas import PersonaPlan, Policies
 from services.jobs import personas as jobs
 from services.jobs import status
 from services.training_sets.importers.formats import FormatName
@@ -137,6 +137,36 @@ def route(
 ) -> None:
     """Let another persona answer what this one is asked in that one's format."""
     show(jobs.route(slug, target, remove=remove), as_json=as_json)
+
+
+@commands.command("policy")
+@speaking
+def policy(
+    slug: Slug,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help='JSON of those to change; "canary": null ends sending versions there.'),
+    ] = None,
+) -> None:
+    """Show a persona's policies as JSON, or change those that a file names, from the next night on."""
+    if file is not None:
+        jobs.change(slug, _policies(_read_policy(file)))
+    show(jobs.policies(slug), as_json=True)
+
+
+def _policies(stored: Mapping[str, Any]) -> Policies:
+    if unknown := stored.keys() - {"examples", "gate", "canary"}:
+        raise InvalidPolicy(f"{', '.join(sorted(unknown))} cannot be changed; examples, gate and canary can.")
+    try:
+        examples = ExamplePolicy(**stored["examples"]) if "examples" in stored else None
+    except TypeError as error:
+        raise InvalidPolicy(f"{error}.") from error
+    canary = parse_canary_policy(stored["canary"]) if stored.get("canary") else None
+    return Policies(
+        examples=examples,
+        gate=with_kept(parse_policy(stored["gate"])) if "gate" in stored else None,
+        canary=canary or ("none" if "canary" in stored else None),
+    )
 
 
 def _plan(

@@ -46,6 +46,8 @@ def policy_decided_by(record: dict[str, Any]) -> GatePolicy:
 
 
 def _parse(record: dict[str, Any], kind: type[GatePolicy]) -> GatePolicy:
+    if not isinstance(record, dict):
+        raise InvalidPolicy("the gate's rules must be a JSON object.")
     if not isinstance(record.get("target", ""), str):
         raise InvalidPolicy("target must be the name of a metric.")
     try:

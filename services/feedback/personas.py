@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -54,6 +54,25 @@ def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> Pers
         raise PersonaExists(slug)
     register_base(session, row, at=at)
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Those of a persona that can be changed; None leaves one as it is, "none" takes canaries away."""
+
+    examples: ExamplePolicy | None = None
+    gate: GatePolicy | None = None
+    canary: CanaryPolicy | Literal["none"] | None = None
+
+
+def change_policies(row: PersonaRow, policies: Policies) -> None:
+    """From the next night on; what was decided keeps the policy it was decided under."""
+    if policies.examples:
+        row.example_policy = _plain(asdict(policies.examples))
+    if policies.gate:
+        row.gate_policy = _plain(asdict(policies.gate))
+    if policies.canary:
+        row.canary_policy = {} if policies.canary == "none" else asdict(policies.canary)
 
 
 def differences(row: PersonaRow, plan: PersonaPlan) -> tuple[str, ...]:

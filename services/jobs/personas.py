@@ -2,17 +2,24 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import find_persona
+from services.adapters.promotions import find_persona, lock_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
 from services.errors.refusals import PersonaExists
-from services.feedback.personas import PersonaPlan, create_persona, differences
+from services.feedback.personas import (
+    PersonaPlan,
+    Policies,
+    change_policies,
+    create_persona,
+    differences,
+)
 from services.feedback.routes import add_route, remove_route, routes_of
 from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
@@ -82,6 +89,23 @@ def _find_as_planned(session: Session, plan: PersonaPlan) -> PersonaRow | None:
     if row is not None and (found := differences(row, plan)):
         raise PersonaExists(row.slug, found)
     return row
+
+
+def policies(slug: str) -> dict[str, Any]:
+    """A persona's policies in the shape in which `change` takes them."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        row = find_persona(session, slug)
+        return {
+            "examples": row.example_policy,
+            "gate": row.gate_policy,
+            "canary": row.canary_policy or None,
+        }
+
+
+def change(slug: str, policies: Policies) -> None:
+    """Change a persona's policies. Raises UnknownPersona."""
+    with open_installation() as installation, session_scope(installation.engine) as session:
+        change_policies(lock_persona(session, find_persona(session, slug).slug), policies)
 
 
 def add_file(slug: str, file: ImportFile) -> Imported:

@@ -245,6 +245,38 @@ def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
     assert (worn["items"], worn["decisions"], worn["most"], worn["worn"]) == (40, 1, 1, 0)
 
 
+def test_policies_are_shown_and_those_that_a_file_names_are_changed(run, tmp_path: Path):
+    assert run("persona", "create", "changing", "--name", "Changing").exit_code == 0
+    before = json.loads(run("persona", "policy", "changing").output)
+    assert before["canary"] is None
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"canary": {"share": 0.2}, "gate": before["gate"] | {"alpha": 0.01}}))
+    changed = json.loads(run("persona", "policy", "changing", str(file)).output)
+    assert (changed["canary"]["share"], changed["gate"]["alpha"]) == (0.2, 0.01)
+    assert changed["examples"] == before["examples"]
+    file.write_text('{"canary": null}')
+    assert json.loads(run("persona", "policy", "changing", str(file)).output) == changed | {"canary": None}
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({"generation": {}}, "generation cannot be changed; examples, gate and canary can"),
+        ({"gate": []}, "the gate's rules must be a JSON object"),
+        ({"gate": {"requirements": []}}, "a gate without requirements would let anything through"),
+        ({"canary": {"share": 2}}, "share must lie between"),
+        ({"examples": {"tragte": 1}}, "tragte"),
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(run, pirate: str, tmp_path: Path, policy, sentence: str):
+    before = run("persona", "policy", pirate).output
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(policy))
+    refused = run("persona", "policy", pirate, str(file))
+    assert (refused.exit_code, sentence in refused.output) == (2, True), refused.output
+    assert run("persona", "policy", pirate).output == before
+
+
 @pytest.mark.parametrize(
     ("policy", "sentence"),
     [
