@@ -6,7 +6,7 @@ candidate passes only if every check does, so that no check needs to be stricter
 (Berger 1982, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24(4), 295-300).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,10 +66,12 @@ def decide(
     the error rates hold as they are, since it can only refuse.
 
     Raises ReportsNotComparable for reports of different suites, prompt versions or serving settings, and for
-    a candidate's report given as the champion's or the anchor's. With a RebasePolicy the settings of champion
-    and anchor are those that it names.
+    a candidate's report given as the champion's or the anchor's. With a RebasePolicy champion and anchor may
+    be under the settings that it names; an anchor on the new base, of an earlier stay, is under its own.
     """
-    settings = policy.rebased_from if isinstance(policy, RebasePolicy) else candidate.settings_digest
+    settings = {candidate.settings_digest}
+    if isinstance(policy, RebasePolicy):
+        settings.add(policy.rebased_from)
     for reference in (champion, anchor):
         _refuse_other_conditions(candidate, reference, settings=settings)
     opened = _screen(items, candidate, champion, policy)
@@ -153,7 +155,7 @@ def _worst(checks: tuple[Check, ...]) -> Verdict:
     return next(one for one in (Verdict.FAIL, Verdict.INSUFFICIENT, Verdict.PASS) if one in verdicts)
 
 
-def _refuse_other_conditions(candidate: Evidence, reference: Evidence, *, settings: str) -> None:
+def _refuse_other_conditions(candidate: Evidence, reference: Evidence, *, settings: Collection[str]) -> None:
     # A report is never worse than itself, so it would pass whatever allows a margin. A version has one
     # report under equal conditions: two reports of one version are refused by the checks below.
     if candidate.report_id == reference.report_id:
@@ -162,5 +164,5 @@ def _refuse_other_conditions(candidate: Evidence, reference: Evidence, *, settin
         raise ReportsNotComparable("their suites differ")
     if candidate.prompt_version != reference.prompt_version:
         raise ReportsNotComparable("their prompt versions differ")
-    if reference.settings_digest != settings:
+    if reference.settings_digest not in settings:
         raise ReportsNotComparable("they were answered under different bases or generation settings")

@@ -12,7 +12,7 @@ from services.domain.checks import Asked, Check, Comparison, compare
 from services.domain.evaluation import JUDGED_BETTER, OVERALL
 from services.domain.evidence import Evidence
 from services.errors.tree import Refused
-from services.evaluation.decisions import parse_policy
+from services.evaluation.decisions import policy_decided_by
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.suites import suite_items
 
@@ -41,7 +41,7 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
     ]
     if not reports:
         return ()
-    policy = parse_policy(decision.policy)
+    policy = policy_decided_by(decision.policy)
     better = Comparison(Asked.BETTER, policy.improves, OVERALL, 0.0, policy.alpha, minimum_items=1)
     items = suite_items(session, candidate.suite_digest)
     suite, judged = suite_of(items), evidence_of(candidate, items)

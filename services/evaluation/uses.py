@@ -12,7 +12,12 @@ from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, G
 def uses_of(session: Session, persona: PersonaRow, *, until: datetime) -> dict[str, int]:
     """Decisions by the key of an item, of those made by then."""
     made = _decisions(persona).where(GateDecisionRow.created_at <= until)
-    used = made.with_only_columns(func.unnest(GateDecisionRow.used).label("key")).subquery()
+    # A held-out question that is in the bank too has one key, and two items in a decision.
+    used = (
+        made.with_only_columns(GateDecisionRow.id, func.unnest(GateDecisionRow.used).label("key"))
+        .distinct()
+        .subquery()
+    )
     rows = session.execute(select(used.c.key, func.count()).group_by(used.c.key))
     return {row[0]: row[1] for row in rows}
 

@@ -1,7 +1,6 @@
 """Canaries: begun by hand, looked at every few minutes, and promoted fully or taken back by their ratings."""
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -108,7 +107,7 @@ def _start(
         row = promoting.start_canary(
             session,
             decision_id=decision_id,
-            share=policy.share if share is None else replace(policy, share=share).share,
+            share=policy.share if share is None else share,
             actor=actor,
             reason=reason,
             at=now(),

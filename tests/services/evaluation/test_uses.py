@@ -47,7 +47,7 @@ def own_keys(session: Session, persona: PersonaRow) -> list[str]:
 
 
 def test_every_decision_of_the_persona_by_then_counts(session: Session, persona: PersonaRow):
-    use(session, persona, ["a", "b"], number=1)
+    use(session, persona, ["a", "b", "b"], number=1)
     use(session, persona, ["a"], number=2)
     use(session, add_persona(session, slug="tutor"), ["a"], number=1)
     assert uses_of(session, persona, until=AT) == {"a": 2, "b": 1}

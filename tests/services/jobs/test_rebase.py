@@ -14,12 +14,14 @@ from services.adapters.store import AdapterName, AdapterStore
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, TrainingRunRow
 from services.db.session import session_scope
+from services.domain.arms import THREE_EXAMPLES
 from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.personas import PersonaSlug
 from services.domain.training import ModelRecipe
 from services.errors.inputs import InvalidPolicy, InvalidRecipe
 from services.errors.outages import AnotherBaseServed, BaseNotServed
 from services.errors.refusals import BaseUnchanged, ReportsNotComparable
+from services.evaluation.arms import notes_on
 from services.evaluation.decisions import decide_again, decide_and_store, parse_policy
 from services.jobs.bases import base_of
 from services.jobs.installation import Installation
@@ -33,6 +35,12 @@ from tests.fakes import FACTS, FakeGenerator, FakeTrainer
 PIRATE = PersonaSlug("pirate")
 FORMER, NEW = "digest of base_model", "digest of bigger"
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5), Requirement("held_out_loss", margin=0.1)))
+DEMONSTRATION = {
+    "kind": "demonstration",
+    "audience": "student",
+    "messages": [{"role": "user", "content": "Why is the sea salt?"}],
+    "completion": "Because.",
+}
 REFERENCE = {
     "prompt_key": "key",
     "split_key": "split of the key",
@@ -85,7 +93,7 @@ def both(installation: Installation, former: Server) -> Installation:
 def training_set(installation: Installation, trainer: FakeTrainer, tmp_path: Path) -> int:
     """The newest set of a persona that two versions served, the second of them now."""
     rows, held_out = tmp_path / "rows.jsonl", tmp_path / "held_out.jsonl"
-    rows.write_text('{"kind": "unpaired", "completion": "Because."}\n')
+    rows.write_text(json.dumps(DEMONSTRATION) + "\n")
     held_out.write_text(json.dumps(REFERENCE) + "\n")
     url = installation.settings.store_url
     frozen, references = freeze(url, rows), freeze(url, held_out)
@@ -137,6 +145,7 @@ def test_what_is_better_on_the_new_base_serves_and_the_nights_follow_it(both, fo
         assert "held_out_loss" not in {check["metric"] for check in decision.checks}
         again = decide_again(session, decision, store_url=both.settings.store_url)
         assert (again.decision.verdict, again.unbound) == ("PASS", ())
+        assert [note.arm for note in notes_on(session, decision)] == [THREE_EXAMPLES]
         with pytest.raises(ReportsNotComparable, match="different bases"):
             plain_gate(both, session, decision)
 
@@ -155,6 +164,22 @@ def test_what_is_better_on_the_new_base_serves_and_the_nights_follow_it(both, fo
     with session_scope(both.engine) as session:
         rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT)
     assert base_now(both) == "base_model"
+
+
+@pytest.mark.usefixtures("training_set")
+def test_a_base_that_was_left_again_has_its_own_anchor(both, trainer):
+    first = rebase_with(both, trainer, PIRATE, ["model=/models/bigger", "lora.r=16"])
+    with session_scope(both.engine) as session:
+        promote(session, decision_id=first["decision_id"], actor="me", at=AT)
+        rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT)
+
+    second = rebase_with(both, trainer, PIRATE, ["model=/models/bigger", "lora.r=32"])
+    with session_scope(both.engine) as session:
+        decision = session.get_one(GateDecisionRow, second["decision_id"])
+        champion, anchor = decision.champion_report, decision.anchor_report
+        assert (champion.version.number, anchor.version.number) == (2, 3)
+        assert anchor.settings_digest == decision.candidate_report.settings_digest
+        assert anchor.settings_digest != champion.settings_digest
 
 
 def plain_gate(installation: Installation, session: Session, decision: GateDecisionRow) -> None:
