@@ -15,13 +15,14 @@ Facts, lengths and losses nobody rates, and the frozen suites nobody asked.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from statistics import NormalDist
 
 import numpy as np
 
 from services.domain.evidence import Evidence, Scores, SuiteItems
+from services.domain.noise import decoder_noise
 from services.domain.statistics import Floats, Integers
 
 _NORMAL = NormalDist()
@@ -91,23 +92,37 @@ class Holdout:
 
     def ask(self, qualities: Mapping[str, float | Floats]) -> Evidence:
         """A new version's scores; qualities by metric, one or one a slice (slices,)."""
+        return self._told(self._known(qualities))
+
+    def ask_twice(self, qualities: Mapping[str, float | Floats]) -> Evidence:
+        """As `ask`, with the decoder's noise as two askings of the version show it."""
+        known = self._known(qualities)
+        asked = self._told(known)
+        return replace(asked, noise=decoder_noise(asked, self._told(known)))
+
+    def _known(self, qualities: Mapping[str, float | Floats]) -> list[Floats]:
         self._versions += 1
+        return [self._answered(part, qualities[part.metric]) for part in self.parts]
+
+    def _told(self, known: list[Floats]) -> Evidence:
+        """What a version that knows this answers when it is asked now."""
         scores, begin, count = {}, 0, len(self.items.keys)
-        for part in self.parts:
+        for part, right in zip(self.parts, known, strict=True):
             values = np.full(count, np.nan)
-            values[begin : begin + part.items] = self._answered(part, qualities[part.metric])
+            flipped = not part.is_loss and self._chance.random(part.items) < self._flipped
+            values[begin : begin + part.items] = np.where(flipped, 1 - right, right)
             scores[part.metric] = Scores(values, np.ones(count))
             begin += part.items
         return Evidence(self._versions, self._versions, "suite", "1", "settings", scores)
 
     def _answered(self, part: Part, quality: float | Floats) -> Floats:
+        """What is right of a part's items, before the decoder has its say (items,)."""
         known = self._asked[part.metric].by_a_version(self._chance)
         wanted = np.broadcast_to(quality, part.slices)[self._asked[part.metric].slice_of]
         if part.is_loss:
             return np.asarray(wanted - known)
         thresholds = {one: _NORMAL.inv_cdf(1 - one) for one in set(wanted.tolist())}
-        right = known > np.array([thresholds[one] for one in wanted.tolist()])
-        return (right ^ (self._chance.random(part.items) < self._flipped)).astype(float)
+        return (known > np.array([thresholds[one] for one in wanted.tolist()])).astype(float)
 
 
 class _Asked:

@@ -21,6 +21,7 @@ from services.domain.checks import Verdict
 from services.domain.evidence import Evidence, Scores
 from services.domain.gate import decide
 from services.domain.gate_policy import GatePolicy
+from services.domain.statistics import Floats
 
 NAME = "gate"
 SEED = 20_260_101
@@ -106,12 +107,13 @@ def _night(chance: np.random.Generator, case: _Case) -> Verdict:
     parts = tuple(part if part.frozen else replace(part, items=case.items) for part in PARTS)
     holdout = Holdout(parts, sealed=SEALED, chance=chance, noise=case.noise, tastes=case.tastes)
 
-    def ask(better: float | tuple[float, ...]) -> Evidence:
-        return holdout.ask({**QUALITIES, "style_hit": QUALITIES["style_hit"] + np.array(better)})
+    def truly(better: float | tuple[float, ...]) -> Mapping[str, float | Floats]:
+        return {**QUALITIES, "style_hit": QUALITIES["style_hit"] + np.array(better)}
 
-    champion = ask(0.0)
-    anchor = champion if case.anchor is None else ask(case.anchor)
-    return decide(holdout.items, ask(case.better), champion, anchor, POLICY).verdict
+    champion = holdout.ask(truly(0.0))
+    anchor = champion if case.anchor is None else holdout.ask(truly(case.anchor))
+    candidate = holdout.ask_twice(truly(case.better))
+    return decide(holdout.items, candidate, champion, anchor, POLICY).verdict
 
 
 Rule = Callable[[Holdout, Evidence, Evidence, Evidence], bool]
