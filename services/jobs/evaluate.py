@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,7 +74,9 @@ def evaluate_with(installation: Installation, version_id: int) -> Reports:
     instruments = open_instruments(installation.settings, learnt, theirs)
     round_ = Round(persona, suite, items, installation.generator.facts(), instruments)
     ask = partial(report_of_version, installation, round_)
-    judged, reference = ask(candidate), ask(champion)
+    # The server's batches take turns, so that both meet it in the same state and with the same neighbours.
+    with ThreadPoolExecutor(2) as in_one_pass:
+        judged, reference = in_one_pass.map(ask, (candidate, champion))
     beside = at_server_of(candidate.name, installation, round_)
     ask_once_more(*beside, candidate)
     anchor = _ask_anchor(installation, candidate.id, ask)

@@ -245,7 +245,8 @@ def test_a_decision_is_told_with_what_other_arms_reached():
                 "anchor": 0,
                 "items": 40,
                 "opened": True,
-                "gate_version": 2,
+                "gate_version": 3,
+                "redacted_at": None,
                 "outlook": "",
                 "notes": ["The plain base, shown three examples in the prompt, does as well."],
             }

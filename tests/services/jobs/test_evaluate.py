@@ -37,7 +37,7 @@ from services.evaluation.reports import find_report
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
 from tests.fakes import FACTS, FakeGenerator
 
@@ -124,8 +124,8 @@ def test_the_suite_has_the_sets_own_references_before_the_stored_items(
     installation: Installation, generator: FakeGenerator, version_id: int
 ):
     evaluate_with(installation, version_id)
-    asked = [request.messages[-1].content for request in generator.requests[:2]]
-    assert asked == ["Question:\nWhy is grass green?", "Question:\nWhy is the sea salty?"]
+    asked = [one.messages[-1].content for one in generator.requests if one.model != BASE_NAME]
+    assert asked[:2] == ["Question:\nWhy is grass green?", "Question:\nWhy is the sea salty?"]
 
 
 def test_every_suite_ends_with_what_every_persona_is_asked(

@@ -307,7 +307,7 @@ def test_of_a_failure_everybody_reads_neither_folders_nor_what_a_library_said(
 ):
     said = (
         (AdapterRefused("/srv/secret/runs/7/adapter", "odd"), "The adapter in adapter cannot be published"),
-        (FrozenFileCorrupt("file:///srv/secret/sets/1.jsonl"), "The training set at 1.jsonl does not match"),
+        (FrozenFileCorrupt("file:///srv/secret/sets/1.jsonl"), "The frozen file at 1.jsonl does not match"),
         (OSError("[Errno 28] No space left: '/srv/secret/runs'"), "It ended with OSError"),
     )
     for problem, shown in said:
