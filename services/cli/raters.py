@@ -1,12 +1,12 @@
 """`persona-loop rater …`: decide about a rater whom the statistics point at, or erase one who asks for it."""
 
-import getpass
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from services.cli.account import actor
 from services.cli.lines import fields, moment, section, sentences, tally
 from services.cli.output import Json, show, speaking, tell
 from services.jobs import erase as erasing
@@ -30,7 +30,7 @@ def review(
     as_json: Json = False,
 ) -> None:
     """Decide about a rater whom the statistics point at: trusted or excluded."""
-    show(raters.review(rater, verdict, reason, _actor()), as_json=as_json)
+    show(raters.review(rater, verdict, reason, actor()), as_json=as_json)
 
 
 @commands.command()
@@ -49,7 +49,7 @@ def erase(
         else:
             tell(_found(found))
         return
-    erased = erasing.erase(rater, reason, _actor())
+    erased = erasing.erase(rater, reason, actor())
     if as_json:
         show(dict(erased), as_json=True)
         return
@@ -105,7 +105,3 @@ def _next(rater: str, slug: str) -> Iterator[str]:
             f"puts it to the gate, or end it now with `persona-loop rollback {slug} --reason …`"
         ]
     )
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"

@@ -29,6 +29,7 @@ from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import REASON_LIMIT, parse_rater
 from services.training.holding import clear_away
 from services.training.runs import folder_name
+from services.training.storable import without_previews
 from services.training_sets import redacting
 from services.training_sets.import_rows import SERVED_NAME
 
@@ -203,19 +204,9 @@ def _blank_previews(
         session.execute(
             update(CheckpointScoreRow).where(CheckpointScoreRow.training_run_id == run.id).values(previews=[])
         )
-        run.stages = _without_previews(run.stages)
+        run.stages = without_previews(run.stages)
     for version in versions:
-        version.provenance = _without_previews(version.provenance)
-
-
-def _without_previews(value: Any) -> Any:  # noqa: ANN401  (JSON)
-    match value:
-        case dict():
-            return {name: [] if name == "previews" else _without_previews(one) for name, one in value.items()}
-        case list():
-            return [_without_previews(one) for one in value]
-        case _:
-            return value
+        version.provenance = without_previews(version.provenance)
 
 
 def _of_persona(

@@ -26,7 +26,7 @@ from services.settings import Settings
 from services.training import reporting, runs
 from services.training.holding import RunLock, held
 from services.training.seats import Seats
-from services.training.storable import storable
+from services.training.storable import storable, without_previews
 from services.training.trainer import Trainer, TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,8 @@ def _publish(
             provenance=_provenance(training_set, recipe, trained),
             at=now(),
         )
+        if version.tainted_at is not None:  # a rater was erased while it trained
+            version.provenance = without_previews(version.provenance)
         for ended in stage_ends(trained.stages):  # what was not written down while it trained
             reporting.record(session, run_id, ended, at=now())
         runs.succeed(session, run_id, trained, at=now())

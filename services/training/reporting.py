@@ -7,11 +7,11 @@ may be missing, since a training does not end with the database: the end of its 
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
-from services.db.lineage_tables import CheckpointScoreRow, TrainingPointRow, TrainingRunRow
+from services.db.lineage_tables import CheckpointScoreRow, TrainingPointRow, TrainingRunRow, TrainingSetRow
 from services.domain.progress import CheckpointScored, MemoryExpected, Progress, StageEnded, TrainingReport
 from services.training.storable import storable
 
@@ -58,10 +58,21 @@ def _record_score(session: Session, run_id: int, scored: CheckpointScored, *, at
         stage=scored.stage,
         step=scored.step,
         loss=storable(scored.loss),
-        previews=storable(scored.previews),
+        previews=[] if _is_redacted(session, run_id) else storable(scored.previews),
         at=at,
     )
     session.execute(_replacing(score, "loss", "previews", "at"))
+
+
+def _is_redacted(session: Session, run_id: int) -> bool:
+    """Whether a rater whom the run learns from was erased meanwhile; who erases now waits for this report."""
+    redacted_at = session.scalar(
+        select(TrainingSetRow.redacted_at)
+        .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
+        .where(TrainingRunRow.id == run_id)
+        .with_for_update(read=True, of=TrainingSetRow)
+    )
+    return redacted_at is not None
 
 
 def _record_end(session: Session, run_id: int, ended: StageEnded, *, at: datetime) -> None:

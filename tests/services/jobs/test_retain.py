@@ -15,7 +15,7 @@ from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, lock_persona, version_by_number
 from services.adapters.store import AdapterName
 from services.adapters.versions import register
-from services.db.lineage_tables import AdapterVersionRow, PromotionRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import PromotionKind
@@ -298,9 +298,14 @@ def test_what_trainings_left_goes_when_nobody_will_come_back_to_it(installation)
     killed = work_folder(installation, RunState.RUNNING, days_old=29)
     given_up = work_folder(installation, RunState.FAILED, days_old=31)
 
+    redacted = work_folder(installation, RunState.FAILED, days_old=1)
+    with session_scope(installation.engine) as session:
+        session.get_one(TrainingRunRow, int(redacted.name[:6])).training_set.redacted_at = AT
+
     told = retain_with(installation, at=datetime.now(UTC))
 
-    assert fates(told) == {done.name: False, killed.name: True, given_up.name: False}
+    gone = dict.fromkeys((done.name, given_up.name, redacted.name), False)
+    assert fates(told) == gone | {killed.name: True}
     assert {one["bytes"] for one in told} == {4}
     assert list(installation.settings.runs_dir.iterdir()) == [killed]
 
