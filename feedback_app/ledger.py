@@ -53,9 +53,9 @@ def live(slug: str) -> str:
 
 
 def _instant(text: str) -> datetime | None:
-    """In UTC unless it says otherwise; None for what is none, or was left out."""
+    """As UTC, in which it is unless it says otherwise; None for what is none, or was left out."""
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # within an offset of the first or the last year there is no UTC
         return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Rows with valid defaults for tests; each builder takes what the test is about and fills in the rest."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from io import BytesIO
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from services.adapters.promoting import promote, start_canary
@@ -37,7 +39,6 @@ from services.domain.evaluation import Item, ItemSource
 from services.domain.feedback import AnswerId, RaterId, Reason, Thumb
 from services.domain.gate import GATE_VERSION
 from services.domain.personas import Persona, PersonaSlug, default_generation
-from services.domain.promotions import PromotionKind
 from services.domain.splits import prompt_key, split_key
 from services.domain.training import RunState
 from services.evaluation.reports import find_report, store_report
@@ -233,30 +234,22 @@ def add_version(
 
 
 def add_serving_version(
-    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = ""
+    session: Session, persona: PersonaRow, *, number: int = 1, digest: str = "", base: str = "the only base"
 ) -> AdapterVersionRow:
-    """A trained version of the persona, put in place so that it serves from now on."""
-    version = add_version(session, persona, number=number, digest=digest)
-    session.add(
-        PromotionRow(
-            persona_id=persona.id,
-            version=version,
-            kind=PromotionKind.REINSTATE,
-            actor="test",
-            reason="a test asked for it",
-            at=AT,
-        )
-    )
-    return version
-
-
-def add_approved_version(
-    session: Session, persona: PersonaRow, *, number: int, base: str = "the only base"
-) -> AdapterVersionRow:
-    """A trained version that a decision let serve."""
-    version = add_version(session, persona, number=number, base=base)
+    """A trained version of the persona that a decision let serve from now on."""
+    version = add_version(session, persona, number=number, digest=digest, base=base)
     promote(session, decision_id=add_decision(session, version, verdict="PASS").id, actor="test", at=AT)
     return version
+
+
+@contextmanager
+def unguarded(session: Session) -> Iterator[None]:
+    """In the block the database refuses nothing, as if somebody had taken its triggers away."""
+    session.flush()
+    session.execute(sql("SET LOCAL session_replication_role = replica"))
+    yield
+    session.flush()
+    session.execute(sql("SET LOCAL session_replication_role = origin"))
 
 
 def add_canary(

@@ -54,6 +54,12 @@ def newest_look(session: Session, promotion_id: int) -> CanaryLookRow | None:
     )
 
 
+def was_taken_back(session: Session, promotion_id: int) -> bool:
+    """Whether a canary's ratings rolled it back, as opposed to a person, or a champion who changed."""
+    look = newest_look(session, promotion_id)
+    return look is not None and look.verdict == CanaryVerdict.ROLLBACK
+
+
 def numbers_of(judged: CanaryJudgement) -> dict[str, Any]:
     """All of a judgement but verdict and sentence, as it reads back from JSON, which has no infinity."""
     return {name: _plain(value) for name, value in asdict(judged).items() if name not in _APART}

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.approvals import refuse_unapproved
-from services.adapters.canaries import cooling_down, own_policy
+from services.adapters.canaries import cooling_down, own_policy, was_taken_back
 from services.adapters.promotions import (
     anchor_of,
     append,
@@ -49,7 +49,8 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     """Let the candidate of a passed decision serve; the same decision again returns the row that is there.
 
     Where the persona has a policy for canaries, some conversations go to it first, unless a tainted version
-    serves the others. Raises NotPassed for any verdict but PASS, and what `_check` and `start_canary` raise.
+    serves the others. Raises NotPassed for any verdict but PASS, CanaryEnded where the decision's canary was
+    rolled back by its ratings, and what `_check` and `start_canary` raise.
     """
     decision = decision_by_id(session, decision_id)
     if decision.verdict != "PASS":
@@ -66,6 +67,9 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
             session, decision_id=decision_id, share=policy.share, actor=actor, reason=reason, at=at
         )
     _check(session, decision, version, at=at)
+    had = _row_of(session, decision, PromotionKind.CANARY)
+    if had is not None and was_taken_back(session, had.id):
+        raise CanaryEnded(decision_id, persona.slug)
     return append(
         session,
         version=version,

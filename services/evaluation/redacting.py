@@ -79,6 +79,7 @@ def redact_decisions(
             decision.checks = checks
         if decision.outlook and _unnamed(decision.outlook["slice"], labels) != decision.outlook["slice"]:
             decision.outlook = decision.outlook | {"slice": ERASED}
+    session.flush()  # while the erasure is under way: nobody redacts one at another time
     return found
 
 

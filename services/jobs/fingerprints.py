@@ -3,12 +3,13 @@
 import time
 from collections.abc import Collection
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, or_, select
 
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.fingerprint import Fingerprint, differences, fingerprint_of
 from services.domain.gate import GATE_VERSION
+from services.domain.promotions import PromotionKind
 from services.errors.refusals import FingerprintChanged
 from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import Installation
@@ -21,7 +22,7 @@ def refuse_changed_serving(
     """Raises FingerprintChanged, and what asking raises; the server loads the candidate by it.
 
     Nothing is asked about a decision with another verdict than those that may let somebody serve here, nor
-    about one that has done so: who promotes says which it is.
+    about one that has done so or whose canary is open: who promotes says which it is.
     """
     found = _to_compare(installation, decision_id, verdicts)
     if found is None:
@@ -39,11 +40,12 @@ def _to_compare(
 ) -> tuple[int, str, Fingerprint | None] | None:
     with session_scope(installation.engine) as session:
         decision = session.get(GateDecisionRow, decision_id)
-        moved = exists().where(PromotionRow.decision_id == decision_id)
-        if decision is None or decision.verdict not in verdicts or session.scalar(select(moved)):
-            return None
-        if decision.gate_version != GATE_VERSION:
+        if decision is None or decision.verdict not in verdicts or decision.gate_version != GATE_VERSION:
             return None
         report = decision.candidate_report
+        newest = select(func.max(PromotionRow.id)).where(PromotionRow.persona_id == report.version.persona_id)
+        stands = or_(PromotionRow.kind == PromotionKind.FULL, PromotionRow.id == newest.scalar_subquery())
+        if session.scalar(select(exists().where(PromotionRow.decision_id == decision_id, stands))):
+            return None
         record = report.fingerprint
         return report.version.id, report.version.name, fingerprint_of(record) if record else None

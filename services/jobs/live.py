@@ -1,6 +1,6 @@
 """What is live for a persona, when and why: the ledger's word, and all that a version rests on."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -120,7 +120,9 @@ def _learnt(run: TrainingRunRow) -> Record:
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        if instant.tzinfo is not None:
+            instant = instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the first and the last year have no UTC near their ends
         raise InvalidInput(f"{text[:60]!r} is no instant: write one as 2026-11-20T02:00:00+00:00.") from error
     if instant.tzinfo is None:
         raise InvalidInput(f"{text[:60]!r} has no time zone: add +00:00 for UTC.")

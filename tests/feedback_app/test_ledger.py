@@ -73,6 +73,7 @@ def test_every_move_says_who_why_and_on_which_decision_newest_first(visitor: Vis
         ("2026-11-20T11:59:59", "v0 (plain base)"),
         ("2026-11-20T12:00", "v1"),
         ("2026-11-20T13:30:00+01:00", "v1"),
+        ("1850-01-01T00:00:00+23:59", "v0 (plain base)"),
         ("2026-11-20T13:00:00", "v0 (plain base)"),
     ],
 )
@@ -81,7 +82,7 @@ def test_what_was_live_at_an_instant(visitor: Visitor, rolled_back: int, at: str
     assert f"<strong>{version}</strong>" in page.text.split('id="was-live"')[1].split("</p>")[0]
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "<b>"])
+@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "<b>", "9999-12-31T23:59:59-14:00"])
 def test_what_is_no_instant_is_told(visitor: Visitor, at: str):
     page = visitor.client.get("/p/pirate/ledger", query_string={"at": at})
     assert page.status_code == 400

@@ -11,7 +11,7 @@ from services.db import migrate
 from services.db.lineage_tables import PromotionRow
 from services.domain.canaries import CanaryPolicy, judge_canary
 from services.domain.gate_policy import GatePolicy
-from tests.builders import AT, add_approved_version, add_canary, add_drawn_answer, add_persona
+from tests.builders import AT, add_canary, add_drawn_answer, add_persona, add_serving_version
 
 BEFORE = "0011_evidence"
 
@@ -54,7 +54,7 @@ def test_undone_canaries_approvals_and_draws_are_gone_and_told(
 def test_the_ledger_is_append_only_and_proven_again_once_it_was_undone(empty_database: Engine):
     migrate.upgrade(empty_database)
     with Session(empty_database) as session, session.begin():
-        version = add_approved_version(session, add_persona(session), number=1)
+        version = add_serving_version(session, add_persona(session), number=1)
         add_canary(session, version.persona, number=2)
     migrate.downgrade(empty_database, BEFORE)
     with empty_database.begin() as connection:

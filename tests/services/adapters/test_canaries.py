@@ -31,10 +31,10 @@ from services.errors.refusals import (
 )
 from tests.builders import (
     AT,
-    add_approved_version,
     add_canary,
     add_decision,
     add_persona,
+    add_serving_version,
     add_version,
 )
 
@@ -46,7 +46,7 @@ HOUR = timedelta(hours=1)
 def persona(session: Session) -> PersonaRow:
     """One that version 1 serves."""
     row = add_persona(session)
-    add_approved_version(session, row, number=1)
+    add_serving_version(session, row, number=1)
     return row
 
 
@@ -203,6 +203,15 @@ def test_after_its_ratings_took_one_back_no_canary_begins_for_a_while(session: S
             at=AT + 24 * HOUR,
         )
     assert begin(session, same, hours=24).version.number == 2
+
+
+def test_what_its_ratings_took_back_is_not_promoted_past_them(session: Session, persona: PersonaRow):
+    canary = add_canary(session, persona, number=2)
+    look(session, canary, CanaryVerdict.ROLLBACK)
+    rollback(session, persona=PIRATE, to_version=None, reason="worse", actor="watch", at=AT)
+    with pytest.raises(CanaryEnded):
+        promote(session, decision_id=canary.decision_id or 0, actor="a cleared run", at=AT + 24 * HOUR)
+    assert who_serves(session, persona).number == 1
 
 
 def test_what_others_were_taken_back_for_does_not_hold_up_a_full_promotion(

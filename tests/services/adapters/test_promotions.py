@@ -34,7 +34,6 @@ from services.errors.refusals import (
 from tests.builders import (
     AT,
     add_answer,
-    add_approved_version,
     add_decision,
     add_persona,
     add_serving_version,
@@ -100,12 +99,11 @@ def test_a_candidate_judged_against_a_former_champion_never_serves(session: Sess
 
 def test_the_anchor_is_the_first_approved_version_that_can_be_asked(session: Session):
     persona = add_persona(session)
-    add_serving_version(session, persona, number=1)  # nobody approved it
     candidate = add_version(session, persona, number=9)
     assert anchor_of(session, candidate) is None
-    before = add_approved_version(session, persona, number=2, base="a base of before")
+    before = add_serving_version(session, persona, number=2, base="a base of before")
     assert anchor_of(session, candidate) == before  # it serves, so it is asked
-    first, second = (add_approved_version(session, persona, number=number) for number in (3, 4))
+    first, second = (add_serving_version(session, persona, number=number) for number in (3, 4))
     assert anchor_of(session, candidate) == anchor_of(session, second) == first
     assert anchor_of(session, first) is None
     withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
@@ -114,7 +112,7 @@ def test_the_anchor_is_the_first_approved_version_that_can_be_asked(session: Ses
 
 def test_a_candidate_held_against_a_former_anchor_never_serves(session: Session):
     persona = add_persona(session)
-    first, second = (add_approved_version(session, persona, number=number) for number in (1, 2))
+    first, second = (add_serving_version(session, persona, number=number) for number in (1, 2))
     decision = add_decision(session, add_version(session, persona, number=3), verdict="PASS")
     assert decision.anchor_report.version == first
     withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
@@ -125,7 +123,7 @@ def test_a_candidate_held_against_a_former_anchor_never_serves(session: Session)
 
 def test_what_was_promoted_stays_promoted_when_the_anchor_changes(session: Session):
     persona = add_persona(session)
-    first, _ = (add_approved_version(session, persona, number=number) for number in (1, 2))
+    first, _ = (add_serving_version(session, persona, number=number) for number in (1, 2))
     decision = add_decision(session, add_version(session, persona, number=3), verdict="PASS")
     promotion = promote(session, decision_id=decision.id, actor="me", at=AT)
     withdraw(session, version_id=first.id, problem="a flipped byte", actor="server", at=AT)
@@ -187,8 +185,8 @@ def test_a_version_whose_files_were_removed_is_neither_promoted_nor_fallen_back_
     session: Session,
 ):
     persona = add_persona(session)
-    first = add_approved_version(session, persona, number=1)
-    second = add_approved_version(session, persona, number=2)
+    first = add_serving_version(session, persona, number=1)
+    second = add_serving_version(session, persona, number=2)
     candidate = add_version(session, persona, number=3)
     decision = add_decision(session, candidate, verdict="PASS")
     candidate.removed_at = AT
@@ -248,4 +246,4 @@ def test_a_move_is_announced_when_it_commits(clean: Engine):
         listener.invalidate()
     assert payloads == [{"persona": "announced", "version": 0, "name": "base"}]
     with session_scope(clean) as session:
-        assert session.scalars(select(PromotionRow.kind)).all() == ["reinstate", "rollback"]
+        assert session.scalars(select(PromotionRow.kind)).all() == ["full", "rollback"]

@@ -12,7 +12,7 @@ from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import now
-from tests.builders import add_approved_version, add_decision, add_persona, add_version
+from tests.builders import add_decision, add_persona, add_serving_version, add_version, unguarded
 from tests.fakes import FakeGenerator
 from tests.inference_stand_in import stand_in
 
@@ -30,11 +30,12 @@ def untold(command_engine: Engine) -> int:
     """A decision that cannot tell whether version 2 of "tried" is better than its version 1."""
     with session_scope(command_engine) as session:
         persona = add_persona(session, slug=f"tried-{uuid4().hex[:8]}")
-        add_approved_version(session, persona, number=1)
+        add_serving_version(session, persona, number=1)
         version = add_version(session, persona, number=2)
         decision = add_decision(session, version, verdict="INSUFFICIENT")
         served_as = take_fingerprint(FakeGenerator(), version.name, sleep=lambda _: None)
-        decision.candidate_report.fingerprint = served_as.as_record()
+        with unguarded(session):
+            decision.candidate_report.fingerprint = served_as.as_record()
         return decision.id
 
 

@@ -31,6 +31,7 @@ from tests.builders import (
     add_training_set,
     add_version,
     asker_of,
+    unguarded,
 )
 
 SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
@@ -198,7 +199,9 @@ def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pyte
     told = run("gate", "decide", str(candidate), str(champion))
     assert told.exit_code == 3, told.output
     with session_scope(command_engine) as session:
-        checks = session.scalars(select(GateDecisionRow)).one().checks
+        checks = (
+            session.scalars(select(GateDecisionRow).filter_by(candidate_report_id=candidate)).one().checks
+        )
     (metric, *_) = {check["metric"] for check in checks}
     assert (told.output + caplog.text).count(metric) == sum(check["metric"] == metric for check in checks)
 
@@ -238,7 +241,8 @@ def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
     assert (replayed.exit_code, json.loads(replayed.output)["differs"]) == (0, [])
     with session_scope(command_engine) as session:
         report = session.get_one(EvaluationReportRow, candidate)
-        report.items = [record | {"fact_hit": 0.0} for record in report.items]
+        with unguarded(session):
+            report.items = [record | {"fact_hit": 0.0} for record in report.items]
     changed = run("gate", "replay", decision_id)
     assert (changed.exit_code, "the candidate's report" in changed.output) == (3, True), changed.output
     worn = json.loads(run("gate", "items", "decided", "--json").output)

@@ -18,7 +18,7 @@ from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 from services.evaluation.weaknesses import domain_failures
-from tests.builders import AT, add_persona
+from tests.builders import AT, add_persona, unguarded
 
 EACH = 10  # items of a domain, sealed and open each
 TARGET = GatePolicy((Requirement("fact_hit", margin=0.1),), target="exact_match")
@@ -91,6 +91,9 @@ def test_a_report_of_a_release_that_measured_otherwise_says_nothing(session, per
     reported({("music", False): "Dunno."})
     report = version_by_number(session, persona, 0)
     stored = session.scalars(select(EvaluationReportRow).filter_by(adapter_version_id=report.id)).one()
-    stored.items = [{name: value for name, value in one.items() if name != "words"} for one in stored.items]
+    with unguarded(session):
+        stored.items = [
+            {name: value for name, value in one.items() if name != "words"} for one in stored.items
+        ]
     session.flush()
     assert weak(session, persona, FACTS) == {}

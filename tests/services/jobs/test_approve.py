@@ -10,7 +10,7 @@ from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.approve import approve_in
 from services.jobs.installation import Installation
 from services.jobs.promote import promote_with
-from tests.builders import AT, add_decision, add_persona, add_version
+from tests.builders import AT, add_decision, add_persona, add_version, unguarded
 
 
 def decided(installation: Installation, verdict: str) -> int:
@@ -19,7 +19,8 @@ def decided(installation: Installation, verdict: str) -> int:
         version = add_version(session, add_persona(session))
         decision = add_decision(session, version, verdict=verdict, policy={"approval": True})
         served = take_fingerprint(installation.generator, version.name, sleep=lambda _: None)
-        decision.candidate_report.fingerprint = served.as_record()
+        with unguarded(session):
+            decision.candidate_report.fingerprint = served.as_record()
         return decision.id
 
 

@@ -23,7 +23,7 @@ from services.feedback.questions import new_rater
 from services.jobs.ask import ask
 from services.jobs.canaries import Watched, canary_in, watch_with
 from services.jobs.installation import Installation
-from tests.builders import AT, add_approved_version, add_canary, add_decision, add_drawn_answer, add_persona
+from tests.builders import AT, add_canary, add_decision, add_drawn_answer, add_persona, add_serving_version
 from tests.fakes import FakeGenerator
 
 PIRATE = PersonaSlug("pirate")
@@ -37,7 +37,7 @@ def tried(installation: Installation) -> Installation:
     """Version 1 serves, version 2 is in a canary that cannot be told from its decision."""
     with session_scope(installation.engine) as session:
         persona = add_persona(session, slug=PIRATE)
-        add_approved_version(session, persona, number=1)
+        add_serving_version(session, persona, number=1)
         persona.canary_policy = SOON
         add_canary(session, persona, number=2, verdict="INSUFFICIENT")
     return installation

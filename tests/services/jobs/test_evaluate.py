@@ -38,7 +38,7 @@ from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
-from tests.builders import AT, add_approved_version, add_items, add_persona, add_run, add_version
+from tests.builders import AT, add_items, add_persona, add_run, add_serving_version, add_version
 from tests.fakes import FACTS, FakeGenerator
 
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
@@ -198,7 +198,7 @@ def approved(installation: Installation, version_id: int, *, count: int) -> list
     """So many versions of the persona that were approved one after another, the newest serving."""
     with session_scope(installation.engine) as session:
         persona = session.get_one(AdapterVersionRow, version_id).persona
-        return [add_approved_version(session, persona, number=2 + one) for one in range(count)]
+        return [add_serving_version(session, persona, number=2 + one) for one in range(count)]
 
 
 def judged(installation: Installation, reports: Reports) -> dict[str, str]:

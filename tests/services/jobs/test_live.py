@@ -13,10 +13,10 @@ from services.errors.lookups import UnknownPersona
 from services.jobs.live import live_at, why_live
 from tests.builders import (
     AT,
-    add_approved_version,
     add_decision,
     add_persona,
     add_run,
+    add_serving_version,
     add_training_set,
     add_version,
 )
@@ -60,8 +60,8 @@ def test_why_a_version_is_live_names_decision_reports_suite_set_and_recipe(sessi
 
 def test_a_version_that_was_put_back_rests_on_the_decision_that_let_it_serve_first(session: Session):
     persona = add_persona(session)
-    first = add_approved_version(session, persona, number=1)
-    add_approved_version(session, persona, number=2)
+    first = add_serving_version(session, persona, number=1)
+    add_serving_version(session, persona, number=2)
     rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT)
     found = why_live(session, PIRATE)
     assert (found["version"], found["kind"], found["reason"]) == (first.number, "rollback", "it lies")

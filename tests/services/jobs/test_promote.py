@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 from sqlalchemy import select
 
+from services.adapters.promoting import start_canary
 from services.adapters.promotions import who_serves
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.db.session import session_scope
@@ -16,7 +17,7 @@ from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import Installation
 from services.jobs.promote import promote_with
 from services.jobs.rollback import rollback_with
-from tests.builders import add_decision, add_persona, add_version
+from tests.builders import AT, add_decision, add_persona, add_version, unguarded
 from tests.fakes import FACTS, FakeGenerator
 
 DOWN = InferenceUnavailable("http://127.0.0.1:1")
@@ -54,7 +55,8 @@ def decided(installation: Installation, fingerprint: Fingerprint | None, verdict
     with session_scope(installation.engine) as session:
         persona = add_persona(session)
         decision = add_decision(session, add_version(session, persona), verdict=verdict)
-        decision.candidate_report.fingerprint = fingerprint.as_record() if fingerprint else None
+        with unguarded(session):
+            decision.candidate_report.fingerprint = fingerprint.as_record() if fingerprint else None
         return decision.id
 
 
@@ -112,6 +114,21 @@ def test_a_promotion_that_was_made_is_told_again_without_asking(
     first = promote_with(installation, decision_id, "test")
     generator.problem = DOWN
     assert promote_with(installation, decision_id, "test") == first
+
+
+def test_what_a_canary_was_asked_before_it_ended_is_asked_again(
+    installation: Installation, generator: Moody, decision_id: int
+):
+    with session_scope(installation.engine) as session:
+        canary = start_canary(
+            session, decision_id=decision_id, share=0.5, actor="test", reason="to try it", at=AT
+        )
+        slug = canary.version.persona.slug
+    rollback_with(installation, slug, None, "not today", "test")
+    generator.mood = -1.2
+    with pytest.raises(FingerprintChanged):
+        promote_with(installation, decision_id, "test")
+    assert serving(installation, decision_id) == 0
 
 
 def test_a_night_that_did_not_pass_asks_nobody(installation: Installation, generator: Moody):

@@ -10,7 +10,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import PromotionRow, TrainingSetRow
 from services.domain.promotions import PromotionKind
 from services.domain.training import RunState
-from tests.builders import AT, add_answer, add_correction, add_run, add_version
+from tests.builders import AT, add_answer, add_correction, add_run, add_version, unguarded
 from tests.services.training_sets.conftest import Record
 
 SECOND = AT + timedelta(minutes=90)  # of the second night's words
@@ -20,16 +20,17 @@ def crown(session: Session, training_set: TrainingSetRow, *, minutes: float = 61
     """Let a version that learnt the set serve from so many minutes after AT on."""
     version = add_version(session, training_set.persona, number=number)
     version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
-    session.add(
-        PromotionRow(
-            persona_id=training_set.persona_id,
-            version=version,
-            kind=PromotionKind.REINSTATE,
-            actor="test",
-            reason="a test asked for it",
-            at=AT + timedelta(minutes=minutes),
+    with unguarded(session):
+        session.add(
+            PromotionRow(
+                persona_id=training_set.persona_id,
+                version=version,
+                kind=PromotionKind.REINSTATE,
+                actor="test",
+                reason="a test asked for it",
+                at=AT + timedelta(minutes=minutes),
+            )
         )
-    )
     session.flush()
 
 

@@ -25,6 +25,7 @@ from tests.builders import (
     add_review,
     add_seed,
     add_version,
+    unguarded,
 )
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights, Questions, Record
@@ -56,16 +57,17 @@ def test_while_the_plain_base_serves_a_fresh_adapter_learns_everything(first: Tr
 
 
 def test_a_version_that_nothing_is_known_of_is_no_start(session: Session, nights: Nights, first):
-    session.add(
-        PromotionRow(
-            persona_id=first.persona_id,
-            version=add_version(session, first.persona, number=7),
-            kind=PromotionKind.REINSTATE,
-            actor="test",
-            reason="a test asked for it",
-            at=AT + timedelta(minutes=62),
+    with unguarded(session):
+        session.add(
+            PromotionRow(
+                persona_id=first.persona_id,
+                version=add_version(session, first.persona, number=7),
+                kind=PromotionKind.REINSTATE,
+                actor="test",
+                reason="a test asked for it",
+                at=AT + timedelta(minutes=62),
+            )
         )
-    )
     add_correction(session, add_answer(session, first.persona, at=SECOND), "Better.", at=SECOND)
     training_set = nights.assemble(minutes=120)
     assert training_set.plan["start"] is None
@@ -125,14 +127,15 @@ def test_the_same_night_again_is_the_same_set_and_another_champion_another_set(
     say(session, persona, asked, 4, at=AT + timedelta(minutes=150))
     third = nights.assemble(minutes=180)
     assert third.plan["start"]["training_set"] == training_set.id
-    rollback(
-        session,
-        persona=PersonaSlug(persona.slug),
-        to_version=1,
-        reason="a test asked for it",
-        actor="test",
-        at=AT + timedelta(minutes=170),
-    )
+    with unguarded(session):  # as no decision let the first serve
+        rollback(
+            session,
+            persona=PersonaSlug(persona.slug),
+            to_version=1,
+            reason="a test asked for it",
+            actor="test",
+            at=AT + timedelta(minutes=170),
+        )
     back = nights.assemble(minutes=180)
     assert back.id != third.id
     assert back.plan["start"]["training_set"] == first.id
