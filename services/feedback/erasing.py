@@ -95,7 +95,7 @@ _SOURCES = text(f"""
     ORDER BY kind, id
 """)
 _PROMPTS = text("""
-    SELECT c.persona_id, c.id::text AS conversation, q.prompt_key, q.split_key, q.text, q.domain, q.audience,
+    SELECT c.persona_id, q.prompt_key, q.split_key, q.text, q.domain, q.audience,
            NOT EXISTS (SELECT FROM questions o JOIN conversations oc ON oc.id = o.conversation_id
                        WHERE o.prompt_key = q.prompt_key AND oc.persona_id = c.persona_id
                        AND oc.rater_id <> :rater)
@@ -117,7 +117,6 @@ class Asked:
     """A question of the rater, before it is erased; `alone`: nobody else asked the same."""
 
     persona_id: int
-    conversation: str
     prompt_key: str
     split_key: str
     text: str
@@ -156,8 +155,7 @@ def what_was_said(session: Session, rater: UUID) -> Said:
         personas=tuple(session.scalars(_CONCERNED, known)),
         sources={kind: tuple(ids) for kind, ids in sources.items()},
         asked=tuple(
-            Asked(row.persona_id, row.conversation, row.prompt_key, row.split_key, row.text, row.alone)
-            for row in rows
+            Asked(row.persona_id, row.prompt_key, row.split_key, row.text, row.alone) for row in rows
         ),
         labels=frozenset({label for row in rows for label in (row.domain, row.audience)} - others),
     )

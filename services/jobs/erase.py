@@ -21,6 +21,8 @@ from services.db.erasure_tables import ErasureRow
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, CheckpointScoreRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
+from services.domain.conversation import Question
+from services.domain.splits import prompt_key
 from services.errors.tree import InvalidInput
 from services.evaluation import redacting as judged
 from services.feedback.erasing import Said, bury, lock_rater, what_was_said
@@ -179,10 +181,10 @@ def _redact_judgement(
     evidence go, as they name what the rater alone named: there is no other text in them.
     """
     keys = hits.items | {one.prompt_key for one in said.asked if one.alone}
-    conversations = {one.conversation for one in said.asked}
 
     def is_theirs(item: Mapping[str, Any]) -> bool:
-        return item["key"] in keys or item.get("cluster", "") in conversations
+        # The item of a pair has a key of its own, which a file that is gone does not tell.
+        return item["key"] in keys or prompt_key(Question(**item["question"])) in keys
 
     suites = judged.redact_suites(session, said.personas, is_theirs, at=at)
     reports = judged.redact_reports(session, suites, said.labels)
