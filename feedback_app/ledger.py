@@ -53,9 +53,10 @@ def live(slug: str) -> str:
 
 
 def _instant(text: str) -> datetime | None:
-    """As UTC, in which it is unless it says otherwise; None for what is none, or was left out."""
+    """As UTC, in which it is unless it says otherwise; None for none, one to come, or none given."""
     try:
-        instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        given = datetime.fromisoformat(text)
+        instant = given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        return instant if instant <= now() else None
     except (ValueError, OverflowError):  # within an offset of the first or the last year there is no UTC
         return None

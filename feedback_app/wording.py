@@ -12,7 +12,7 @@ from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
-from services.evaluation.wording import figure, moment, signed, slice_in_words, title_of
+from services.evaluation.wording import figure, instant, moment, signed, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
@@ -29,6 +29,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
+    app.add_template_filter(instant)
     app.add_template_filter(moment_of_iso)
     app.add_template_filter(title_of)
     app.add_template_filter(slice_in_words)

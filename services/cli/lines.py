@@ -45,5 +45,10 @@ def moment(iso: str) -> str:
     return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def instant(iso: str) -> str:
+    """As `moment`, to the second: `2026-11-20 02:00:09 UTC`."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _folded(text: str, *, first: str, others: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=others) or [first.rstrip()]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.lines import fields, moment, section
+from services.cli.lines import fields, instant, moment, section
 from services.cli.output import Json, show, speaking, tell
 from services.jobs import live as jobs
 
@@ -18,15 +18,17 @@ commands = typer.Typer()
 @speaking
 def live_at(
     persona: str,
-    instant: Annotated[str, typer.Argument(help="ISO 8601 with a time zone: 2026-11-20T02:00:00+00:00.")],
+    at: Annotated[
+        str, typer.Argument(metavar="INSTANT", help="ISO 8601 with a time zone: 2026-11-20T02:00:00+00:00.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Who answered a persona at an instant: the champion, and the canary beside it."""
-    found = jobs.tell_live_at(persona, instant)
+    found = jobs.tell_live_at(persona, at)
     if as_json:
         show(found, as_json=True)
         return
-    tell([f"{found['persona']} at {moment(found['at'])}"])
+    tell([f"{found['persona']} at {instant(found['at'])}"])
     for placed in filter(None, (found, found["canary"])):
         tell(_placed(placed))
 
@@ -53,7 +55,7 @@ def _placed(placed: Record) -> Iterator[str]:
     yield from fields(
         {
             "name": placed["name"],
-            "since": f"{moment(placed['since'])}, ledger row {placed['promotion']}",
+            f"{what} since": f"{instant(placed['since'])}, ledger row {placed['promotion']}",
             "how": f"{placed['kind']} by {placed['actor']}: {placed['reason']}",
         }
     )
@@ -64,7 +66,9 @@ def _rests_on(placed: Record) -> Iterator[str]:
     if decision is None:
         yield from fields({"decision": "none"})
     else:
-        reports = ", ".join(f"{number} of the {whose}" for whose, number in decision["reports"].items())
+        reports = ", ".join(
+            f"number {number} of the {whose}" for whose, number in decision["reports"].items()
+        )
         yield from fields(
             {
                 "decision": f"{decision['id']}, {decision['verdict']} at {moment(decision['at'])}",

@@ -82,7 +82,10 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Give your word that what was decided on may serve; `promote` lets it."""
-    show(dict(approving.approve(decision_id, reason, actor())), as_json=as_json)
+    approved = approving.approve(decision_id, reason, actor())
+    show(dict(approved), as_json=as_json)
+    if approved["reason"] != reason.strip() and not as_json:
+        typer.echo("It was approved before: the first word stands, and this one is not kept.", err=True)
 
 
 @commands.command()

@@ -148,10 +148,18 @@ def policy(
         typer.Argument(help='JSON of those to change; "canary": null ends sending versions there.'),
     ] = None,
 ) -> None:
-    """Show a persona's policies as JSON, or change those that a file names, from the next night on."""
+    """Show a persona's policies as JSON, or change what a file names of them, from the next night on."""
     if file is not None:
-        jobs.change(slug, _policies(_read_policy(file)))
+        jobs.change(slug, _policies(_completed(_read_policy(file), jobs.policies(slug))))
     show(jobs.policies(slug), as_json=True)
+
+
+def _completed(named: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file leaves out of a section stays as it is."""
+    return {
+        name: (present.get(name) or {}) | section if isinstance(section, dict) else section
+        for name, section in named.items()
+    }
 
 
 def _policies(stored: Mapping[str, Any]) -> Policies:

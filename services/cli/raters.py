@@ -1,6 +1,6 @@
 """`persona-loop rater …`: decide about a rater whom the statistics point at, or erase one who asks for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -47,6 +47,7 @@ def erase(
         if as_json:
             show(found, as_json=True)
         else:
+            tell(["A dry run: nothing is changed. Erasing this rater would find", ""])
             tell(_found(found))
         return
     erased = erasing.erase(rater, reason, actor())
@@ -91,11 +92,21 @@ def _found(found: Record) -> Iterator[str]:
     for one in found["personas"]:
         told = {"redacted sets": one["sets"], "tainted versions": one["versions"]}
         yield one["persona"]
-        yield from fields({name: ", ".join(map(str, ids)) or "-" for name, ids in told.items()})
+        yield from fields({name: _numbers(ids) for name, ids in told.items()})
         if "serves" in one:
             yield from sentences([f"version {one['serves']} serves now: {one['because']}"])
-    decisions = ", ".join(map(str, found["decisions"])) or "-"
-    yield from fields({"redacted decisions": decisions, "suites": found["suites"], "files": found["files"]})
+    decisions = _numbers(found["decisions"])
+    yield from fields(
+        {
+            "redacted decisions": decisions,
+            "suites in all": found["suites"],
+            "files in all": found["files"],
+        }
+    )
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return f"number {', '.join(map(str, ids))}" if ids else "none"
 
 
 def _next(rater: str, slug: str) -> Iterator[str]:

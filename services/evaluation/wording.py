@@ -62,3 +62,9 @@ def moment(at: datetime) -> str:
     """`21 November 2026, 00:05 UTC`."""
     in_utc = at.astimezone(UTC)
     return f"{in_utc.day} {in_utc:%B %Y, %H:%M} UTC"
+
+
+def instant(at: datetime) -> str:
+    """As `moment`, to the second: `21 November 2026, 00:05:09 UTC`."""
+    in_utc = at.astimezone(UTC)
+    return f"{in_utc.day} {in_utc:%B %Y, %H:%M:%S} UTC"

@@ -12,7 +12,7 @@ from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, Train
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
 from services.evaluation.decisions import promoted_by
-from services.jobs.installation import open_installation
+from services.jobs.installation import now, open_installation
 
 Record = dict[str, Any]
 
@@ -39,7 +39,10 @@ def why_live(session: Session, persona: str) -> Record:
 def tell_live_at(persona: str, instant: str) -> Record:
     """`live_at` for an instant in ISO 8601 with a time zone; raises InvalidInput for another text."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        found = live_at(session, persona, _instant(instant))
+        at = _instant(instant)
+        if at > now():
+            raise InvalidInput(f"{instant[:60]!r} has not come yet: nobody knows what is live then.")
+        found = live_at(session, persona, at)
         return {
             "persona": found.persona,
             "at": found.at.isoformat(),

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.db.session import session_scope
+from services.errors.tree import InvalidInput
 from services.evaluation import wording
 from services.evaluation.check_lines import CheckLine, intervals
 from services.evaluation.interval_chart import interval_chart
@@ -20,10 +21,13 @@ _PAGES = ROOT / "feedback_app"
 
 
 def write_report(decision_id: int, out: Path) -> Path:
-    """The file, written anew. Raises UnknownRecord."""
+    """The file, written anew. Raises UnknownRecord, and InvalidInput where it cannot be written."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         text = render(decision_page(session, decision_id))
-    out.write_text(text, encoding="utf-8")
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written ({error.strerror}): name another file.") from error
     return out
 
 

@@ -92,7 +92,11 @@ def test_what_was_live_and_why_it_is_are_told_in_80_columns(run, untold: int, co
         assert all(len(line) <= 80 for line in told.output.splitlines())
     why = json.loads(run("why-live", slug, "--json").output)
     assert (why["decision"]["verdict"], why["canary"]["decision"]["verdict"]) == ("PASS", "INSUFFICIENT")
-    for instant, problem in (("yesterday", "is no instant"), ("2020-01-01", "has no time zone")):
+    for instant, problem in (
+        ("yesterday", "is no instant"),
+        ("2020-01-01", "has no time zone"),
+        ("2999-01-01T00:00:00+00:00", "has not come yet"),
+    ):
         refused = run("live-at", slug, instant)
         assert (refused.exit_code, problem in refused.output) == (2, True)
 
@@ -101,6 +105,7 @@ def test_an_approval_is_given_from_the_shell_and_the_first_one_stays(run, untold
     first = json.loads(run("approve", str(untold), "--reason", "I read it", "--json").output)
     again = json.loads(run("approve", str(untold), "--reason", "so did I", "--json").output)
     assert first == again
+    assert "the first word stands" in run("approve", str(untold), "--reason", "so did I").output
     assert (first["decision_id"], first["reason"]) == (untold, "I read it")
     assert first["actor"].startswith("cli:")
     assert run("approve", "999999", "--reason", "I read it").exit_code == 1

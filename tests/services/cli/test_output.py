@@ -115,7 +115,7 @@ def test_the_similarity_of_a_set_stands_beside_what_makes_near_duplicates():
         "cutoff": "2026-11-20T02:00:00+00:00",
         "digest": "a" * 64,
     }
-    record |= {"rows": 7, "counts": {}, "dropped": {}}
+    record |= {"rows": 7, "counts": {}, "dropped": {}, "redacted_at": None}
     record["plan"] = {"stages": ["sft"], "label_smoothing": 0.0, "reasons": []}
     taken = {"prompts": 0, "newest": []}
     leaks = {"nearest": nearest, "asked_by_a_gate": 0, "quarantined": taken, "retired": taken}

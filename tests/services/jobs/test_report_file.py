@@ -28,6 +28,8 @@ def test_the_command_writes_one_file_that_needs_nothing_else(
     out = tmp_path / "decision.html"
     done = CliRunner().invoke(app, ["gate", "report", str(decision_id), "--out", str(out)])
     assert done.exit_code == 0, done.output
+    nowhere = CliRunner().invoke(app, ["gate", "report", str(decision_id), "--out", "/nowhere/x.html"])
+    assert (nowhere.exit_code, "cannot be written" in nowhere.output) == (2, True)
     text = out.read_text(encoding="utf-8")
     assert str(out) in done.output.replace("\n", "")
     for shown in (
