@@ -15,7 +15,7 @@ from services.evaluation.decisions import decide_and_store
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
-from tests.builders import add_version
+from tests.lineage_builders import add_version
 
 AUDIENCES = ("student", "general reader", "educator")
 POLICY = GatePolicy(

@@ -11,7 +11,7 @@ from services.domain.progress import CheckpointScored, MemoryExpected, Progress,
 from services.domain.training import Evaluation, Objective, RunState, StageResult
 from services.training import reporting
 from services.training.memory_parts import Part
-from tests.builders import add_run, add_training_set
+from tests.lineage_builders import add_run, add_training_set
 
 SFT = StageResult(
     objective=Objective.SFT,

@@ -27,7 +27,7 @@ class CoolingDown:
     until: datetime
 
 
-def parse_policy(record: Mapping[str, Any]) -> CanaryPolicy:
+def parse_canary_policy(record: Mapping[str, Any]) -> CanaryPolicy:
     """A stored or uploaded policy; InvalidPolicy says what is wrong with it."""
     try:
         return CanaryPolicy(**record)
@@ -37,7 +37,7 @@ def parse_policy(record: Mapping[str, Any]) -> CanaryPolicy:
 
 def own_policy(persona: PersonaRow) -> CanaryPolicy | None:
     """By which what passed goes to a canary first; None for a persona whose versions serve at once."""
-    return parse_policy(persona.canary_policy) if persona.canary_policy else None
+    return parse_canary_policy(persona.canary_policy) if persona.canary_policy else None
 
 
 def policy_of(persona: PersonaRow) -> CanaryPolicy:

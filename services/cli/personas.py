@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.adapters.canaries import parse_policy as parse_canary_policy
+from services.adapters.canaries import parse_canary_policy
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
 from services.domain.answer_formats import AnswerFormat, rules_of
 from services.domain.example_policy import ExamplePolicy

@@ -31,7 +31,7 @@ from services.errors.refusals import GateChanged, Redacted
 from services.evaluation.arrivals import arrivals
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.evidence_file import Case, read_case, write_case
-from services.evaluation.reports import find_report, report_of_version
+from services.evaluation.reports import find_report, version_report
 from services.evaluation.suites import suite_items
 
 
@@ -73,7 +73,7 @@ def decide_and_store(
     """
     hold_erasures(session)
     candidate, champion, anchor = (
-        report_of_version(session, one) for one in (candidate_report, champion_report, anchor_report)
+        version_report(session, one) for one in (candidate_report, champion_report, anchor_report)
     )
     record = asdict(policy)
     inputs = {

@@ -23,7 +23,7 @@ from services.domain.feedback import Choice
 from services.domain.statistics import paired_difference
 from services.errors.lookups import UnknownItem
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.reports import report_of_version
+from services.evaluation.reports import version_report
 from services.evaluation.side_by_side import Answers, open_answers
 from services.evaluation.suites import suite_items
 
@@ -81,7 +81,7 @@ class Contest:
 
 def contest(session: Session, *, candidate_report: int, champion_report: int) -> Contest:
     """Raises UnknownRecord, and ReportsNotComparable for one report twice, of two suites, of no version."""
-    candidate, champion = (report_of_version(session, one) for one in (candidate_report, champion_report))
+    candidate, champion = (version_report(session, one) for one in (candidate_report, champion_report))
     if candidate.id == champion.id:
         raise ReportsNotComparable(f"both are report {candidate.id}")
     if candidate.suite_digest != champion.suite_digest:

@@ -24,7 +24,7 @@ NO_INSTRUMENTS = Instruments()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asking:
     """How a report came about: by which arm (empty: the version itself), in how long, measured with what,
     and served how.
     """
@@ -35,7 +35,7 @@ class Asked:
     fingerprint: Fingerprint | None = None
 
 
-BY_ITSELF = Asked()
+BY_ITSELF = Asking()
 
 
 def settings_digest(persona: Persona, facts: ServerFacts, instruments: Instruments = NO_INSTRUMENTS) -> str:
@@ -63,7 +63,7 @@ def report_by_id(session: Session, report_id: int) -> EvaluationReportRow:
     return report
 
 
-def report_of_version(session: Session, report_id: int) -> EvaluationReportRow:
+def version_report(session: Session, report_id: int) -> EvaluationReportRow:
     """Raises UnknownRecord, and ReportsNotComparable for the report of another arm than a version."""
     report = report_by_id(session, report_id)
     if report.arm:
@@ -94,7 +94,7 @@ def store_report(
     settings_digest: str,
     scores: Sequence[Scored],
     at: datetime,
-    asked: Asked = BY_ITSELF,
+    asked: Asking = BY_ITSELF,
 ) -> int:
     """The id of the report of these conditions; a report that is there already is kept as it is.
 

@@ -113,7 +113,7 @@ _OTHERS_LABELS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OwnQuestion:
     """A question of the rater, before it is erased; `alone`: nobody else asked the same."""
 
     persona_id: int
@@ -131,7 +131,7 @@ class Said:
 
     personas: tuple[int, ...]
     sources: Mapping[str, tuple[int, ...]]
-    asked: tuple[Asked, ...]
+    asked: tuple[OwnQuestion, ...]
     labels: frozenset[str]
 
 
@@ -155,7 +155,7 @@ def what_was_said(session: Session, rater: UUID) -> Said:
         personas=tuple(session.scalars(_CONCERNED, known)),
         sources={kind: tuple(ids) for kind, ids in sources.items()},
         asked=tuple(
-            Asked(row.persona_id, row.prompt_key, row.split_key, row.text, row.alone) for row in rows
+            OwnQuestion(row.persona_id, row.prompt_key, row.split_key, row.text, row.alone) for row in rows
         ),
         labels=frozenset({label for row in rows for label in (row.domain, row.audience)} - others),
     )

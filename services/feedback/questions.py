@@ -20,7 +20,7 @@ from services.errors.refusals import NotTheAsker
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedAsk:
     question_id: UUID
     conversation_id: UUID
 
@@ -86,7 +86,7 @@ def record_ask(
     question: Question,
     submission: UUID | None,
     at: datetime,
-) -> Asked:
+) -> RecordedAsk:
     """A question in a conversation of its own; the same form again gives the same two.
 
     Waits for a twin that is just being stored. Raises NotTheAsker for the form of someone else.
@@ -102,7 +102,7 @@ def record_ask(
                 at=at,
             )
             session.flush()  # here a twin is met, on the unique key of the submission
-            return Asked(asked.id, conversation.id)
+            return RecordedAsk(asked.id, conversation.id)
     except IntegrityError:
         twin = session.scalar(
             select(QuestionRow).where(
@@ -113,7 +113,7 @@ def record_ask(
             raise
         if (twin.conversation.rater_id, twin.conversation.persona_id) != (rater, persona.id):
             raise NotTheAsker from None
-        return Asked(twin.id, twin.conversation_id)
+        return RecordedAsk(twin.id, twin.conversation_id)
 
 
 def forget_ask(session: Session, question_id: UUID) -> None:

@@ -22,7 +22,7 @@ from services.errors.tree import PersonaLoopError
 from services.evaluation.asking import ExamplesFor, ask_all, no_examples
 from services.evaluation.fingerprints import take_fingerprint
 from services.evaluation.instruments import Instruments
-from services.evaluation.reports import Asked, find_report, settings_digest, store_report
+from services.evaluation.reports import Asking, find_report, settings_digest, store_report
 from services.evaluation.scoring import Scored
 from services.jobs.installation import Installation, now
 from services.language_model.asking import BASE_NAME, Generator
@@ -159,5 +159,5 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
             settings_digest=round_.conditions,
             scores=round_.instruments.measure(scores),
             at=now(),
-            asked=Asked(arm.name, seconds, round_.instruments, fingerprint),
+            asked=Asking(arm.name, seconds, round_.instruments, fingerprint),
         )

@@ -69,7 +69,7 @@ def watch_with(installation: Installation, persona: str, *, at: datetime) -> Wat
     """
     with session_scope(installation.engine) as session:
         row = promotions.lock_persona(session, persona)
-        canary = open_canary(session, row)
+        canary = canary_row(session, row)
         if canary is None:
             return {"persona": persona, "version": None, "verdict": "", "sentence": "No canary is open."}
         judged = _judge(session, row, canary, at=at)
@@ -120,7 +120,7 @@ def stop(persona: str, reason: str, actor: str) -> Moved:
     reason = check_line("reason", reason, limit=REASON_LIMIT)
     with open_installation() as installation, session_scope(installation.engine) as session:
         row = promotions.lock_persona(session, persona)
-        if open_canary(session, row) is None:
+        if canary_row(session, row) is None:
             raise NoCanary(persona)
         back = promotions.rollback(
             session, persona=PersonaSlug(persona), to_version=None, reason=reason, actor=actor, at=now()
@@ -137,7 +137,7 @@ def show(persona: str) -> Record:
 def canary_in(session: Session, persona: str, *, at: datetime) -> Record:
     """As `show`, in a given session; `looked_at` is when the ratings last said something new to a watch."""
     row = promotions.find_persona(session, persona)
-    canary = open_canary(session, row)
+    canary = canary_row(session, row)
     if canary is None:
         raise NoCanary(row.slug)
     judged, look = _judge(session, row, canary, at=at), newest_look(session, canary.id)
@@ -157,7 +157,7 @@ def canary_in(session: Session, persona: str, *, at: datetime) -> Record:
     }
 
 
-def open_canary(session: Session, persona: PersonaRow) -> PromotionRow | None:
+def canary_row(session: Session, persona: PersonaRow) -> PromotionRow | None:
     """The ledger's row of the persona's open canary."""
     _, canary = live_now(session, persona)
     return session.get_one(PromotionRow, canary.promotion_id) if canary else None

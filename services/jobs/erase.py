@@ -157,7 +157,7 @@ def _redact(
         redacting.rewrite_others(session, store_url, said.personas, said.sources, hits) if rewriting else 0
     )
     texts = {one.split_key: one.text for one in said.asked}
-    redacting.redact_reports(session, said.personas, texts, said.labels)
+    redacting.redact_set_reports(session, said.personas, texts, said.labels)
     found, evidence = _redact_judgement(session, said, hits, at=at)
     for persona in personas:
         keys = {one.split_key for one in said.asked if one.persona_id == persona.id}

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any, Protocol, cast
 
 from openai import (
@@ -19,7 +20,7 @@ from openai import (
     OpenAI,
     omit,
 )
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from services.domain.conversation import Message, clean_generated
 from services.domain.fingerprint import ServerFacts
@@ -91,6 +92,39 @@ class Generator(Protocol):
         ...
 
 
+def complete_chat(
+    client: OpenAI, request: GenerationRequest, *, address: str, added: Mapping[str, object] | None = None
+) -> Generated:
+    """One chat completion; `added` is what a server understands beside the protocol's own words.
+
+    Raises the library's errors as they are, and InferenceUnavailable for a reply that is no completion.
+    """
+    settings = request.settings
+    try:
+        answer = client.chat.completions.create(
+            model=request.model,
+            messages=cast("list[ChatCompletionMessageParam]", _wire(request.messages)),
+            max_tokens=settings.max_new_tokens,
+            temperature=settings.temperature if settings.do_sample else 0.0,
+            top_p=settings.top_p if settings.do_sample else 1.0,
+            seed=request.seed,
+            stop=list(request.stop) or omit,
+            extra_body=added,
+        )
+    except JSONDecodeError as error:
+        raise InferenceUnavailable(address) from error
+    # The library takes any body for what it asked for: a page of a proxy, an object without choices.
+    if not isinstance(answer, ChatCompletion) or not answer.choices or not answer.choices[0].message:
+        raise InferenceUnavailable(address)
+    choice, usage = answer.choices[0], answer.usage
+    return Generated(
+        text=choice.message.content or "",
+        finish_reason=choice.finish_reason,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        completion_tokens=usage.completion_tokens if usage else 0,
+    )
+
+
 class InferenceClient:
     """A Generator that asks an inference server over the OpenAI protocol; threads may share one.
 
@@ -105,28 +139,12 @@ class InferenceClient:
         )
 
     def generate(self, request: GenerationRequest) -> Generated:
-        settings = request.settings
+        added = {
+            "min_tokens": request.settings.min_new_tokens,
+            "repetition_penalty": request.settings.repetition_penalty,
+        }
         with self._our_errors(request.model):
-            answer = self._client.chat.completions.create(
-                model=request.model,
-                messages=cast("list[ChatCompletionMessageParam]", _wire(request.messages)),
-                max_tokens=settings.max_new_tokens,
-                temperature=settings.temperature if settings.do_sample else 0.0,
-                top_p=settings.top_p if settings.do_sample else 1.0,
-                seed=request.seed,
-                stop=list(request.stop) or omit,
-                extra_body={
-                    "min_tokens": settings.min_new_tokens,
-                    "repetition_penalty": settings.repetition_penalty,
-                },
-            )
-        choice, usage = answer.choices[0], answer.usage
-        return Generated(
-            text=choice.message.content or "",
-            finish_reason=choice.finish_reason,
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-        )
+            return complete_chat(self._client, request, address=self._endpoint, added=added)
 
     def log_probabilities(
         self, model: str, messages: tuple[Message, ...], completion: str

@@ -4,18 +4,14 @@ It is asked with what the protocol itself has; `services.language_model.asking` 
 project's own server.
 """
 
-from json import JSONDecodeError
-from typing import cast
-
-from openai import APIError, AuthenticationError, BadRequestError, OpenAI, RateLimitError, omit
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai import APIError, AuthenticationError, BadRequestError, OpenAI, RateLimitError
 from pydantic import SecretStr
 
 from services.domain.conversation import Message
 from services.domain.fingerprint import ServerFacts
 from services.errors.outages import InferenceBusy, InferenceUnavailable, SettingsMissing
 from services.errors.tree import InvalidInput
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, complete_chat
 
 
 class Endpoint:
@@ -30,32 +26,10 @@ class Endpoint:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One answer. Raises InferenceBusy, InferenceUnavailable, SettingsMissing, InvalidInput."""
-        settings = request.settings
-        messages = [{"role": one.role.value, "content": one.content} for one in request.messages]
         try:
-            answer = self._client.chat.completions.create(
-                model=request.model,
-                messages=cast("list[ChatCompletionMessageParam]", messages),
-                max_tokens=settings.max_new_tokens,
-                temperature=settings.temperature if settings.do_sample else 0.0,
-                top_p=settings.top_p if settings.do_sample else 1.0,
-                seed=request.seed,
-                stop=list(request.stop) or omit,
-            )
+            return complete_chat(self._client, request, address=self._url)
         except APIError as error:
             raise self._our_error(error) from error
-        except JSONDecodeError as error:
-            raise InferenceUnavailable(self._url) from error
-        # The library takes any body for what it asked for: a page of a proxy, an object without choices.
-        if not isinstance(answer, ChatCompletion) or not answer.choices or not answer.choices[0].message:
-            raise InferenceUnavailable(self._url)
-        choice, usage = answer.choices[0], answer.usage
-        return Generated(
-            text=choice.message.content or "",
-            finish_reason=choice.finish_reason,
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-        )
 
     def log_probabilities(
         self,

@@ -113,7 +113,7 @@ def rewrite_others(
     return changed
 
 
-def redact_reports(
+def redact_set_reports(
     session: Session, personas: Collection[int], texts: Mapping[str, str], labels: Collection[str]
 ) -> None:
     """Take out of every set's report the prompts and labels of the rater.

@@ -18,19 +18,16 @@ from services.db.session import make_engine, session_scope
 from services.domain.training import RunState
 from services.feedback.questions import new_rater
 from services.settings import Settings
-from tests.builders import (
-    AT,
-    add_answer,
+from tests.builders import AT, add_answer, add_correction, add_persona
+from tests.dags.conftest import RunScript
+from tests.lineage_builders import (
     add_canary,
-    add_correction,
     add_decision,
-    add_persona,
     add_run,
     add_serving_version,
     add_training_set,
     add_version,
 )
-from tests.dags.conftest import RunScript
 
 NEW = "train_new_persona"
 BACK = "rollback_adapter"

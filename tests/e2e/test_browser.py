@@ -18,10 +18,11 @@ from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.settings import ROOT, Settings
 from services.training.holding import RunLock
-from tests.builders import add_persona, add_serving_version
+from tests.builders import add_persona
 from tests.conftest import cut_away
 from tests.e2e.chromium import running_chromium
 from tests.fakes import FakeGenerator
+from tests.lineage_builders import add_serving_version
 from tests.told_runs import add_told_run
 
 SCREENSHOTS = ROOT / "var" / "screenshots"

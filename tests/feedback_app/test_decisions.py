@@ -8,9 +8,10 @@ from sqlalchemy import Engine
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.settings import Settings
-from tests.builders import AT, add_decision, add_version
+from tests.builders import AT
 from tests.feedback_app.conftest import Visitor
 from tests.judged_versions import Judged, add_judged
+from tests.lineage_builders import add_decision, add_version
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from sqlalchemy import Engine, event
 from services.adapters.promotions import find_persona, rollback
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
-from tests.builders import AT, add_canary
+from tests.builders import AT
 from tests.feedback_app.conftest import Visitor
+from tests.lineage_builders import add_canary
 
 
 def test_a_history_begins_empty(visitor: Visitor):

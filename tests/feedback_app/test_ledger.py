@@ -12,8 +12,9 @@ from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.feedback.questions import new_rater
 from services.training_sets.skipping import Skipped, record_skip
-from tests.builders import (
-    AT,
+from tests.builders import AT
+from tests.feedback_app.conftest import Visitor
+from tests.lineage_builders import (
     add_canary,
     add_decision,
     add_drawn_answer,
@@ -21,7 +22,6 @@ from tests.builders import (
     add_training_set,
     add_version,
 )
-from tests.feedback_app.conftest import Visitor
 
 HOUR = timedelta(hours=1)
 

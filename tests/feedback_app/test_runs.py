@@ -14,8 +14,8 @@ from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.training.holding import RunLock
-from tests.builders import add_canary, add_decision, add_run, add_training_set, add_version
 from tests.feedback_app.conftest import Visitor
+from tests.lineage_builders import add_canary, add_decision, add_run, add_training_set, add_version
 from tests.told_runs import add_told_run
 
 

@@ -11,7 +11,8 @@ from services.db import migrate
 from services.db.lineage_tables import PromotionRow
 from services.domain.canaries import CanaryPolicy, judge_canary
 from services.domain.gate_policy import GatePolicy
-from tests.builders import AT, add_canary, add_drawn_answer, add_persona, add_serving_version
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_canary, add_drawn_answer, add_serving_version
 
 BEFORE = "0011_evidence"
 

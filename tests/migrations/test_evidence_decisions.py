@@ -12,7 +12,8 @@ from services.db import migrate
 from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.domain.checks import Check
 from services.domain.gate import GATE_VERSION
-from tests.builders import AT, add_persona, add_report, add_version, limit_check
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_report, add_version, limit_check
 
 BEFORE = "0010_skipped_nights"
 OLD_CHECKS: list[dict[str, Any]] = [

@@ -15,15 +15,8 @@ from services.db.lineage_tables import (
     PromotionRow,
 )
 from services.feedback.questions import new_rater
-from tests.builders import (
-    AT,
-    add_answers,
-    add_canary,
-    add_decision,
-    add_persona,
-    add_serving_version,
-    add_version,
-)
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_answers, add_canary, add_decision, add_serving_version, add_version
 
 
 def move(session: Session, version: AdapterVersionRow, kind: str, *, persona_id: int | None = None) -> None:

@@ -14,19 +14,8 @@ from services.domain.feedback import Reason, Thumb
 from services.domain.training import RunState
 from services.feedback.erasing import bury, lock_rater
 from services.settings import ROOT
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_decision,
-    add_persona,
-    add_rating,
-    add_run,
-    add_serving_version,
-    add_training_set,
-    add_version,
-    asker_of,
-)
+from tests.builders import AT, add_answer, add_comparison, add_persona, add_rating, asker_of
+from tests.lineage_builders import add_decision, add_run, add_serving_version, add_training_set, add_version
 
 
 def test_migrations_build_what_the_tables_declare_and_can_be_undone(empty_database: Engine):

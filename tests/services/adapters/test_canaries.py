@@ -29,14 +29,8 @@ from services.errors.refusals import (
     NotPassed,
     VersionNeverServed,
 )
-from tests.builders import (
-    AT,
-    add_canary,
-    add_decision,
-    add_persona,
-    add_serving_version,
-    add_version,
-)
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_canary, add_decision, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")
 HOUR = timedelta(hours=1)

@@ -31,14 +31,8 @@ from services.errors.refusals import (
     VersionServedBefore,
     VersionUnsound,
 )
-from tests.builders import (
-    AT,
-    add_answer,
-    add_decision,
-    add_persona,
-    add_serving_version,
-    add_version,
-)
+from tests.builders import AT, add_answer, add_persona
+from tests.lineage_builders import add_decision, add_serving_version, add_version
 
 PIRATE = PersonaSlug("pirate")
 

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from typer.testing import CliRunner, Result
 
+from services.adapters.promotions import find_persona
 from services.cli.main import app
 from services.db import migrate
-from services.db.session import make_engine
+from services.db.session import make_engine, session_scope
 from services.settings import Settings
+from tests.lineage_builders import add_serving_version
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         return CliRunner().invoke(app, list(arguments))
 
     return invoke
+
+
+@pytest.fixture(scope="module")
+def pirate(command_engine: Engine) -> str:
+    result = CliRunner().invoke(app, ["persona", "create", "pirate", "--name", "Pirate", "--marker", "arr"])
+    assert result.exit_code == 0, result.output
+    with session_scope(command_engine) as session:
+        persona = find_persona(session, "pirate")
+        add_serving_version(session, persona, number=1)
+    return "pirate"

@@ -12,9 +12,10 @@ from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import now
-from tests.builders import add_decision, add_persona, add_serving_version, add_version, unguarded
+from tests.builders import add_persona
 from tests.fakes import FakeGenerator
 from tests.inference_stand_in import stand_in
+from tests.lineage_builders import add_decision, add_serving_version, add_version, unguarded
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,8 @@ from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 from services.operations.airflow_client import RunState
-from tests.builders import AT, add_answer, add_persona, add_version
+from tests.builders import AT, add_answer, add_persona
+from tests.lineage_builders import add_version
 
 POLICY = GatePolicy((Requirement("style_hit", limit=0.5), Requirement("fact_hit", limit=0.9)))
 PLAIN, STYLED = "The answer is Oslo.", "The answer is Oslo, because all agree; consider it important."

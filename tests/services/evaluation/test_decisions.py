@@ -19,7 +19,8 @@ from services.evaluation.decisions import decide_again, decide_and_store, parse_
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
-from tests.builders import AT, add_persona, add_report, add_version, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_report, add_version, unguarded
 
 LOSS = GatePolicy((Requirement("held_out_loss", limit=10.0, margin=0.1),))
 

@@ -10,8 +10,9 @@ from services.errors.lookups import UnknownRecord
 from services.evaluation.report_page import DecisionPage, decision_page
 from services.evaluation.side_by_side import SHOWN
 from services.evaluation.wording import TITLES
-from tests.builders import AT, add_decision, add_persona, add_version, unguarded
+from tests.builders import AT, add_persona
 from tests.judged_versions import Judged, add_judged
+from tests.lineage_builders import add_decision, add_version, unguarded
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.suites import compose_items
 from services.evaluation.uses import decisions_on, uses_of
-from tests.builders import AT, add_answers, add_decision, add_items, add_persona, add_version
+from tests.builders import AT, add_items, add_persona
+from tests.lineage_builders import add_answers, add_decision, add_version
 
 LATER = AT + timedelta(days=1)
 

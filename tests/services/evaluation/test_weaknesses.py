@@ -18,7 +18,8 @@ from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 from services.evaluation.weaknesses import domain_failures
-from tests.builders import AT, add_persona, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import unguarded
 
 EACH = 10  # items of a domain, sealed and open each
 TARGET = GatePolicy((Requirement("fact_hit", margin=0.1),), target="exact_match")

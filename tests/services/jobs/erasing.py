@@ -26,17 +26,9 @@ from services.jobs.assemble import assemble_with
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_persona,
-    add_rating,
-    add_review,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_rating, add_review
 from tests.fakes import FakeTrainer
-from tests.services.jobs.test_evaluate import POLICY as GATE
+from tests.services.jobs.evaluating import POLICY as GATE
 from tests.services.training_sets.conftest import POLICY, drawn
 
 MARKERS: tuple[str, ...] = ("xquestion", "xcontext", "xdomain", "xaudience", "xanswer", "xcorrection")

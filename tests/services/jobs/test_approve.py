@@ -10,7 +10,8 @@ from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.approve import approve_in
 from services.jobs.installation import Installation
 from services.jobs.promote import promote_with
-from tests.builders import AT, add_decision, add_persona, add_version, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_decision, add_version, unguarded
 
 
 def decided(installation: Installation, verdict: str) -> int:

@@ -14,20 +14,19 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.checks import Verdict
-from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.training import RunState
 from services.errors.inputs import TextTooLong
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.arms import notes_on
-from services.evaluation.decisions import decide_and_store
 from services.jobs import evaluate
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME, GenerationRequest
-from tests.builders import AT, add_items, add_persona, add_run, add_version
+from tests.builders import AT, add_items, add_persona
 from tests.endpoints import Body, speaking
 from tests.fakes import FakeGenerator
+from tests.lineage_builders import add_run, add_version
+from tests.services.jobs.evaluating import decide
 
-POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
 COUNT = 40
 
 
@@ -49,12 +48,6 @@ def item(question: str) -> str:
 
 
 ROWS = [row(number, audience="student" if number % 2 else "educator") for number in range(20)]
-
-
-@pytest.fixture
-def generator(installation: Installation) -> FakeGenerator:
-    assert isinstance(installation.generator, FakeGenerator)
-    return installation.generator
 
 
 def add_set(
@@ -99,19 +92,6 @@ def version_id(installation: Installation, tmp_path: Path) -> int:
 def shown(request: GenerationRequest) -> list[str]:
     """What a request shows before its question, answers and questions in turn."""
     return [message.content for message in request.messages[1:-1]]
-
-
-def decide(installation: Installation, reports: evaluate.Reports) -> int:
-    with session_scope(installation.engine) as session:
-        return decide_and_store(
-            session,
-            candidate_report=reports["candidate"],
-            champion_report=reports["champion"],
-            anchor_report=reports["anchor"],
-            policy=POLICY,
-            store_url=installation.settings.store_url,
-            at=AT,
-        ).id
 
 
 def sentences(installation: Installation, reports: evaluate.Reports) -> list[str]:

@@ -20,8 +20,9 @@ from services.errors.tree import InvalidInput
 from services.feedback.questions import new_rater
 from services.feedback.routes import add_route
 from services.jobs.ask import ask
-from tests.builders import AT, add_canary, add_persona, add_serving_version
+from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
+from tests.lineage_builders import add_canary, add_serving_version
 
 WHY = Question("Why is the sea salty?", "oceans", "student")
 MCQ = AnswerRules(AnswerFormat.MCQ)

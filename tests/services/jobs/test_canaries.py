@@ -23,8 +23,9 @@ from services.feedback.questions import new_rater
 from services.jobs.ask import ask
 from services.jobs.canaries import Watched, canary_in, watch_with
 from services.jobs.installation import Installation
-from tests.builders import AT, add_canary, add_decision, add_drawn_answer, add_persona, add_serving_version
+from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
+from tests.lineage_builders import add_canary, add_decision, add_drawn_answer, add_serving_version
 
 PIRATE = PersonaSlug("pirate")
 LATER = AT + timedelta(minutes=5)

@@ -31,7 +31,7 @@ from tests.conftest import cut_away
 from tests.fakes import FakeTrainer
 from tests.services.jobs.conftest import of_its_own
 from tests.services.jobs.erasing import MARKERS, NIGHT, Shaped, holding, shape
-from tests.services.jobs.test_evaluate import POLICY as GATE
+from tests.services.jobs.evaluating import POLICY as GATE
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from services.domain.training import Evaluation, Objective, StageResult, Trained
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from services.training.trainer import TrainingJob
-from tests.builders import AT, add_persona, add_training_set
+from tests.builders import AT, add_persona
 from tests.fakes import FakeTrainer
+from tests.lineage_builders import add_training_set
 
 QUOTED = ("as somebody wrote",)
 

@@ -25,23 +25,21 @@ from services.db.session import session_scope
 from services.domain.arms import ONCE_MORE
 from services.domain.conversation import Question
 from services.domain.fingerprint import fingerprint_of
-from services.domain.gate_policy import GatePolicy, Requirement
 from services.domain.splits import split_key
 from services.domain.training import RunState
 from services.errors.artifacts import AdapterCorrupt, FrozenFileCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.decisions import decide_and_store
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.reports import find_report
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
-from tests.builders import AT, add_items, add_persona, add_run, add_serving_version, add_version
+from tests.builders import AT, add_items, add_persona
 from tests.fakes import FACTS, FakeGenerator
-
-POLICY = GatePolicy((Requirement("fact_hit", limit=0.5),))
+from tests.lineage_builders import add_run, add_serving_version, add_version
+from tests.services.jobs.evaluating import decide
 
 
 def item(question: str) -> str:
@@ -89,25 +87,6 @@ def version_id(installation: Installation, held_out: Frozen) -> int:
         version = add_version(session, persona)
         version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
         return version.id
-
-
-@pytest.fixture
-def generator(installation: Installation) -> FakeGenerator:
-    assert isinstance(installation.generator, FakeGenerator)
-    return installation.generator
-
-
-def gate(installation: Installation, reports: Reports) -> int:
-    with session_scope(installation.engine) as session:
-        return decide_and_store(
-            session,
-            candidate_report=reports["candidate"],
-            champion_report=reports["champion"],
-            anchor_report=reports["anchor"],
-            policy=POLICY,
-            store_url=installation.settings.store_url,
-            at=AT,
-        ).id
 
 
 def test_a_second_evaluation_asks_nothing_again(
@@ -183,13 +162,13 @@ def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
         add_items(session, version.persona, [item(f"Why is sea {one} salty?") for one in range(30)], at=AT)
         generator.by_model[version.name] = "Salt."
     first = evaluate_with(installation, version_id)
-    decision = gate(installation, first)
+    decision = decide(installation, first)
     with session_scope(installation.engine) as session:
         promotion = promote(session, decision_id=decision, actor="test", at=AT).id
 
     again = evaluate_with(installation, version_id)
     assert again == first
-    assert gate(installation, again) == decision
+    assert decide(installation, again) == decision
     with session_scope(installation.engine) as session:
         assert promote(session, decision_id=decision, actor="test", at=AT).id == promotion
 
@@ -316,7 +295,7 @@ def test_the_candidate_is_asked_once_more_and_the_gate_counts_what_that_changes(
         assert [one["item"]["key"] for one in again.items] == [
             one["item"]["key"] for one in reversed(candidate.items)
         ]
-    decision_id = gate(installation, reports)
+    decision_id = decide(installation, reports)
     with session_scope(installation.engine) as session:
         [better, *_] = session.get_one(GateDecisionRow, decision_id).checks
         assert (better["verdict"], better["required"]) == ("FAIL", 1.0)

@@ -15,7 +15,8 @@ from services.errors.refusals import AnchorChanged, AnchorNotAsked
 from services.jobs.gate import gate, replay
 from services.jobs.installation import Installation
 from services.settings import Settings
-from tests.builders import AT, add_answers, add_persona, add_serving_version, add_version, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_answers, add_serving_version, add_version, unguarded
 
 POLICY = GatePolicy((Requirement("fact_hit", limit=0.5, margin=0.05, minimum_items=20),))
 

@@ -12,15 +12,8 @@ from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.jobs.installation import Installation
 from services.jobs.lineage import nearest_rows, trace
-from tests.builders import (
-    AT,
-    add_answer,
-    add_decision,
-    add_persona,
-    add_run,
-    add_training_set,
-    add_version,
-)
+from tests.builders import AT, add_answer, add_persona
+from tests.lineage_builders import add_decision, add_run, add_training_set, add_version
 
 
 def test_an_answer_leads_to_the_rows_of_every_set_that_its_version_learnt(

@@ -11,15 +11,8 @@ from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
 from services.errors.lookups import UnknownPersona
 from services.jobs.live import live_at, why_live
-from tests.builders import (
-    AT,
-    add_decision,
-    add_persona,
-    add_run,
-    add_serving_version,
-    add_training_set,
-    add_version,
-)
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_decision, add_run, add_serving_version, add_training_set, add_version
 
 PIRATE = PersonaSlug("pirate")
 HOUR = timedelta(hours=1)

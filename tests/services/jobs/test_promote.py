@@ -17,8 +17,9 @@ from services.evaluation.fingerprints import take_fingerprint
 from services.jobs.installation import Installation
 from services.jobs.promote import promote_with
 from services.jobs.rollback import rollback_with
-from tests.builders import AT, add_decision, add_persona, add_version, unguarded
+from tests.builders import AT, add_persona
 from tests.fakes import FACTS, FakeGenerator
+from tests.lineage_builders import add_decision, add_version, unguarded
 
 DOWN = InferenceUnavailable("http://127.0.0.1:1")
 

@@ -29,8 +29,9 @@ from services.jobs.rebase import rebase_with
 from services.jobs.train import train_with
 from services.language_model.asking import BASE_NAME
 from services.language_model.routing import RoutedGenerator, server_of
-from tests.builders import AT, add_decision, add_items, add_persona, add_training_set
+from tests.builders import AT, add_items, add_persona
 from tests.fakes import FACTS, FakeGenerator, FakeTrainer
+from tests.lineage_builders import add_decision, add_training_set
 
 PIRATE = PersonaSlug("pirate")
 FORMER, NEW = "digest of base_model", "digest of bigger"

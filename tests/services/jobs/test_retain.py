@@ -29,7 +29,8 @@ from services.jobs.retain import Retained, foresee_with, retain_with
 from services.jobs.rollback import rollback_with
 from services.training.holding import held
 from services.training.runs import folder_name
-from tests.builders import AT, add_decision, add_persona, add_run, add_training_set, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_decision, add_run, add_training_set, unguarded
 
 PIRATE = PersonaSlug("pirate")
 LATER = datetime.now(UTC) + timedelta(days=60)

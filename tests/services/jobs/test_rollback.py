@@ -11,7 +11,8 @@ from services.domain.personas import PersonaSlug
 from services.errors.artifacts import AdapterCorrupt
 from services.jobs.installation import Installation
 from services.jobs.rollback import rollback_with
-from tests.builders import AT, add_persona, add_serving_version
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_serving_version
 
 PIRATE = PersonaSlug("pirate")
 

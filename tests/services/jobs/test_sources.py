@@ -21,19 +21,8 @@ from services.errors.lookups import UnknownSource
 from services.errors.tree import InvalidInput
 from services.jobs.sources import sets_with, shaped_by, trace
 from services.training_sets.skipping import Skipped, record_skip
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_decision,
-    add_persona,
-    add_rating,
-    add_run,
-    add_seed,
-    add_training_set,
-    add_version,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_rating, add_seed
+from tests.lineage_builders import add_decision, add_run, add_training_set, add_version
 
 Record = dict[str, Any]
 Why = Callable[[str], Record]

@@ -13,11 +13,9 @@ from services.jobs.installation import Installation
 from services.jobs.status import personas_in
 from services.jobs.train import train_with
 from services.training.watching import run_page, runs_of
-from tests.builders import add_decision, add_persona, add_run, add_training_set, add_version
+from tests.builders import add_persona
 from tests.fakes import FakeTrainer
-from tests.services.jobs.test_train import training_set
-
-__all__ = ["training_set"]
+from tests.lineage_builders import add_decision, add_run, add_training_set, add_version
 
 CHAIN = ("training_set", "run", "version", "decision", "verdict")
 

@@ -23,7 +23,8 @@ from services.jobs.installation import Installation
 from services.jobs.sweep import sweep_in
 from services.training.grid import read_grid
 from services.training.sweeping import SweepJob, TrialResult
-from tests.builders import add_persona, add_training_set
+from tests.builders import add_persona
+from tests.lineage_builders import add_training_set
 
 
 @dataclass

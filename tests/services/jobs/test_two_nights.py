@@ -25,7 +25,8 @@ from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from services.training.qlora import QloraTrainer
 from services.training_sets.assembly import assemble
-from tests.builders import AT, add_answer, add_correction, add_decision, add_persona
+from tests.builders import AT, add_answer, add_correction, add_persona
+from tests.lineage_builders import add_decision
 from tests.services.training.conftest import RECIPE, WORDS
 from tests.services.training.tiny_base import write_base
 from tests.services.training_sets.conftest import drawn

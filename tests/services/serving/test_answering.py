@@ -15,8 +15,9 @@ from services.errors.outages import InferenceBusy
 from services.errors.tree import PersonaLoopError
 from services.language_model.asking import Generated, GenerationRequest
 from services.serving.answering import Answered, answer
-from tests.builders import AT, add_persona, add_serving_version
+from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
+from tests.lineage_builders import add_serving_version
 
 WHY = Question("Why?", "physics", "student")
 

@@ -17,7 +17,8 @@ from services.errors.artifacts import AdapterAnswersOtherwise
 from services.evaluation.fingerprints import take_fingerprint
 from services.language_model.asking import BASE_NAME
 from services.serving.answering import answer
-from tests.builders import AT, add_persona, add_serving_version, unguarded
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_serving_version, unguarded
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors.artifacts import AdapterMissing
 from services.serving.warming import start_warming
-from tests.builders import AT, add_persona, add_serving_version
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_serving_version
 
 WITHIN = 10.0  # seconds
 

@@ -14,7 +14,8 @@ from services.domain.training import Evaluation, Objective, RunState, StageResul
 from services.errors.lookups import UnknownRecord
 from services.training import reporting
 from services.training.watching import run_page, runs_of
-from tests.builders import AT, add_persona, add_run, add_training_set, add_version
+from tests.builders import AT, add_persona
+from tests.lineage_builders import add_run, add_training_set, add_version
 
 
 @pytest.fixture

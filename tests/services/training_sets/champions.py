@@ -10,7 +10,8 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import PromotionRow, TrainingSetRow
 from services.domain.promotions import PromotionKind
 from services.domain.training import RunState
-from tests.builders import AT, add_answer, add_correction, add_run, add_version, unguarded
+from tests.builders import AT, add_answer, add_correction
+from tests.lineage_builders import add_run, add_version, unguarded
 from tests.services.training_sets.conftest import Record
 
 SECOND = AT + timedelta(minutes=90)  # of the second night's words

@@ -14,15 +14,7 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.feedback import Reason, Thumb
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_rating,
-    add_seed,
-    asker_of,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_seed, asker_of
 from tests.services.training_sets.conftest import Nights, Questions, Record
 
 

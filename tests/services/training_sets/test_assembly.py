@@ -23,10 +23,10 @@ from tests.builders import (
     add_correction,
     add_persona,
     add_rating,
-    add_run,
     add_seed,
     asker_of,
 )
+from tests.lineage_builders import add_run
 from tests.services.training_sets.conftest import POLICY, Nights, Questions
 
 LATE = AT + timedelta(minutes=61)

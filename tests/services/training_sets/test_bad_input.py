@@ -18,15 +18,7 @@ from services.domain.splits import Split, prompt_key, split_key
 from services.feedback.questions import new_rater
 from services.training_sets.assembly import assemble
 from services.training_sets.preparing import Limits
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_rating,
-    add_seed,
-    asker_of,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_seed, asker_of
 from tests.services.training_sets.conftest import Nights, drawn
 
 

@@ -24,9 +24,8 @@ from tests.builders import (
     add_rating,
     add_review,
     add_seed,
-    add_version,
-    unguarded,
 )
+from tests.lineage_builders import add_version, unguarded
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights, Questions, Record
 from tests.services.training_sets.test_clustering import item

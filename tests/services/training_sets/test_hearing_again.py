@@ -10,15 +10,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_rating,
-    add_review,
-    add_seed,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_review, add_seed
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights, Questions
 

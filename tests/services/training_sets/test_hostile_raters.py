@@ -14,15 +14,7 @@ from services.domain.feedback import RaterId, Reason
 from services.domain.influence import EQUAL_SHARES, SHARE
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_rating,
-    add_review,
-    add_seed,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_review, add_seed
 from tests.services.training_sets.conftest import Nights, Questions, Record
 
 FLAGGED = {"a rater under review"}

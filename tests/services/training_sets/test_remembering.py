@@ -13,12 +13,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.feedback import RaterId
 from services.feedback.questions import new_rater
-from tests.builders import (
-    AT,
-    add_answer,
-    add_rating,
-    add_review,
-)
+from tests.builders import AT, add_answer, add_rating, add_review
 from tests.services.training_sets.champions import SECOND, crown, say
 from tests.services.training_sets.conftest import Nights
 

@@ -16,15 +16,7 @@ from services.domain.feedback import Reason
 from services.domain.splits import Split, split_key
 from services.feedback.questions import new_rater
 from services.training_sets.replayable import held_back
-from tests.builders import (
-    AT,
-    add_answer,
-    add_comparison,
-    add_correction,
-    add_rating,
-    add_review,
-    add_seed,
-)
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_review, add_seed
 from tests.services.training_sets.champions import SECOND, crown, say, sources
 from tests.services.training_sets.conftest import Nights, Questions
 
