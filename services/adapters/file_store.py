@@ -8,8 +8,8 @@ own lock keeps them apart.
 """
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -59,11 +59,9 @@ class FileAdapterStore:
 
     def begin(self) -> None:
         """See AdapterStore."""
-        try:
+        with self._reached():
             self._files.makedirs(str(self._root), exist_ok=True)
             self._files.pipe_file(str(self._root / STORE_FILE), b'{"layout": 1}\n')
-        except OSError as error:
-            raise AdapterStoreUnavailable(self._url, str(error)) from error
 
     def publish(
         self, folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
@@ -75,7 +73,8 @@ class FileAdapterStore:
         offered, contents = _offer(folder, persona=persona, number=number, provenance=provenance)
         self._check_that_it_is_there()
         if self._manifest(persona, number) is None:
-            self._write(target, contents)
+            with self._reached():
+                self._write(target, contents)
         stored = self._manifest(persona, number)
         if stored is None or stored.digest != offered.digest:
             raise AdapterExists(f"{persona}/{target.name}")
@@ -94,14 +93,16 @@ class FileAdapterStore:
             stored = None
         if stored is not None and stored.digest != offered.digest:
             raise AdapterExists(f"{persona}/{target.name}")
-        if isinstance(self._files, LocalFileSystem):
-            with locked(Path(target.parent)):
-                replace_folder(Path(target), contents)
-        else:
-            for name, content in contents.items():
-                self._files.pipe_file(str(target / name), content, mode="overwrite")
+        with self._reached():
+            if isinstance(self._files, LocalFileSystem):
+                with locked(Path(target.parent)):
+                    replace_folder(Path(target), contents)
+            else:
+                for name, content in contents.items():
+                    self._files.pipe_file(str(target / name), content, mode="overwrite")
         for file in self._expectations(offered.name):
-            self._files.rm_file(str(file))
+            with self._reached(), suppress(FileNotFoundError):
+                self._files.rm_file(str(file))
         return offered
 
     def manifest(self, name: AdapterName) -> Manifest:
@@ -153,20 +154,15 @@ class FileAdapterStore:
         """See AdapterStore. The manifest goes first: without it the folder does not exist for readers."""
         folder = self._folder(parse_slug(persona), number)
         self._check_that_it_is_there()
-        try:
-            with suppress(FileNotFoundError):
-                self._files.rm_file(str(folder / MANIFEST_FILE))
-            with suppress(FileNotFoundError):
-                self._files.rm(str(folder), recursive=True)
-        except OSError as error:
-            raise AdapterStoreUnavailable(self._url, str(error)) from error
+        with self._reached(), suppress(FileNotFoundError):
+            self._files.rm_file(str(folder / MANIFEST_FILE))
+        with self._reached(), suppress(FileNotFoundError):
+            self._files.rm(str(folder), recursive=True)
 
     def _sizes_in(self, folder: PurePosixPath) -> dict[str, int]:
         """The bytes of each file below a folder, by its path."""
-        try:
+        with self._reached():
             found = self._files.find(str(folder), detail=True)
-        except OSError as error:
-            raise AdapterStoreUnavailable(self._url, str(error)) from error
         return {path: int(info["size"]) for path, info in found.items()}
 
     def expect(self, name: AdapterName, fingerprint: Fingerprint) -> None:
@@ -176,10 +172,11 @@ class FileAdapterStore:
         if self._read(file) is not None:
             return
         content = write_expectation(fingerprint)
-        if isinstance(self._files, LocalFileSystem):
-            replace_file(Path(file), [content])
-        else:
-            self._files.pipe_file(str(file), content)
+        with self._reached():
+            if isinstance(self._files, LocalFileSystem):
+                replace_file(Path(file), [content])
+            else:
+                self._files.pipe_file(str(file), content)
 
     def expected(self, name: AdapterName) -> tuple[Fingerprint, ...]:
         """See AdapterStore."""
@@ -233,19 +230,21 @@ class FileAdapterStore:
 
     def _entries(self, folder: PurePosixPath) -> list[str]:
         """The names of what lies in a folder; none where there is no folder."""
-        try:
-            entries = cast("list[str]", self._files.ls(str(folder), detail=False))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise AdapterStoreUnavailable(self._url, str(error)) from error
+        entries: list[str] = []
+        with self._reached(), suppress(FileNotFoundError):
+            entries = self._files.ls(str(folder), detail=False)
         return [PurePosixPath(entry).name for entry in entries]
 
     def _read(self, path: PurePosixPath) -> bytes | None:
-        try:
+        with self._reached(), suppress(FileNotFoundError):
             return cast("bytes", self._files.cat_file(str(path)))
-        except FileNotFoundError:
-            return None
+        return None
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What keeps a file from being read or written is told as the store's own trouble."""
+        try:
+            yield
         except OSError as error:
             raise AdapterStoreUnavailable(self._url, str(error)) from error
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.approvals import refuse_unapproved
-from services.adapters.canaries import cooling_down, own_policy, was_taken_back
+from services.adapters.canaries import cooling_down, own_policy, policy_of, was_taken_back
 from services.adapters.promotions import (
     anchor_of,
     append,
@@ -62,10 +62,8 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
         return existing
     reason = f"decision {decision_id} is PASS"
     serving = who_serves(session, persona).version_id
-    if (policy := own_policy(persona)) and incumbent(session, persona).id == serving:
-        return start_canary(
-            session, decision_id=decision_id, share=policy.share, actor=actor, reason=reason, at=at
-        )
+    if own_policy(persona) and incumbent(session, persona).id == serving:
+        return start_canary(session, decision_id=decision_id, share=None, actor=actor, reason=reason, at=at)
     _check(session, decision, version, at=at)
     had = _row_of(session, decision, PromotionKind.CANARY)
     if had is not None and was_taken_back(session, had.id):
@@ -82,9 +80,10 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
 
 
 def start_canary(
-    session: Session, *, decision_id: int, share: float, actor: str, reason: str, at: datetime
+    session: Session, *, decision_id: int, share: float | None, actor: str, reason: str, at: datetime
 ) -> PromotionRow:
-    """Let the candidate of a decision answer this share of the conversations, as long as its canary is open.
+    """Let the candidate of a decision answer this share of the conversations, as long as its canary is open;
+    the share of the persona's policy if None.
 
     A decision has one canary: while that is open, the same again returns its row. Raises NotPassed for a
     FAIL, CanaryEnded, and what `_check` raises.
@@ -104,7 +103,7 @@ def start_canary(
         session,
         version=version,
         kind=PromotionKind.CANARY,
-        share=share,
+        share=policy_of(persona).share if share is None else share,
         decision_id=decision_id,
         actor=actor,
         reason=reason,
@@ -159,8 +158,9 @@ def _check(
     VersionTainted, VersionRemoved, Redacted, VersionServedBefore, CanaryOpen, CanaryCoolingDown, NotApproved.
     """
     persona = version.persona
-    _refuse_outdated(session, decision, version)
     session.refresh(version)  # whoever held the lock may have marked it
+    session.refresh(decision)
+    _refuse_outdated(session, decision, version)
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     check_usable(version)

@@ -200,9 +200,11 @@ def find_persona(session: Session, slug: str) -> PersonaRow:
 def lock_persona(session: Session, slug: str) -> PersonaRow:
     """The persona's row, locked until the transaction ends: moves of one persona happen one after another.
 
-    Asks do not wait for it: they only refer to the persona, and its key is not what is locked.
+    Asks do not wait for it: they only refer to the persona, and its key is not what is locked. What was read
+    of the persona before is read again: its policies may have changed while this waited.
     """
-    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == slug).with_for_update(key_share=True))
+    locking = select(PersonaRow).where(PersonaRow.slug == slug).with_for_update(key_share=True)
+    row = session.scalar(locking, execution_options={"populate_existing": True})
     if row is None:
         raise UnknownPersona(slug)
     return row
@@ -252,7 +254,13 @@ def append(  # noqa: PLR0913  (a row's columns)
     reason: str,
     at: datetime,
 ) -> PromotionRow:
-    """A row of the ledger, announced when it commits. The caller holds the persona's lock."""
+    """A row of the ledger, announced when it commits. The caller holds the persona's lock.
+
+    It is never older than the row before it: who waited for the lock took the time before that.
+    """
+    before = session.scalar(
+        select(func.max(PromotionRow.at)).where(PromotionRow.persona_id == version.persona_id)
+    )
     row = PromotionRow(
         persona_id=version.persona_id,
         version=version,
@@ -261,7 +269,7 @@ def append(  # noqa: PLR0913  (a row's columns)
         decision_id=decision_id,
         actor=actor,
         reason=reason,
-        at=at,
+        at=max(at, before or at),
     )
     session.add(row)
     payload = {"persona": version.persona.slug, "version": version.number, "name": version.name}

@@ -82,13 +82,15 @@ def register(
     and row leaves an unreferenced folder: the same run finds it equal, another run takes the next number.
     An existing version that is marked unsound or removed gets these files in the place of its own and loses
     the mark; AdapterCorrupt when the run's own came out different this time. What learnt a set that was
-    redacted meanwhile is tainted from the first.
+    redacted meanwhile is tainted from the first. A tainted version whose very files were learnt anew, without
+    the rater, holds nothing of theirs: it is this run's from now on, and tainted no more.
     """
     row = lock_persona(session, persona)
     existing = version_of_run(session, run_id) or _version_of_files(session, row, folder)
     if existing is not None:
         if existing.unsound_at is not None or existing.removed_at is not None:
             _restore(session, store, existing, persona=persona, folder=folder)
+        _acquit(session, existing, run_id=run_id, provenance=provenance)
         return existing
     if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
         store.begin()  # with any version published, a store that is not there must stay an error
@@ -133,6 +135,23 @@ def _restore(
     )
     clear_unsound(session, version_id=version.id)
     version.removed_at = None
+
+
+def _acquit(
+    session: Session, version: AdapterVersionRow, *, run_id: int, provenance: Mapping[str, object]
+) -> None:
+    if version.tainted_at is None:
+        return
+    if session.get_one(TrainingRunRow, run_id).training_set.redacted_at is not None:
+        return  # it learnt from the rater once more
+    logger.warning(
+        "%s: version %d was tainted (%s); learnt without that rater it is the same files, tainted no more",
+        version.persona.slug,
+        version.number,
+        version.tainted_reason,
+    )
+    version.tainted_at = version.tainted_reason = None
+    version.training_run_id, version.provenance = run_id, dict(provenance)
 
 
 def _version_of_files(session: Session, persona: PersonaRow, folder: Path) -> AdapterVersionRow | None:

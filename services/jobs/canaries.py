@@ -102,15 +102,8 @@ def _start(
     installation: Installation, decision_id: int, share: float | None, reason: str, actor: str
 ) -> Moved:
     with session_scope(installation.engine) as session:
-        persona = promoting.decision_by_id(session, decision_id).candidate_report.version.persona
-        policy = policy_of(persona)
         row = promoting.start_canary(
-            session,
-            decision_id=decision_id,
-            share=policy.share if share is None else share,
-            actor=actor,
-            reason=reason,
-            at=now(),
+            session, decision_id=decision_id, share=share, actor=actor, reason=reason, at=now()
         )
         return moved(session, row)
 

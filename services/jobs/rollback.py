@@ -1,6 +1,8 @@
 """Rolling back, and reinstating: any version that once served serves again from the commit of one row on."""
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters import promotions
 from services.adapters.store import AdapterName
-from services.db.lineage_tables import PromotionRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug, parse_slug
 from services.feedback.single_line import check_line
@@ -19,6 +21,14 @@ from services.jobs.promote import Moved, moved
 REASON_LIMIT = 500
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """A version whose files hold, although it was marked unsound at that instant."""
+
+    number: int
+    marked_at: datetime
 
 
 def rollback(persona: str, version: int | None, reason: str, actor: str, *, once: bool = False) -> Moved:
@@ -44,12 +54,14 @@ def rollback_with(
     once: bool = False,
 ) -> Moved:
     """As `rollback`, in a given installation. Raises what `check_line` raises for the reason."""
-    reason = check_line("reason", reason, limit=REASON_LIMIT)
-    if version is not None:
-        _clear_if_restored(installation, persona, version)
+    reason, slug = check_line("reason", reason, limit=REASON_LIMIT), parse_slug(persona)
+    restored = None if version is None else _restored(installation, slug, version)
     with session_scope(installation.engine) as session:
-        slug = parse_slug(persona)
-        row = (_moved_by(session, slug, actor) if once else None) or promotions.rollback(
+        if once and (made := _moved_by(session, slug, actor)):
+            return moved(session, made)
+        if restored is not None:
+            _clear(session, slug, restored)
+        row = promotions.rollback(
             session, persona=slug, to_version=version, reason=reason, actor=actor, at=now()
         )
         return moved(session, row)
@@ -63,15 +75,30 @@ def _moved_by(session: Session, persona: PersonaSlug, actor: str) -> PromotionRo
     )
 
 
-def _clear_if_restored(installation: Installation, persona: str, number: int) -> None:
+def _restored(installation: Installation, persona: PersonaSlug, number: int) -> _Restored | None:
+    """What was looked at, its files whole again; None for a version that bears no mark."""
     with session_scope(installation.engine) as session:
-        row = promotions.find_persona(session, persona)
-        version = promotions.version_by_number(session, row, number)
-        version_id, name, unsound = version.id, AdapterName(version.name), version.unsound_at is not None
-    if not unsound:
-        return
+        version = _version(session, persona, number)
+        name, marked_at = AdapterName(version.name), version.unsound_at
+    if marked_at is None:
+        return None
     with TemporaryDirectory() as nowhere_cached:
         installation.store.fetch(name, into=Path(nowhere_cached))
-    with session_scope(installation.engine) as session:
-        promotions.clear_unsound(session, version_id=version_id)
-    logger.info("%s: the files of version %d hold again", persona, number)
+    return _Restored(number, marked_at)
+
+
+def _clear(session: Session, persona: PersonaSlug, restored: _Restored) -> None:
+    """Take the mark off, in the transaction of the move: refused, it leaves the mark where it was.
+
+    A mark that came after the look stays.
+    """
+    promotions.lock_persona(session, persona)
+    version = _version(session, persona, restored.number)
+    if version.unsound_at == restored.marked_at:
+        promotions.clear_unsound(session, version_id=version.id)
+        session.flush()  # the move reads who is sound
+        logger.info("%s: the files of version %d hold again", persona, restored.number)
+
+
+def _version(session: Session, persona: PersonaSlug, number: int) -> AdapterVersionRow:
+    return promotions.version_by_number(session, promotions.find_persona(session, persona), number)

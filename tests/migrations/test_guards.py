@@ -1,5 +1,6 @@
 """What the database itself refuses, whoever asks for it in whatever words."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,14 @@ from tests.builders import AT, add_persona
 from tests.lineage_builders import add_answers, add_canary, add_decision, add_serving_version, add_version
 
 
-def move(session: Session, version: AdapterVersionRow, kind: str, *, persona_id: int | None = None) -> None:
+def move(
+    session: Session,
+    version: AdapterVersionRow,
+    kind: str,
+    *,
+    persona_id: int | None = None,
+    at: datetime = AT,
+) -> None:
     session.add(
         PromotionRow(
             persona_id=persona_id or version.persona_id,
@@ -27,7 +35,7 @@ def move(session: Session, version: AdapterVersionRow, kind: str, *, persona_id:
             kind=kind,
             actor="me",
             reason="because",
-            at=AT,
+            at=at,
         )
     )
     session.flush()
@@ -57,6 +65,12 @@ def test_the_base_and_what_served_can_be_put_back(session: Session):
     base = session.query(AdapterVersionRow).filter_by(persona_id=persona.id, number=0).one()
     move(session, base, "rollback")
     move(session, version, "reinstate")
+
+
+def test_the_ledger_takes_no_row_that_is_older_than_its_last(session: Session):
+    version = add_serving_version(session, add_persona(session))
+    with pytest.raises(IntegrityError, match="stand in order of time"):
+        move(session, version, "reinstate", at=AT - timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("change", ["digest = repeat('0', 64)", "name = 'pirate@else'", "number = 9"])

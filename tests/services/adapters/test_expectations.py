@@ -6,6 +6,7 @@ import pytest
 from services.adapters.file_store import FileAdapterStore
 from services.adapters.store import AdapterName
 from services.domain.fingerprint import Fingerprint
+from services.domain.personas import PersonaSlug
 from services.errors.artifacts import AdapterCorrupt
 from services.errors.outages import AdapterStoreUnavailable
 from tests.fakes import FACTS
@@ -45,6 +46,15 @@ def test_a_changed_byte_makes_the_version_unsound(tmp_path: Path, damage: tuple[
     file.write_text(file.read_text().replace(*damage))
     with pytest.raises(AdapterCorrupt, match="expected to answer"):
         store.expected(NAME)
+
+
+def test_what_cannot_be_forgotten_is_the_stores_trouble(tmp_path: Path, make_folder):
+    store = FileAdapterStore(f"file://{tmp_path}")
+    store.begin()
+    kept = store.publish(make_folder(), persona=PersonaSlug("pirate"), number=1, provenance={})
+    (tmp_path / "pirate" / "golden" / f"{kept.name.partition('@')[2]}-a.json").mkdir(parents=True)
+    with pytest.raises(AdapterStoreUnavailable):
+        store.restore(make_folder(), persona=PersonaSlug("pirate"), number=1, provenance={})
 
 
 def test_a_store_that_is_not_there_takes_nothing(tmp_path: Path):

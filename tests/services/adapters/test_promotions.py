@@ -1,6 +1,7 @@
 """The ledger on a real database: promote, roll back, reinstate, withdraw."""
 
 import json
+from datetime import timedelta
 from select import select as select_ready
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
 
+from services.adapters.live import live_at
 from services.adapters.promoting import promote
 from services.adapters.promotions import (
     anchor_of,
@@ -18,6 +20,7 @@ from services.adapters.promotions import (
     who_serves,
     withdraw,
 )
+from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
@@ -68,6 +71,27 @@ def test_a_version_marked_unsound_while_its_promotion_waited_does_not_serve(sess
     with pytest.raises(VersionUnsound):
         promote(session, decision_id=decision.id, actor="me", at=AT)
     assert who_serves(session, persona).number == 0
+
+
+def test_a_policy_that_changed_while_the_promotion_waited_is_the_one_that_holds(session: Session):
+    persona = add_persona(session)
+    decision = add_decision(session, add_version(session, persona, number=1), verdict="PASS")
+    changed = update(PersonaRow).where(PersonaRow.id == persona.id).values(canary_policy={"share": 0.3})
+    session.execute(changed, execution_options={"synchronize_session": False})
+    assert persona.canary_policy == {}
+    row = promote(session, decision_id=decision.id, actor="me", at=AT)
+    assert (row.kind, row.share) == ("canary", 0.3)
+
+
+def test_whoever_waited_for_the_lock_moves_after_those_who_had_it(session: Session):
+    persona = add_persona(session)
+    add_serving_version(session, persona, number=1)
+    later = AT + timedelta(minutes=1)
+    first = rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=later)
+    second = put_back(session, 1)
+    assert first.at == second.at == later
+    assert live_at(session, persona, AT).champion.version == 1
+    assert live_at(session, persona, later).champion.version == 1
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "INSUFFICIENT"])

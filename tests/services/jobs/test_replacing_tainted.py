@@ -21,7 +21,7 @@ from services.adapters.promotions import (
 from services.db.erasing_lock import hold_erasures, hold_freezing
 from services.db.erasure_tables import ErasureRow
 from services.db.feedback_tables import RaterRow
-from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.splits import Split
@@ -36,6 +36,7 @@ from services.jobs.train import train_with
 from services.training_sets.starting import find_start
 from tests.builders import AT, add_answer, add_correction
 from tests.fakes import FakeTrainer
+from tests.lineage_builders import add_training_set
 from tests.services.jobs.erasing import MARKERS, NIGHT, Shaped, holding, learn, questions, shape
 from tests.services.training_sets.conftest import POLICY
 
@@ -153,6 +154,43 @@ def test_a_training_under_way_makes_a_version_that_is_tainted_from_the_first(ins
     version = train_with(installation, trainer, shaped.training_set, ["lora.r=8"])
     with Session(installation.engine) as session:
         assert session.get_one(AdapterVersionRow, version).tainted_reason
+
+
+@pytest.mark.parametrize("again", ["without the rater", "with the rater"])
+def test_the_files_of_a_tainted_version_are_clean_once_they_were_learnt_without_the_rater(
+    installation: Installation, training_set: TrainingSetRow, again: str
+):
+    """As where the rater was one of three who praised the same answer."""
+    trainer = FakeTrainer()
+    first = train_with(installation, trainer, training_set.id, [])
+    with session_scope(installation.engine) as session:
+        session.get_one(AdapterVersionRow, first).tainted_at = AT
+        values = {"digest": training_set.digest, "path": training_set.path, "cutoff": LATER}
+        persona = find_persona(session, "trained")
+        later = add_training_set(session, persona, plan=training_set.plan, **values).id
+
+    def redact() -> None:
+        with session_scope(installation.engine) as session:
+            session.add(
+                ErasureRow(
+                    rater_id=new_rater(session, at=AT),
+                    actor="me",
+                    reason="x",
+                    begun_at=AT,
+                    found={},
+                    files=[],
+                )
+            )
+            session.flush()
+            session.get_one(TrainingSetRow, later).redacted_at = AT
+
+    trainer = Meanwhile(redact) if again == "with the rater" else FakeTrainer()
+    assert train_with(installation, trainer, later, []) == first
+    with Session(installation.engine) as session:
+        version = session.get_one(AdapterVersionRow, first)
+        learnt = session.get_one(TrainingRunRow, version.training_run_id)
+        clean = again == "without the rater"
+        assert (version.tainted_at is None, learnt.training_set_id == later) == (clean, clean)
 
 
 def test_a_dry_run_finds_the_same_and_changes_nothing(installation, shaped):

@@ -1,14 +1,18 @@
 """Rolling back as a job: a version whose files were restored serves again, one still damaged does not."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, version_by_number, who_serves, withdraw
 from services.db.lineage_tables import AdapterVersionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors.artifacts import AdapterCorrupt
+from services.errors.refusals import VersionTainted, VersionUnsound
 from services.jobs.installation import Installation
 from services.jobs.rollback import rollback_with
 from tests.builders import AT, add_persona
@@ -56,6 +60,32 @@ def test_a_version_whose_files_are_still_damaged_stays_unsound(installation, wei
     assert version_one(installation).unsound_at is not None
     with session_scope(installation.engine) as session:
         assert who_serves(session, find_persona(session, PIRATE)).number == 0
+
+
+@pytest.mark.usefixtures("weights")
+def test_a_rollback_that_is_refused_leaves_the_mark(installation):
+    with session_scope(installation.engine) as session:
+        tainted = version_by_number(session, find_persona(session, PIRATE), 1)
+        tainted.tainted_at, tainted.tainted_reason = AT, "a rater it learnt from"
+
+    with pytest.raises(VersionTainted):
+        rollback_with(installation, PIRATE, 1, "restored from the backup", actor="me")
+    assert version_one(installation).unsound_at == AT
+
+
+@pytest.mark.usefixtures("weights")
+def test_a_mark_that_came_after_the_files_were_looked_at_stays(installation):
+    class MarkedMeanwhile(FileAdapterStore):
+        def fetch(self, name, *, into):
+            with session_scope(installation.engine) as session:
+                version = version_by_number(session, find_persona(session, PIRATE), 1)
+                version.unsound_at = AT + timedelta(hours=1)
+            return super().fetch(name, into=into)
+
+    damaged_again = replace(installation, store=MarkedMeanwhile(installation.settings.store_url))
+    with pytest.raises(VersionUnsound):
+        rollback_with(damaged_again, PIRATE, 1, "restored from the backup", actor="me")
+    assert version_one(installation).unsound_at == AT + timedelta(hours=1)
 
 
 def test_what_is_asked_once_goes_one_step_back_however_often_it_is_tried(installation):
