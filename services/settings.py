@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     base_model: str = str(ROOT / "base_model")  # hub name or folder
     base_revision: str = "main"
     base_quantisation: Quantisation = DEFAULT_QUANTISATION
+    other_base_models: str = ""  # hub names or folders, separated by spaces: the stack serves them too
     recipe: str = ""  # unset: "embedded" for the embedded base, "default" for any other
 
     feedback_host: str = "127.0.0.1"
@@ -39,7 +40,7 @@ class Settings(BaseSettings):
     inference_host: str = "127.0.0.1"
     inference_port: int = 8001
     inference_url: str = ""  # unset: this machine's inference_host and inference_port
-    other_inference_urls: str = ""  # of servers that hold other bases, separated by spaces
+    other_inference_urls: str = ""  # of servers elsewhere that hold other bases, separated by spaces
     inference_queue_limit: int = 256
     inference_batch_size: int = 32
     # An OpenAI-compatible endpoint that answers a persona's items beside its versions; unset: none does.
@@ -95,9 +96,16 @@ class Settings(BaseSettings):
         return self.inference_url or f"http://{seen_from_here(self.inference_host)}:{self.inference_port}"
 
     @cached_property
+    def other_servers(self) -> dict[int, str]:
+        """The bases of OTHER_BASE_MODELS by the ports, after INFERENCE_PORT, of this machine's servers."""
+        return dict(enumerate(self.other_base_models.split(), self.inference_port + 1))
+
+    @cached_property
     def inference_endpoints(self) -> tuple[str, ...]:
         """Of every inference server, the one that holds BASE_MODEL first."""
-        return (self.inference_endpoint, *self.other_inference_urls.split())
+        host = seen_from_here(self.inference_host)
+        here = (f"http://{host}:{port}" for port in self.other_servers)
+        return (self.inference_endpoint, *here, *self.other_inference_urls.split())
 
     @cached_property
     def airflow_endpoint(self) -> str:

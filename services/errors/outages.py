@@ -108,8 +108,8 @@ class AnotherBaseServed(Unavailable):
         self.name, self.trained_on, self.served = name, trained_on, served
         super().__init__(
             f"Adapter {name} was trained on {trained_on} and the inference server holds {served}: "
-            "set BASE_MODEL and BASE_QUANTISATION back, or roll the persona back to version 0 and train it "
-            "anew."
+            "set BASE_MODEL and BASE_QUANTISATION back, name that base in OTHER_BASE_MODELS, or roll the "
+            "persona back to version 0 and train it anew."
         )
 
 
@@ -119,8 +119,8 @@ class BaseNotServed(Unavailable):
     def __init__(self, base: str) -> None:
         self.base = base
         super().__init__(
-            f"No inference server holds {base}: start one with it as BASE_MODEL on an INFERENCE_PORT of its "
-            "own, add its address to OTHER_INFERENCE_URLS, and start the service again with that."
+            f"No inference server holds {base}: name it in OTHER_BASE_MODELS, or the address of a server "
+            "elsewhere that holds it in OTHER_INFERENCE_URLS, and start the service again with that."
         )
 
 

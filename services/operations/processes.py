@@ -6,6 +6,7 @@ manager is not used here: it takes over the main thread and leaves its children 
 
 import logging
 import os
+import shlex
 import signal
 import time
 from collections.abc import Collection, Mapping
@@ -54,6 +55,11 @@ class Processes:
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._commands)
+
+    def add(self, name: str, *, like: str, env: Mapping[str, str]) -> None:
+        """One more process: the command of another, with these variables over those of all."""
+        variables = shlex.join(f"{key}={value}" for key, value in env.items())
+        self._commands[name] = f"env {variables} {self._commands[like]}"
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

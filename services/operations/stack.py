@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
@@ -42,11 +43,19 @@ logger = logging.getLogger(__name__)
 
 PROCFILE = ROOT / "Procfile"
 DAG_IDS = frozenset(
-    {"nightly_retrain", "remove_old_versions", "rollback_adapter", "train_new_persona", "watch_canaries"}
+    {
+        "erase_rater",
+        "nightly_retrain",
+        "remove_old_versions",
+        "rollback_adapter",
+        "train_new_persona",
+        "watch_canaries",
+    }
 )
 GPU_POOL = "gpu"
 WORKER_PID_FILE = "airflow-edge-worker.pid"  # Airflow's name for it
-_ASKED_BY_OTHERS = ("airflow-api-server", "inference")  # stopped last: the others still take their leave
+INFERENCE = "inference"  # in the Procfile; of another base with the port after it
+_API_SERVER = "airflow-api-server"
 # After a crash Airflow keeps the worker's name for five heartbeats and refuses the new one until then.
 _MAY_TAKE_TRIES = ("worker-gpu",)
 # While it is away nights still train and are judged: nothing else is stopped for it.
@@ -96,7 +105,10 @@ class Stack:
         deadline = time.monotonic() + _HEALTHY_WITHIN
         with AirflowClient(self._settings) as airflow:
             waiting: dict[str, Callable[[], bool]] = {
-                "inference": lambda: _responds(f"{self._settings.inference_endpoint}/healthz"),
+                **{
+                    name: partial(_responds, f"{url}/healthz")
+                    for name, url in _inference_servers(self._settings).items()
+                },
                 "feedback": lambda: _responds(f"{feedback_url(self._settings)}/readyz"),
                 "airflow": lambda: _airflow_runs(airflow),
                 "dags": lambda: _dags_are_read(airflow),
@@ -141,12 +153,16 @@ class Stack:
         end_leftover(airflow_home(settings) / WORKER_PID_FILE)
         processes = Processes(self._procfile, env=_child_environment(settings), logs=self._logs)
         self._processes = processes
-        undo.callback(processes.stop, last=_ASKED_BY_OTHERS)
+        servers = _inference_servers(settings)
+        for port, base in settings.other_servers.items():
+            own = {"BASE_MODEL": base, "BASE_REVISION": "main", "INFERENCE_PORT": str(port)}
+            processes.add(_named(port), like=INFERENCE, env=own)
+        undo.callback(processes.stop, last=(_API_SERVER, *servers))  # the others still take their leave
 
         airflow_schema = processes.begin("airflow-db-migrate", "airflow db migrate")
-        local = [name for name in processes.names() if name != "inference" or not settings.inference_url]
-        if "inference" in local:
-            processes.start("inference")  # slow to load, and it needs no database to
+        local = [name for name in processes.names() if name != INFERENCE or not settings.inference_url]
+        for name in filter(servers.__contains__, local):
+            processes.start(name)  # slow to load, and it needs no database to
         self._database_url = database_url(settings)
         engine = make_engine(self._database_url)
         upgrade(engine)
@@ -156,7 +172,7 @@ class Stack:
         processes.finish("airflow-db-migrate", airflow_schema)
         self._ready("airflow schema")
         for name in local:
-            if name != "inference":
+            if name not in servers:
                 processes.start(name)
 
     def _revive_database(self) -> None:
@@ -177,6 +193,17 @@ class Stack:
 
     def _ready(self, what: str) -> None:
         self._progress(what, time.monotonic() - self._began)
+
+
+def _inference_servers(settings: Settings) -> dict[str, str]:
+    """By the name of its process, where each one is; that of BASE_MODEL may be on another machine."""
+    host = seen_from_here(settings.inference_host)
+    others = {_named(port): f"http://{host}:{port}" for port in settings.other_servers}
+    return {INFERENCE: settings.inference_endpoint, **others}
+
+
+def _named(port: int) -> str:
+    return f"{INFERENCE}-{port}"
 
 
 def feedback_url(settings: Settings) -> str:
@@ -211,6 +238,7 @@ def _check_ports(settings: Settings) -> None:
     ]
     if not settings.inference_url:
         ports.append(("INFERENCE_PORT", settings.inference_host, settings.inference_port))
+    ports += [("INFERENCE_PORT", settings.inference_host, port) for port in settings.other_servers]
     with ExitStack() as probes:
         for name, host, port in ports:
             probe = probes.enter_context(socket.socket())

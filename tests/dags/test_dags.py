@@ -17,6 +17,7 @@ from services.db.lineage_tables import TrainingSetSourcesRow
 from services.db.session import make_engine, session_scope
 from services.domain.training import RunState
 from services.feedback.questions import new_rater
+from services.operations.stack import DAG_IDS
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_correction, add_persona
 from tests.dags.conftest import RunScript
@@ -108,7 +109,7 @@ def test_importing_every_dag_file_is_light(run_script: RunScript):
 
 def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
     assert facts["errors"] == {}
-    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH, ERASE}
+    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH, ERASE} == DAG_IDS
     assert all(dag["doc"] for dag in facts["dags"].values())
 
 

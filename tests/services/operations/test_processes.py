@@ -64,6 +64,13 @@ def test_a_process_has_the_environment_and_a_file_for_its_output(make: Make):
     assert "hello" in wait_for(processes.log("greeter"), "hello")
 
 
+def test_one_that_is_added_runs_anothers_command_with_variables_of_its_own(make: Make):
+    processes = make("greeter: sh -c 'echo $WORD $NAME; sleep 60'\n")
+    processes.add("another", like="greeter", env={"NAME": "O'Hara of $WORD"})
+    processes.start("another")
+    assert wait_for(processes.log("another"), "hello").strip() == "hello O'Hara of $WORD"
+
+
 def test_one_that_ends_is_named_with_its_last_words(make: Make):
     processes = make("broken: sh -c 'echo the model is missing; exit 3'\n")
     processes.start("broken")

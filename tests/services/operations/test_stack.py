@@ -72,6 +72,36 @@ def test_the_port_of_inference_is_looked_for_where_it_will_listen(tmp_path: Path
             pass
 
 
+def test_each_other_base_has_a_server_on_a_port_after_the_first(tmp_path: Path):
+    settings = Settings(
+        _env_file=ensure_secrets(tmp_path),
+        var_dir=tmp_path,
+        inference_port=9001,
+        other_base_models="/models/bigger microsoft/phi-2",
+        other_inference_urls="http://10.0.0.5:8001",
+    )
+    assert settings.other_servers == {9002: "/models/bigger", 9003: "microsoft/phi-2"}
+    assert settings.inference_endpoints == (
+        "http://127.0.0.1:9001",
+        "http://127.0.0.1:9002",
+        "http://127.0.0.1:9003",
+        "http://10.0.0.5:8001",
+    )
+
+
+def test_the_port_of_another_base_is_looked_at_before_anything_starts(tmp_path: Path, taken: int):
+    settings = Settings(
+        _env_file=ensure_secrets(tmp_path),
+        var_dir=tmp_path,
+        feedback_port=free_port(),
+        airflow_port=free_port(),
+        inference_port=taken - 1,
+        other_base_models="/models/bigger",
+    )
+    with pytest.raises(PortTaken, match=f"Port {taken} "), Stack(settings, progress=lambda *_: None):
+        pass
+
+
 @pytest.mark.parametrize(
     ("host", "seen"),
     [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("10.0.0.5", "10.0.0.5")],  # noqa: S104
