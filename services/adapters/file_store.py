@@ -8,6 +8,7 @@ own lock keeps them apart.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -16,25 +17,12 @@ from typing import cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
-from safetensors import SafetensorError, safe_open
 
-from services.adapters.digests import (
-    ADAPTER_FILES,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    adapter_digest,
-    canonical_config,
-    sha256_of,
-)
+from services.adapters.digests import sha256_of
 from services.adapters.disk import locked, replace_file, replace_folder
 from services.adapters.expectations import FOLDER, file_of, prefix_of, read_expectation, write_expectation
-from services.adapters.manifests import (
-    MANIFEST_FILE,
-    make_manifest,
-    persona_of,
-    read_manifest,
-    write_manifest,
-)
+from services.adapters.finished import is_sound, offer
+from services.adapters.manifests import MANIFEST_FILE, persona_of, read_manifest
 from services.adapters.store import AdapterName, Manifest
 from services.domain.fingerprint import Fingerprint
 from services.domain.personas import PersonaSlug, parse_slug
@@ -70,7 +58,7 @@ class FileAdapterStore:
         target = self._folder(parse_slug(persona), number)
         if number < 1:
             raise AdapterRefused(str(folder), "versions are numbered from 1")
-        offered, contents = _offer(folder, persona=persona, number=number, provenance=provenance)
+        offered, contents = offer(folder, persona=persona, number=number, provenance=provenance)
         self._check_that_it_is_there()
         if self._manifest(persona, number) is None:
             with self._reached():
@@ -85,7 +73,7 @@ class FileAdapterStore:
     ) -> Manifest:
         """See AdapterStore. Readers find the old bytes or the new ones, and check whichever they find."""
         target = self._folder(parse_slug(persona), number)
-        offered, contents = _offer(folder, persona=persona, number=number, provenance=provenance)
+        offered, contents = offer(folder, persona=persona, number=number, provenance=provenance)
         self._check_that_it_is_there()
         try:
             stored = self._manifest(persona, number)
@@ -100,9 +88,7 @@ class FileAdapterStore:
             else:
                 for name, content in contents.items():
                     self._files.pipe_file(str(target / name), content, mode="overwrite")
-        for file in self._expectations(offered.name):
-            with self._reached(), suppress(FileNotFoundError):
-                self._files.rm_file(str(file))
+        self.forget(offered.name)
         return offered
 
     def manifest(self, name: AdapterName) -> Manifest:
@@ -127,7 +113,7 @@ class FileAdapterStore:
         manifest = self.manifest(name)
         cached = into / name
         with locked(into):
-            if not _is_sound(cached, manifest):
+            if not is_sound(cached, manifest):
                 replace_folder(cached, self._download(manifest))
         return cached
 
@@ -161,7 +147,8 @@ class FileAdapterStore:
 
     def _sizes_in(self, folder: PurePosixPath) -> dict[str, int]:
         """The bytes of each file below a folder, by its path."""
-        with self._reached():
+        found: dict[str, dict[str, int]] = {}
+        with self._reached(), suppress(FileNotFoundError):
             found = self._files.find(str(folder), detail=True)
         return {path: int(info["size"]) for path, info in found.items()}
 
@@ -182,6 +169,19 @@ class FileAdapterStore:
         """See AdapterStore."""
         contents = [self._read(file) for file in self._expectations(name)]
         return tuple(read_expectation(name, content) for content in contents if content is not None)
+
+    def remembered(self, persona: PersonaSlug) -> Mapping[AdapterName, int]:
+        """See AdapterStore."""
+        sizes: Counter[AdapterName] = Counter()
+        for path, size in self._sizes_in(self._root / parse_slug(persona) / FOLDER).items():
+            sizes[AdapterName(f"{persona}@{PurePosixPath(path).name.partition('-')[0]}")] += size
+        return sizes
+
+    def forget(self, name: AdapterName) -> None:
+        """See AdapterStore."""
+        for file in self._expectations(name):
+            with self._reached(), suppress(FileNotFoundError):
+                self._files.rm_file(str(file))
 
     def _expectations(self, name: AdapterName) -> list[PurePosixPath]:
         folder = self._root / persona_of(name) / FOLDER
@@ -250,47 +250,3 @@ class FileAdapterStore:
 
     def _folder(self, persona: PersonaSlug, number: int) -> PurePosixPath:
         return self._root / persona / f"v{number:04d}"
-
-
-def digest_of_folder(folder: Path) -> str:
-    """The digest that publishing a finished folder would give it; AdapterRefused when it is not one."""
-    contents = _read_finished(folder)
-    return adapter_digest({name: sha256_of(content) for name, content in contents.items()})
-
-
-def _offer(
-    folder: Path, *, persona: PersonaSlug, number: int, provenance: Mapping[str, object]
-) -> tuple[Manifest, dict[str, bytes]]:
-    """What a finished folder is as a version: its manifest, and all files in the order they are written."""
-    contents = _read_finished(folder)
-    digests = {name: sha256_of(content) for name, content in contents.items()}
-    offered = make_manifest(digests, persona=persona, number=number, provenance=provenance)
-    return offered, contents | {MANIFEST_FILE: write_manifest(offered)}
-
-
-def _read_finished(folder: Path) -> dict[str, bytes]:
-    """The files of a finished PEFT folder, its configuration made canonical; AdapterRefused otherwise."""
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    missing, others = set(ADAPTER_FILES) - found, found - set(ADAPTER_FILES)
-    if missing:
-        raise AdapterRefused(str(folder), f"{min(missing)} is missing")
-    if others:
-        raise AdapterRefused(str(folder), f"{min(others)} does not belong in an adapter")
-    try:
-        with safe_open(folder / WEIGHTS_FILE, framework="numpy") as weights:
-            empty = not list(weights.keys())
-    except SafetensorError as error:
-        raise AdapterRefused(str(folder), f"{WEIGHTS_FILE} is not a safetensors file") from error
-    if empty:
-        raise AdapterRefused(str(folder), f"{WEIGHTS_FILE} holds no weights")
-    contents = {name: (folder / name).read_bytes() for name in ADAPTER_FILES}
-    contents[CONFIG_FILE] = canonical_config(contents[CONFIG_FILE])
-    return contents
-
-
-def _is_sound(cached: Path, manifest: Manifest) -> bool:
-    for file, digest in manifest.files.items():
-        path = cached / file
-        if not path.is_file() or sha256_of(path.read_bytes()) != digest:
-            return False
-    return True

@@ -6,9 +6,11 @@ written in blocks: a set may be larger than memory.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -65,6 +67,33 @@ def thaw(store_url: str, path: str, *, digest: str, into: Path) -> Path:
         local.unlink()
         raise FrozenFileCorrupt(source)
     return local
+
+
+def frozen_files(store_url: str) -> dict[str, int]:
+    """The bytes of every file that was frozen, by its path below the store."""
+    filesystem, root = fsspec.core.url_to_fs(store_url)
+    top = root.rstrip("/")
+    found: dict[str, int] = {}
+    for folder in (TRAINING_SETS, EVIDENCE):
+        with suppress(FileNotFoundError):
+            files = filesystem.find(f"{top}/{folder}", detail=True)
+            found |= {f"{folder}/{PurePosixPath(path).name}": info["size"] for path, info in files.items()}
+    return found
+
+
+def frozen_at(store_url: str, path: str) -> datetime:
+    """When a frozen file was written; FileNotFoundError where it is gone."""
+    filesystem, root = fsspec.core.url_to_fs(store_url)
+    written: datetime = filesystem.modified(f"{root.rstrip('/')}/{path}")
+    return written if written.tzinfo else written.replace(tzinfo=UTC)
+
+
+def delete_files(store_url: str, paths: Collection[str]) -> None:
+    """Delete files below the store; one that is gone already is."""
+    filesystem, root = fsspec.core.url_to_fs(store_url)
+    for path in paths:
+        with suppress(FileNotFoundError):
+            filesystem.rm_file(f"{root.rstrip('/')}/{path}")
 
 
 def _digest(file: Path) -> str:

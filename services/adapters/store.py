@@ -73,6 +73,14 @@ class AdapterStore(Protocol):
         """What `expect` kept of a version, of every server; AdapterCorrupt where some of it is damaged."""
         ...
 
+    def remembered(self, persona: PersonaSlug) -> Mapping[AdapterName, int]:
+        """The bytes of what `expect` kept of each of a persona's versions, whether it has files or not."""
+        ...
+
+    def forget(self, name: AdapterName) -> None:
+        """Take away what `expect` kept of a version; where there is nothing it is no error."""
+        ...
+
     def manifest(self, name: AdapterName) -> Manifest:
         """The manifest of an adapter by its serving name; AdapterMissing when there is none."""
         ...

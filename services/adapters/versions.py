@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from services.adapters.file_store import digest_of_folder
+from services.adapters.finished import digest_of_folder
 from services.adapters.promotions import clear_unsound, lock_persona
 from services.adapters.store import AdapterName, AdapterStore, Manifest
 from services.db.feedback_tables import PersonaRow

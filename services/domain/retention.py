@@ -71,6 +71,19 @@ def why_orphan_kept(number: int, *, newest: int, written_at: datetime, at: datet
     """
     if number > newest:
         return "above the newest version the database knows"
-    if at - written_at < ORPHAN_GRACE:
-        return "written within the last day"
-    return ""
+    return _why_young_kept(written_at, at=at)
+
+
+def why_unnamed_kept(written_at: datetime, *, newest: datetime | None, at: datetime) -> str:
+    """The reason to keep a frozen file that no row names; empty when it may go.
+
+    `newest` is when the newest row was made that could name one: a file that is younger may be named by rows
+    that a restored database does not know yet.
+    """
+    if newest is None or written_at > newest:
+        return "newer than what the database knows"
+    return _why_young_kept(written_at, at=at)
+
+
+def _why_young_kept(written_at: datetime, *, at: datetime) -> str:
+    return "written within the last day" if at - written_at < ORPHAN_GRACE else ""

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from services.adapters import tainting
+from services.adapters.freezing import delete_files
 from services.adapters.promotions import lock_persona, who_serves
 from services.db.erasing_lock import hold_freezing
 from services.db.erasure_tables import ErasureRow
@@ -232,7 +233,7 @@ def _take_files_away(installation: Installation, erasure_id: int) -> None:
         sets = session.scalars(select(TrainingSetRow).where(TrainingSetRow.id.in_(ids))).all()
         folders = [runs_dir / folder_name(run) for run in _runs_of(session, sets)]
         left = [folder for folder in folders if folder.exists()]
-    redacting.delete_files(installation.settings.store_url, files)
+    delete_files(installation.settings.store_url, files)
     for folder in left:
         clear_away(folder)  # a process that works in it does so at its end
     with session_scope(installation.engine) as session:

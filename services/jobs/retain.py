@@ -1,11 +1,11 @@
-"""Retention: old versions lose their files, and folders that nobody will come back to go. Rows stay.
+"""Retention: old versions lose their files, and what nobody will come back to or names goes. Rows stay.
 
 Nothing goes that serves, served, is where a rollback leads, or is named in a decision.
 """
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
@@ -14,12 +14,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.disk import locked
+from services.adapters.freezing import delete_files, frozen_files
 from services.adapters.promotions import lock_persona
+from services.adapters.store import AdapterName
+from services.db.erasing_lock import hold_freezing
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.retention import RetentionPolicy
 from services.jobs.installation import Installation, now, open_installation
+from services.jobs.sweep import FOLDER as SWEEPS
+from services.operations.frozen_files import FileFate, judge_frozen
 from services.operations.retention import (
     Fate,
     has_versions,
@@ -29,13 +34,13 @@ from services.operations.retention import (
     removed_names,
 )
 from services.training.holding import clear_away
-from services.training.leftovers import Leftover, leftovers
+from services.training.leftovers import Leftover, leftovers, sweep_leftovers
 
 logger = logging.getLogger(__name__)
 
 
 class Retained(TypedDict):
-    """One folder: of a persona's version, or of a training run on this machine."""
+    """One folder or file: of a version, frozen and named by nobody, or of a run or sweep on this machine."""
 
     of: str
     folder: str
@@ -62,11 +67,10 @@ def foresee() -> list[Retained]:
 def retain_with(installation: Installation, *, at: datetime) -> list[Retained]:
     """As `retain`, in a given installation. Work folders and caches are those of this machine."""
     told = [one for slug in _personas(installation) for one in _retain_persona(installation, slug, at=at)]
+    told += _retain_frozen(installation, at=at)
     for left in _left_by_trainings(installation, at=at):
         busy = not left.stays and not clear_away(left.folder)
-        told.append(
-            _told_of_training(replace(left, stays=True, why="a process works in it") if busy else left)
-        )
+        told.append(_told_of_left(replace(left, stays=True, why="a process works in it") if busy else left))
     return told
 
 
@@ -76,9 +80,13 @@ def foresee_with(installation: Installation, *, at: datetime) -> list[Retained]:
     for slug in _personas(installation):
         with session_scope(installation.engine) as session:
             persona = lock_persona(session, slug)
-            told += _told(slug, _versions(session, installation, persona, at=at))
-            told += _told(slug, _folders(session, installation, persona, at=at))
-    return told + [_told_of_training(left) for left in _left_by_trainings(installation, at=at)]
+            versions = _versions(session, installation, persona, at=at)
+            told += _told(slug, versions) + _told(slug, _folders(session, installation, persona, at=at))
+            removed = {*removed_names(session, persona), *(one.name for one in versions if not one.stays)}
+            told += _told_of_golden(slug, _golden(installation, slug, removed))
+    with session_scope(installation.engine) as session:
+        told += _told_of_frozen(_frozen(session, installation, at=at))
+    return told + [_told_of_left(left) for left in _left_by_trainings(installation, at=at)]
 
 
 def _retain_persona(installation: Installation, slug: str, *, at: datetime) -> list[Retained]:
@@ -97,8 +105,21 @@ def _retain_persona(installation: Installation, slug: str, *, at: datetime) -> l
             if not fate.stays:
                 installation.store.remove(PersonaSlug(slug), fate.number)
                 logger.info("%s/v%04d is removed: %s", slug, fate.number, fate.why)
-        _clear_cache(installation, removed_names(session, persona))
-    return _told(slug, versions) + _told(slug, [fate for fate in folders if fate.number not in marked])
+        removed = removed_names(session, persona)
+        golden = _golden(installation, slug, removed)
+        for name in golden:
+            installation.store.forget(name)
+        _clear_cache(installation, removed)
+    folders = [fate for fate in folders if fate.number not in marked]
+    return _told(slug, versions) + _told(slug, folders) + _told_of_golden(slug, golden)
+
+
+def _retain_frozen(installation: Installation, *, at: datetime) -> list[Retained]:
+    with session_scope(installation.engine) as session:
+        hold_freezing(session)
+        fates = _frozen(session, installation, at=at)
+        delete_files(installation.settings.store_url, [one.path for one in fates if not one.stays])
+    return _told_of_frozen(fates)
 
 
 def _personas(installation: Installation) -> list[str]:
@@ -124,6 +145,19 @@ def _folders(
     return judge_folders(session, store, persona, store.sizes(PersonaSlug(persona.slug)), at=at)
 
 
+def _golden(
+    installation: Installation, slug: str, removed: Collection[AdapterName]
+) -> dict[AdapterName, int]:
+    """The bytes of what removed versions were expected to answer, by their names."""
+    remembered = installation.store.remembered(PersonaSlug(slug))
+    return {name: size for name, size in sorted(remembered.items()) if name in removed}
+
+
+def _frozen(session: Session, installation: Installation, *, at: datetime) -> list[FileFate]:
+    store_url = installation.settings.store_url
+    return list(judge_frozen(session, store_url, frozen_files(store_url), at=at))
+
+
 def _clear_cache(installation: Installation, names: Iterable[str]) -> None:
     """Files of removed versions that the inference server fetched; it reads them only to load one."""
     cache = installation.settings.adapter_cache
@@ -137,7 +171,11 @@ def _clear_cache(installation: Installation, names: Iterable[str]) -> None:
 def _left_by_trainings(installation: Installation, *, at: datetime) -> list[Leftover]:
     settings = installation.settings
     with session_scope(installation.engine) as session:
-        return list(leftovers(session, settings.runs_dir, days=settings.retention_days, at=at))
+        days, sweeps = settings.retention_days, settings.var_dir.resolve() / SWEEPS
+        return [
+            *leftovers(session, settings.runs_dir, days=days, at=at),
+            *sweep_leftovers(session, sweeps, days=days, at=at),
+        ]
 
 
 def _told(slug: str, fates: Iterable[Fate]) -> list[Retained]:
@@ -147,5 +185,25 @@ def _told(slug: str, fates: Iterable[Fate]) -> list[Retained]:
     ]
 
 
-def _told_of_training(left: Leftover) -> Retained:
-    return Retained(of="runs", folder=left.folder.name, stays=left.stays, why=left.why, bytes=left.size)
+def _told_of_golden(slug: str, golden: Mapping[AdapterName, int]) -> list[Retained]:
+    why = "its version is removed"
+    return [
+        Retained(of=slug, folder=f"golden/{name.partition('@')[2]}", stays=False, why=why, bytes=size)
+        for name, size in golden.items()
+    ]
+
+
+def _told_of_frozen(fates: Iterable[FileFate]) -> list[Retained]:
+    told = []
+    for fate in fates:
+        folder, _, name = fate.path.partition("/")
+        of = folder.strip("_").replace("_", " ")
+        told.append(Retained(of=of, folder=name[:12], stays=fate.stays, why=fate.why, bytes=fate.size))
+    return told
+
+
+def _told_of_left(left: Leftover) -> Retained:
+    """Below `runs`, or below `sweeps` or its `trials`."""
+    return Retained(
+        of=left.folder.parent.name, folder=left.folder.name, stays=left.stays, why=left.why, bytes=left.size
+    )

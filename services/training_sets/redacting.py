@@ -140,16 +140,6 @@ def forget_signatures(session: Session, persona: int, rater: object, keys: Colle
     session.execute(_FORGET_SIGNATURES, {"persona": persona, "rater": rater, "keys": sorted(keys)})
 
 
-def delete_files(store_url: str, paths: Collection[str]) -> None:
-    """Delete files below the store; one that is gone already is."""
-    filesystem, root = fsspec.core.url_to_fs(store_url)
-    for path in paths:
-        try:
-            filesystem.rm_file(f"{root.rstrip('/')}/{path}")
-        except FileNotFoundError:
-            continue
-
-
 def _files(session: Session, personas: Collection[int]) -> dict[str, str]:
     """What each file of these personas' sets is, by its path."""
     files = {}
