@@ -1,7 +1,8 @@
 """How a version answered where it was evaluated, as a small file beside it in the store.
 
 One file per version, server and golden prompts: {root}/{persona}/golden/{version}-{conditions}.json, both the
-first 12 hex of a digest. It carries a checksum over itself. Nothing here touches a file system.
+first 12 hex of a digest; of the plain base, {root}/_base/golden/base-{conditions}.json. It carries a checksum
+over itself. Nothing here touches a file system.
 """
 
 import json
@@ -16,7 +17,7 @@ FOLDER = "golden"
 
 def prefix_of(name: AdapterName) -> str:
     """What the files of a version begin with."""
-    return f"{name.partition('@')[2]}-"
+    return f"{name.partition('@')[2] or name}-"
 
 
 def file_of(name: AdapterName, fingerprint: Fingerprint) -> str:

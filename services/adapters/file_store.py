@@ -28,8 +28,10 @@ from services.domain.fingerprint import Fingerprint
 from services.domain.personas import PersonaSlug, parse_slug
 from services.errors.artifacts import AdapterCorrupt, AdapterExists, AdapterMissing, AdapterRefused
 from services.errors.outages import AdapterStoreUnavailable
+from services.language_model.asking import BASE_NAME
 
 STORE_FILE = "store.json"
+_BASE = "_base"  # no persona's slug starts with an underscore
 
 _VERSION_FOLDER = re.compile(r"v(\d{4,})")
 
@@ -155,7 +157,7 @@ class FileAdapterStore:
     def expect(self, name: AdapterName, fingerprint: Fingerprint) -> None:
         """See AdapterStore."""
         self._check_that_it_is_there()
-        file = self._root / persona_of(name) / FOLDER / file_of(name, fingerprint)
+        file = self._golden_folder(name) / file_of(name, fingerprint)
         if self._read(file) is not None:
             return
         content = write_expectation(fingerprint)
@@ -184,9 +186,12 @@ class FileAdapterStore:
                 self._files.rm_file(str(file))
 
     def _expectations(self, name: AdapterName) -> list[PurePosixPath]:
-        folder = self._root / persona_of(name) / FOLDER
+        folder = self._golden_folder(name)
         names = self._entries(folder)
         return [folder / file for file in sorted(names) if file.startswith(prefix_of(name))]
+
+    def _golden_folder(self, name: AdapterName) -> PurePosixPath:
+        return self._root / (_BASE if name == BASE_NAME else persona_of(name)) / FOLDER
 
     def _download(self, manifest: Manifest) -> dict[str, bytes]:
         folder = self._folder(manifest.persona, manifest.number)

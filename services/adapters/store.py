@@ -3,7 +3,7 @@
 Layout: {root}/store.json, which says that a store is here, and
 {root}/{persona}/v0007/{adapter_config.json, adapter_model.safetensors, manifest.json}. The manifest is
 written last, so its presence means the folder is whole. What versions answered where they were evaluated lies
-in {root}/{persona}/golden. Nothing here knows the database.
+in {root}/{persona}/golden, what the plain base did in {root}/_base/golden. Nothing here knows the database.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,9 @@ class AdapterStore(Protocol):
         ...
 
     def expect(self, name: AdapterName, fingerprint: Fingerprint) -> None:
-        """Keep how a version is served where it was evaluated; of one server's the first one stays."""
+        """Keep how a version, or the plain base, is served where it was evaluated; of one server's the first
+        one stays.
+        """
         ...
 
     def expected(self, name: AdapterName) -> tuple[Fingerprint, ...]:

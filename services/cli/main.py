@@ -20,6 +20,7 @@ from services.cli import (
     training_sets,
 )
 from services.cli.output import Json, show, speaking
+from services.jobs import changed_servers
 from services.jobs import status as reading
 from services.tables import Record
 
@@ -42,12 +43,14 @@ app.add_typer(raters.commands, name="rater")
 @speaking
 def status(as_json: Json = False) -> None:
     """Every persona: who serves, the newest set and what it led to; and how much people said."""
-    totals, personas_now = reading.totals(), reading.personas()
+    totals, personas_now, warnings = reading.totals(), reading.personas(), changed_servers.warnings()
     if as_json:
-        show({"totals": totals, "personas": personas_now}, as_json=True)
+        show({"totals": totals, "personas": personas_now, "warnings": warnings}, as_json=True)
         return
     show(totals, as_json=False)
     show([record | _not_yet(record) for record in personas_now], as_json=False)
+    for warning in warnings:
+        typer.echo(f"Warning: {warning}")
 
 
 def _not_yet(record: Record) -> Record:

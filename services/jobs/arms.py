@@ -149,7 +149,7 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
     logger.info("%s: %.1f s", arm.name or "the version", seconds)
     if installation.generator.facts() != round_.facts:
         raise ReportsNotComparable("the inference server was started as another one meanwhile")
-    if fingerprint and arm.served_as and arm.served_as != BASE_NAME:
+    if fingerprint and arm.served_as:
         installation.store.expect(arm.served_as, fingerprint)
     with session_scope(installation.engine) as session:
         return store_report(

@@ -48,9 +48,9 @@ class RoutedGenerator:
         """See Generator; of the first."""
         return self._servers[0].facts()
 
-    def bases(self) -> tuple[str, ...]:
-        """The digest of each one's base; InferenceUnavailable when any of them is away."""
-        return tuple(server.facts().base_digest for server in self._servers)
+    def all_facts(self) -> tuple[ServerFacts, ...]:
+        """What each says of itself; InferenceUnavailable when any of them is away."""
+        return tuple(server.facts() for server in self._servers)
 
     def holding(self, model: str) -> Generator:
         """The one that holds a model's base, found by scoring a word; raises what that raises."""
@@ -87,9 +87,14 @@ def server_of(generator: Generator, model: str) -> Generator:
     return generator.holding(model) if isinstance(generator, RoutedGenerator) else generator
 
 
+def facts_of(generator: Generator) -> tuple[ServerFacts, ...]:
+    """What each server says of itself, the one that holds BASE_MODEL first."""
+    return generator.all_facts() if isinstance(generator, RoutedGenerator) else (generator.facts(),)
+
+
 def bases_of(generator: Generator) -> tuple[str, ...]:
-    """The bases that are served, that of BASE_MODEL first."""
-    return generator.bases() if isinstance(generator, RoutedGenerator) else (generator.facts().base_digest,)
+    """The digests of the bases that are served, that of BASE_MODEL first."""
+    return tuple(facts.base_digest for facts in facts_of(generator))
 
 
 def open_generator(endpoints: Sequence[str], *, token: str) -> Generator:

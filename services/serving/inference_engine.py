@@ -29,8 +29,9 @@ from services.language_model.machine import usable_quantisation
 from services.language_model.rendering import end_token_id
 from services.language_model.stopping import Decode, find_stop
 from services.serving.adapters_in_memory import AdaptersInMemory
-from services.serving.as_evaluated import check_answers, server_facts
+from services.serving.as_evaluated import check_answers
 from services.serving.batching import Batcher
+from services.serving.server_facts import server_facts
 from services.serving.tokenizing import Tokenizing
 
 ADAPTERS_IN_MEMORY = 64
@@ -71,6 +72,7 @@ class InferenceEngine:
         self.base = base
         self.facts = server_facts(base.digest, base.quantisation, base.model.device)
         self._adapters = adapters
+        self._changed: dict[str, tuple[str, ...]] = {}
         self._tokenizing = Tokenizing(base.tokenizer, adapters.provenance)
         self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
             self._run, batch_size=batch_size, queue_limit=queue_limit
@@ -111,6 +113,12 @@ class InferenceEngine:
     def loaded(self) -> tuple[str, ...]:
         return self._adapters.names()
 
+    def changed(self) -> dict[str, tuple[str, ...]]:
+        """What is in memory and answers otherwise than when it was evaluated, as the server changed, and in
+        what.
+        """
+        return {name: told for name, told in dict(self._changed).items() if name in self.loaded()}
+
     def waiting(self) -> int:
         return self._batcher.length()
 
@@ -146,7 +154,10 @@ class InferenceEngine:
     def _check_answers(self, name: str) -> None:
         """Of an adapter just loaded, before it answers anybody; one that answers otherwise leaves memory."""
         try:
-            check_answers(name, self.facts, self._adapters.expected(name), lambda: self._golden(name))
+            changed = check_answers(name, self.facts, self._adapters.expected, self._golden)
+            self._changed.pop(name, None)
+            if changed:
+                self._changed[name] = changed
         except BaseException:
             self._adapters.unload(name)
             raise

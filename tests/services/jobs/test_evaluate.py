@@ -264,6 +264,8 @@ def test_a_report_says_how_its_version_was_served(
         assert installation.store.expected(AdapterName(stored.version.name)) == (
             fingerprint_of(stored.fingerprint or {}),
         )
+        base = session.get_one(EvaluationReportRow, reports["base"])
+        assert installation.store.expected(BASE_NAME) == (fingerprint_of(base.fingerprint or {}),)
 
 
 @dataclass
