@@ -57,6 +57,7 @@ from feedback_app import (
 )
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
+from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
 
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
         engine=engine,
         generator=generator,
         asks=AsksUnderWay.beside_others(settings.feedback_threads),
+        notes=KeptSentences(),
     )
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)

@@ -1,4 +1,5 @@
-"""What the views stand on: the process's one engine, its generator, its asks and the clock. No queries."""
+"""What the views stand on: the process's one engine, its generator, its asks, what it
+has read once of decisions, and the clock. No queries."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from feedback_app.asks_under_way import AsksUnderWay
+from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
 
@@ -20,6 +22,7 @@ class Backend:
     engine: Engine
     generator: Generator
     asks: AsksUnderWay
+    notes: KeptSentences
 
 
 def backend() -> Backend:

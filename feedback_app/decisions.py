@@ -12,7 +12,7 @@ from feedback_app.request_log import note
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
 from services.evaluation.check_lines import intervals as drawn_intervals
-from services.evaluation.report_page import checks_of, decision_page
+from services.evaluation.report_page import changed_answers, checks_of, decision_page
 from services.jobs.approve import approve_in
 from services.jobs.report_file import draw
 
@@ -45,7 +45,8 @@ def intervals(decision_id: int) -> Response:
 def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = None) -> str:
     curator = current_curator()
     with session_scope(backend().engine) as session:
-        found = decision_page(session, decision_id)
+        found = decision_page(session, decision_id, notes=backend().notes.on)
+        answers = changed_answers(session, decision_id) if curator else None
     note(persona=found.persona)
     drawing = {
         "wide": url_for("decisions.intervals", decision_id=decision_id),
@@ -57,7 +58,7 @@ def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = N
         page=found,
         link=url_for,
         drawn=drawing,
-        texts=curator is not None,
+        answers=answers,
         curator=curator,
         reason=reason,
         problem_text=str(problem) if problem else "",

@@ -9,6 +9,7 @@ from feedback_app.backend import backend, now
 from feedback_app.request_log import note
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
+from services.errors.lookups import NotYetThere
 from services.jobs.canaries import canary_in
 from services.jobs.live import live_at, why_live
 from services.jobs.status import ledger_rows
@@ -17,6 +18,7 @@ from services.training.watching import portable_recipe
 blueprint = Blueprint("ledger", __name__, url_prefix="/p/<slug>")
 
 NEWEST = 100
+NO_INSTANT = "That is no instant that is over: write one as 2026-11-20T02:00, in UTC."
 
 
 @blueprint.get("/ledger")
@@ -24,19 +26,23 @@ def of_persona(slug: str) -> Response:
     note(persona=slug)
     asked = request.args.get("at", "").strip()
     instant = _instant(asked)
+    problem = NO_INSTANT if asked and instant is None else ""
     with session_scope(backend().engine) as session:
         persona = find_persona(session, slug)
+        try:
+            live = live_at(session, slug, instant or now())
+        except NotYetThere as early:
+            instant, problem, live = None, str(early), live_at(session, slug, now())
         page = render_template(
             "ledger.html",
             persona=persona.as_persona(),
             rows=ledger_rows(session, persona, limit=NEWEST),
             newest=NEWEST,
-            live=live_at(session, slug, instant or now()),
-            asked=asked,
+            live=live,
+            problem_text=problem,
             instant=instant,
         )
-    wrong = asked and instant is None
-    return make_response(page, HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK)
+    return make_response(page, HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK)
 
 
 @blueprint.get("/live")

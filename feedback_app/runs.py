@@ -59,9 +59,8 @@ def _judged(session: Session, run: RunView) -> Judged | None:
     """What the gate said of the version that came of a run; None as long as none did."""
     if run.summary.version is None:
         return None
-    return judged(
-        session, version_by_number(session, find_persona(session, run.persona), run.summary.version)
-    )
+    version = version_by_number(session, find_persona(session, run.persona), run.summary.version)
+    return judged(session, version, notes=backend().notes.on)
 
 
 @blueprint.get("/runs/<int:run_id>/loss.svg")

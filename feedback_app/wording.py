@@ -2,17 +2,19 @@
 
 import json
 import math
+import re
 import zlib
 from datetime import datetime
 from functools import cache
 
 from flask import Flask
+from markupsafe import Markup, escape
 
 from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
 from services.domain.feedback import Reason
-from services.evaluation.wording import figure, instant, moment, signed, slice_in_words, title_of
+from services.evaluation.wording import breakable, figure, instant, moment, signed, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
@@ -23,6 +25,8 @@ FORMAT_NAMES = {
 }
 STAR_WORDS = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
 TONES = 6  # as many as style.css knows
+
+_COMMAND = re.compile(r"`([^`]+)`")
 
 
 def install(app: Flask) -> None:
@@ -35,6 +39,8 @@ def install(app: Flask) -> None:
     app.add_template_filter(slice_in_words)
     app.add_template_filter(figure)
     app.add_template_filter(signed)
+    app.add_template_filter(breakable)
+    app.add_template_filter(with_commands)
     app.add_template_filter(format_in_words)
     app.add_template_filter(format_checked)
     app.add_template_filter(FORMAT_NAMES.__getitem__, "format_name")
@@ -117,6 +123,11 @@ def known_questions() -> tuple[tuple[str, str], ...]:
     first, *others = rateable()
     second = next(fact for fact in others if fact.domain != first.domain)
     return tuple((fact.questions[0], fact.domain) for fact in (first, second))
+
+
+def with_commands(sentence: str) -> Markup:
+    """A sentence of the services with its commands, in backticks, as code."""
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
 def moment_of_iso(text: str) -> str:

@@ -9,19 +9,19 @@ from sqlalchemy.orm import Session
 from services.db.canary_tables import ApprovalRow
 from services.db.lineage_tables import GateDecisionRow
 from services.errors.lookups import UnknownRecord
-from services.errors.refusals import NotApproved, NotPassed
+from services.errors.refusals import NotApproved, NotToBeApproved
 
 
 def approve(session: Session, *, decision_id: int, actor: str, reason: str, at: datetime) -> ApprovalRow:
     """The approval of a decision: the first one that was given stays.
 
-    Raises UnknownRecord, and NotPassed for a FAIL, which nobody's word lets serve.
+    Raises UnknownRecord, and NotToBeApproved for a FAIL, which nobody's word lets serve.
     """
     decision = session.get(GateDecisionRow, decision_id)
     if decision is None:
         raise UnknownRecord("gate decision", decision_id)
     if decision.verdict == "FAIL":
-        raise NotPassed(decision_id, decision.verdict)
+        raise NotToBeApproved(decision_id, decision.verdict)
     session.execute(
         insert(ApprovalRow)
         .values(decision_id=decision_id, actor=actor, reason=reason, at=at)

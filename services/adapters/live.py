@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from services.adapters.promotions import Serving, version_by_number
@@ -19,6 +19,7 @@ from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.feedback import RaterId
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import BASE_VERSION, PromotionKind, goes_to_canary
+from services.errors.lookups import NotYetThere
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,32 @@ class Drawn:
 
 
 def live_at(session: Session, persona: PersonaRow, at: datetime) -> LiveAt:
-    """What was live at an instant, by the times that the ledger's rows carry."""
+    """What was live at an instant, by the times that the ledger's rows carry.
+
+    Raises NotYetThere before the persona was.
+    """
+    if at < persona.created_at:
+        raise NotYetThere(persona.slug, persona.created_at)
     champion, canary = _live(session, persona, _newest(session, persona, by=at))
-    return LiveAt(PersonaSlug(persona.slug), at, champion, canary)
+    return LiveAt(PersonaSlug(persona.slug), at, as_it_began(session, persona, champion), canary)
+
+
+def as_it_began(session: Session, persona: PersonaRow, champion: Placed) -> Placed:
+    """The champion with the row that put it in its place: a canary that ended beside it wrote a later one."""
+    if champion.promotion_id is None:
+        return champion
+    of_champions = (PromotionRow.persona_id == persona.id, PromotionRow.kind != PromotionKind.CANARY)
+    before = session.scalar(
+        select(func.max(PromotionRow.id)).where(
+            *of_champions,
+            PromotionRow.id < champion.promotion_id,
+            PromotionRow.adapter_version_id != champion.version_id,
+        )
+    )
+    if before is None and champion.version == BASE_VERSION:
+        return Placed(champion.version_id, champion.version, champion.name, champion.share)
+    began = select(PromotionRow).where(*of_champions, PromotionRow.id > (before or 0))
+    return _placed(session.scalars(began.order_by(PromotionRow.id).limit(1)).one(), champion.share)
 
 
 def live_now(session: Session, persona: PersonaRow) -> tuple[Placed, Placed | None]:

@@ -31,6 +31,7 @@ from services.errors.refusals import (
     DecisionOutdated,
     GateChanged,
     NotPassed,
+    NotToBeTried,
     Redacted,
     VersionServedBefore,
     VersionUnsound,
@@ -85,12 +86,12 @@ def start_canary(
     """Let the candidate of a decision answer this share of the conversations, as long as its canary is open;
     the share of the persona's policy if None.
 
-    A decision has one canary: while that is open, the same again returns its row. Raises NotPassed for a
-    FAIL, CanaryEnded, and what `_check` raises.
+    A decision has one canary: while that is open, the same again returns its row. Raises NotToBeTried for
+    a FAIL, CanaryEnded, and what `_check` raises.
     """
     decision = decision_by_id(session, decision_id)
     if decision.verdict == "FAIL":
-        raise NotPassed(decision_id, decision.verdict)
+        raise NotToBeTried(decision_id, decision.verdict)
     version = decision.candidate_report.version
     persona = lock_persona(session, version.persona.slug)
     had = _row_of(session, decision, PromotionKind.CANARY)
@@ -160,7 +161,7 @@ def _check(
     persona = version.persona
     session.refresh(version)  # whoever held the lock may have marked it
     session.refresh(decision)
-    _refuse_outdated(session, decision, version)
+    refuse_outdated(session, decision, version)
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     check_usable(version)
@@ -176,8 +177,14 @@ def _check(
     refuse_unapproved(session, decision)
 
 
-def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:
-    """Another gate, another champion or another anchor by now: what was decided says nothing of them."""
+def refuse_outdated(
+    session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow
+) -> AdapterVersionRow:
+    """Whom the candidate is to replace, unless another gate, champion or anchor by now makes that a question
+    which was not decided.
+
+    Raises Redacted, GateChanged, DecisionOutdated, AnchorChanged.
+    """
     if decision.redacted_at is not None:
         raise Redacted("gate decision", decision.id)
     if decision.gate_version != GATE_VERSION:
@@ -188,3 +195,4 @@ def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: Ada
     anchor, held_against = anchor_of(session, candidate) or champion, decision.anchor_report.version
     if anchor.id != held_against.id:
         raise AnchorChanged(decision.id, held_against=held_against.number, anchor=anchor.number)
+    return serves

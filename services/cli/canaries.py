@@ -7,6 +7,7 @@ import typer
 
 from services.cli.account import actor
 from services.cli.lines import fields, moment, sentences
+from services.cli.moving import show_moved
 from services.cli.output import Json, show, speaking, tell
 from services.jobs import canaries as jobs
 
@@ -28,7 +29,7 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Let the candidate of a PASS or INSUFFICIENT decision answer a share of the conversations."""
-    show(dict(jobs.start(decision_id, share, reason, actor())), as_json=as_json)
+    show_moved(jobs.start(decision_id, share, reason, actor()), as_json=as_json)
 
 
 @commands.command("show")
@@ -46,7 +47,7 @@ def show_canary(persona: str, as_json: Json = False) -> None:
 @speaking
 def stop(persona: str, reason: Reason, as_json: Json = False) -> None:
     """End the open canary of a persona: the champion has all conversations again."""
-    show(dict(jobs.stop(persona, reason, actor())), as_json=as_json)
+    show_moved(jobs.stop(persona, reason, actor()), as_json=as_json)
 
 
 @commands.command()

@@ -66,6 +66,5 @@ def _tell(decision_id: int, *, as_json: bool) -> None:
         show(found, as_json=True)
     else:
         tell(tell_decision(found))
-        show(status.check_rows(found["checks"]), as_json=False)
     if found["verdict"] != "PASS":
         raise typer.Exit(EXIT_NO)

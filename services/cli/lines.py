@@ -51,4 +51,11 @@ def instant(iso: str) -> str:
 
 
 def _folded(text: str, *, first: str, others: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=others) or [first.rstrip()]
+    lines = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,  # the name of a run, or an instant, is one word
+    )
+    return lines or [first.rstrip()]

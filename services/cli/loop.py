@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from services.cli.account import actor
+from services.cli.moving import show_moved
 from services.cli.output import EXIT_NO, Json, show, speaking
 from services.domain.promotions import PromotionKind
 from services.jobs import approve as approving
@@ -62,15 +63,8 @@ def evaluate(
 def promote(decision_id: int, as_json: Json = False) -> None:
     """Let the candidate of a passed decision serve, or be tried first where the persona's policy says so."""
     moved = promoting.promote(decision_id, actor())
-    show(dict(moved), as_json=as_json)
-    if moved["kind"] == PromotionKind.CANARY:
-        typer.echo("Some conversations go to it first: `persona-loop canary show PERSONA`.", err=True)
-    elif moved["serves"] != moved["version"]:
-        typer.echo(
-            f"Decision {decision_id} was carried out before; version {moved['serves']} serves since. "
-            f"`persona-loop rollback PERSONA --to {moved['version']}` puts version {moved['version']} back.",
-            err=True,
-        )
+    show_moved(moved, as_json=as_json)
+    if moved["kind"] == PromotionKind.FULL and moved["serves"] != moved["version"]:
         raise typer.Exit(EXIT_NO)
 
 
@@ -99,7 +93,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Put an earlier version back, or a rolled-back one in again."""
-    show(dict(rolling_back.rollback(persona, version, reason, actor())), as_json=as_json)
+    show_moved(rolling_back.rollback(persona, version, reason, actor()), as_json=as_json)
 
 
 @commands.command()

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.cli.lines import GAP, fields, moment, section, sentences, tally, wrapped
+from services.domain.checks import Verdict
+from services.domain.evaluation import OVERALL
 from services.training_sets.deduplication import LONG_THRESHOLD, SHORT_THRESHOLD
 
 Record = dict[str, Any]
 _COLUMNS = "{:>5} {:<16} {:>6} {:>6} {:>6} {:>6} {:>8} {:>5} {:<8} {}"
+_SEVERITY = {Verdict.FAIL: 0, Verdict.INSUFFICIENT: 1, Verdict.PASS: 2}
 _KINDS = ("demonstrations", "pairs", "desirable", "undesirable")
 
 
-def tell_sets(records: list[Record]) -> Iterator[str]:
-    """A table of the sets of each persona, as the job lists them."""
+def tell_sets(records: list[Record], *, of: str) -> Iterator[str]:
+    """A table of the sets of each persona, as the job lists them; `of`: the one that was asked for."""
     for persona in dict.fromkeys(record["persona"] for record in records):
         yield persona
         yield _COLUMNS.format(
@@ -28,7 +31,7 @@ def tell_sets(records: list[Record]) -> Iterator[str]:
         if any(record["redacted"] for record in records):
             yield "!: redacted, as a rater that it learnt from was erased"
     else:
-        yield "no training set yet: `persona-loop assemble PERSONA` makes one of what people said"
+        yield f"no training set yet: `persona-loop assemble {of or 'PERSONA'}` makes one of what people said"
 
 
 def _row(record: Record) -> str:
@@ -64,7 +67,7 @@ def tell_set(record: Record) -> Iterator[str]:
 
 
 def tell_decision(record: Record) -> Iterator[str]:
-    """What the gate said of whom; its checks are a table of their own."""
+    """What the gate said of whom, why, what can be done now; then its checks, those that stopped it first."""
     if record["redacted_at"]:
         yield from sentences(
             [
@@ -75,7 +78,19 @@ def tell_decision(record: Record) -> Iterator[str]:
     against = "the plain base" if record["champion"] == 0 else f"version {record['champion']}"
     judged = f"version {record['version']} against {against}"
     yield f"{record['verdict']}: {judged}, decision {record['decision_id']}"
-    anchor = "the champion" if record["anchor"] == record["champion"] else f"version {record['anchor']}"
+    yield from sentences([record["meaning"]])
+    yield from section("Next")
+    if record["waits_for_approval"]:
+        yield from sentences(
+            [f'`persona-loop approve {record["decision_id"]} --reason "…"`: it waits for an approval']
+        )
+    yield from sentences([record["next_step"]])
+    yield from section("Checks")
+    yield from sentences(map(_check, sorted(record["checks"], key=lambda check: _SEVERITY[check["verdict"]])))
+    yield from section("Beside it" if record["notes"] else "")
+    yield from sentences(record["notes"])
+    yield from section("What it rests on")
+    anchor = "the same" if record["anchor"] == record["champion"] else f"version {record['anchor']}"
     yield from fields(
         {
             "anchor": anchor,
@@ -84,11 +99,15 @@ def tell_decision(record: Record) -> Iterator[str]:
             "version of the gate": record["gate_version"],
         }
     )
-    yield from section("Beside it" if record["notes"] else "")
-    yield from sentences(record["notes"])
-    if record["outlook"]:
-        yield from sentences([record["outlook"]])
-    yield ""
+
+
+def _check(check: Record) -> str:
+    of = "" if check["slice"] == OVERALL else f" ({check['slice']})"
+    told = f"{check['verdict']} {check['metric']}{of}: {check['reason']}"
+    if check["measured"] is None or check["items"] is None:
+        return told
+    theirs = "" if check["reference"] is None else f"{check['measured']:.3f} and {check['reference']:.3f} "
+    return f"{told}; {theirs}on {check['items']} items"
 
 
 def tell_skipped(night: Record) -> Iterator[str]:

@@ -26,7 +26,7 @@ def list_sets(
     if as_json:
         show(records, as_json=True)
     else:
-        tell(tell_sets(records))
+        tell(tell_sets(records, of=persona))
 
 
 @sets.command("show")

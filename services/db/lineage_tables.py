@@ -189,7 +189,8 @@ class EvaluationReportRow(Base):
     seconds: Mapped[float | None]  # that asking took; unknown of older reports
     fingerprint: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))  # how it was served
     metrics: Mapped[list[JsonObject]]
-    items: Mapped[list[JsonObject]]
+    # Megabytes, which most readers of a report do not look at.
+    items: Mapped[list[JsonObject]] = mapped_column(deferred=True)
     created_at: Mapped[datetime]
 
     version: Mapped[AdapterVersionRow] = relationship()

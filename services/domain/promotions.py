@@ -73,7 +73,8 @@ def rollback_target(
     now, canary = champion(history), open_canary(history)
     if to_version is not None:
         if to_version not in served(history):
-            raise VersionNeverServed(persona, to_version)
+            tried = any(promotion.version == to_version for promotion in history)
+            raise VersionNeverServed(persona, to_version, tried=tried)
         if to_version == now and canary is None:
             raise VersionServesAlready(persona, to_version)
         if to_version in unsound:

@@ -1,5 +1,7 @@
 """What was asked for does not exist. The tree is drawn in `tree`."""
 
+from datetime import UTC, datetime
+
 from services.errors.tree import NotFound
 
 
@@ -27,7 +29,6 @@ class UnknownVersion(NotFound):
 
 _SHOWN_BY = {  # where a person finds the one that was meant
     "training set": "`persona-loop training-set list` shows those there are",
-    "training set of": "`persona-loop assemble` makes one",
     "gate decision": "`persona-loop status` shows the newest, `persona-loop ledger` all carried out",
     "adapter version": "name a version's id, as `persona-loop train` and `persona-loop versions` print it",
     "training run of version": "name a version's id, as `persona-loop train` prints it, not its number",
@@ -43,6 +44,23 @@ class UnknownRecord(NotFound):
     def __init__(self, kind: str, record_id: object) -> None:
         self.kind, self.record_id = kind, record_id
         super().__init__(f"There is no {kind} {record_id}: {_SHOWN_BY.get(kind, _NEWEST)}.")
+
+
+class NoTrainingSet(NotFound):
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"Persona {slug!r} has no training set: `persona-loop assemble {slug}` makes one.")
+
+
+class NotYetThere(NotFound):
+    """A persona at an instant before it was created."""
+
+    def __init__(self, slug: str, since: datetime) -> None:
+        self.slug, self.since = slug, since
+        super().__init__(
+            f"Persona {slug!r} did not exist then: ask about an instant from its creation on, "
+            f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
+        )
 
 
 class UnknownItem(NotFound):

@@ -30,11 +30,14 @@ class RouteRefused(Refused):
 
 
 class VersionNeverServed(Refused):
-    def __init__(self, slug: str, version: int) -> None:
-        self.slug, self.version = slug, version
+    def __init__(self, slug: str, version: int, *, tried: bool) -> None:
+        self.slug, self.version, self.tried = slug, version, tried
+        served = (
+            "answered some conversations in a canary and never everyone" if tried else "never served anyone"
+        )
         super().__init__(
-            f"Version {version} of {slug!r} never served anyone, so it cannot be put back: "
-            "choose one that the ledger names, or promote it through the gate."
+            f"Version {version} of {slug!r} {served}, so it cannot be put back: choose one that "
+            f"`persona-loop ledger {slug}` names for more than a canary, or promote it through the gate."
         )
 
 
@@ -91,12 +94,22 @@ class NothingToRollBackTo(Refused):
 
 
 class NotPassed(Refused):
+    _rule = "only PASS may be promoted"
+
     def __init__(self, decision_id: int, verdict: str) -> None:
         self.decision_id, self.verdict = decision_id, verdict
         missing = f"`persona-loop gate show {decision_id}` says what was missing"
         if verdict == "INSUFFICIENT":
             missing += f', and `persona-loop canary start {decision_id} --reason "…"` tries it on some people'
-        super().__init__(f"Decision {decision_id} is {verdict}, and only PASS may be promoted: {missing}.")
+        super().__init__(f"Decision {decision_id} is {verdict}, and {self._rule}: {missing}.")
+
+
+class NotToBeTried(NotPassed):
+    _rule = "a canary takes PASS, or INSUFFICIENT with a written reason"
+
+
+class NotToBeApproved(NotPassed):
+    _rule = "only PASS, or INSUFFICIENT on its way to a canary, may be approved"
 
 
 class NotApproved(Refused):

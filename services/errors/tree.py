@@ -15,7 +15,8 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
-│   ├── UnknownRater · UnknownErasure · UnknownItem
+│   ├── UnknownRater · UnknownErasure · UnknownItem · NoTrainingSet
+│   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
@@ -23,6 +24,7 @@ PersonaLoopError
 │   ├── VersionTainted        it learnt from a rater who was erased
 │   ├── Redacted · RaterErased
 │   ├── NotPassed             a promotion without a PASS
+│   │   └── NotToBeTried · NotToBeApproved    a canary, an approval of a FAIL
 │   ├── NotApproved           a promotion that waits for somebody's word
 │   ├── CanaryOpen · CanaryEnded · NoCanary
 │   ├── CanaryCoolingDown     a version that the ratings of its canary took back

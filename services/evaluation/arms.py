@@ -1,6 +1,7 @@
 """What the other arms' reports say of a decision's candidate: read from stored reports, noted beside it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sqlalchemy import select
@@ -27,18 +28,34 @@ class ArmNote:
     sentence: str
 
 
+Noting = Callable[[Session, GateDecisionRow], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSentences:
+    """`sentences_on`, each said once: what they are made of never changes, and it takes a while to read.
+
+    They name metrics and figures, no text of anybody. Reports that came in since are heard anew.
+    """
+
+    _said: dict[tuple[int, ...], tuple[str, ...]] = field(default_factory=dict)
+
+    def on(self, session: Session, decision: GateDecisionRow) -> tuple[str, ...]:
+        if decision.redacted_at is not None:
+            return ()
+        heard = (decision.id, *(report.id for report in _others(session, decision)))
+        if heard not in self._said:
+            self._said[heard] = sentences_on(session, decision)
+        return self._said[heard]
+
+
 def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]:
     """A note of each other arm that was asked beside the candidate; sealed items that the gate left alone
     stay so. Of a redacted decision nothing can be noted any more.
     """
     if decision.redacted_at is not None:
         return ()
-    candidate, champion = decision.candidate_report, decision.champion_report.version.number
-    reports = [
-        report
-        for report in _beside(session, candidate)
-        if not is_judge(report.arm) or is_judge_of(report.arm, champion=champion)
-    ]
+    candidate, reports = decision.candidate_report, _others(session, decision)
     if not reports:
         return ()
     policy = policy_decided_by(decision.policy)
@@ -74,6 +91,15 @@ def _turned(judged: Evidence) -> Evidence:
         judged,
         scores={name: replace(scores, values=1 - scores.values) for name, scores in judged.scores.items()},
     )
+
+
+def _others(session: Session, decision: GateDecisionRow) -> list[EvaluationReportRow]:
+    champion = decision.champion_report.version.number
+    return [
+        report
+        for report in _beside(session, decision.candidate_report)
+        if not is_judge(report.arm) or is_judge_of(report.arm, champion=champion)
+    ]
 
 
 def _beside(session: Session, candidate: EvaluationReportRow) -> list[EvaluationReportRow]:

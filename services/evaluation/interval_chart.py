@@ -14,6 +14,7 @@ from services.drawing import Scale
 
 _TONES = {Verdict.PASS: "first", Verdict.INSUFFICIENT: "second", Verdict.FAIL: "fourth"}
 _WORDS = {Verdict.PASS: "passes", Verdict.INSUFFICIENT: "cannot tell", Verdict.FAIL: "fails"}
+_PASSED = "had to be passed"
 _LEGEND, _HEAD, _ROW, _AXIS = 34.0, 34.0, 46.0, 40.0
 _SIDE = 20.0
 _LETTER = 6.6  # pixels of a letter, about
@@ -46,7 +47,8 @@ class Interval:
 
 def interval_chart(intervals: Sequence[Interval], *, title: str, width: int = 720) -> str:
     """SVG text, `width` pixels wide; intervals of one panel stand beside each other."""
-    parts, top = list(_legend(width)), _LEGEND
+    parts = list(_legend(width))
+    top = _LEGEND if _legend_fits(width) else 2 * _LEGEND - 10
     for panel, found in groupby(intervals, key=lambda one: one.panel):
         rows = list(found)
         parts += _panel(panel, rows, top, width)
@@ -61,9 +63,15 @@ def _legend(width: float) -> Iterator[str]:
         yield _mark((place, 18), verdict)
         yield drawing.words((place + 11, 22), word, "soft")
         place += 11 + _LETTER * len(word) + 20
-    if place + 110 < width:
-        yield drawing.straight((place, 10), (place, 26), "bound")
-        yield drawing.words((place + 9, 22), "had to be passed", "soft")
+    place, below = (place, 0) if _legend_fits(width) else (_SIDE + 6, _LEGEND - 10)
+    yield drawing.straight((place, 10 + below), (place, 26 + below), "bound")
+    yield drawing.words((place + 11, 22 + below), _PASSED, "soft")
+
+
+def _legend_fits(width: float) -> bool:
+    """Whether all of it stands on one line."""
+    words = [*_WORDS.values(), _PASSED]
+    return sum(31 + _LETTER * len(word) for word in words) < width - 2 * _SIDE
 
 
 def _panel(panel: str, rows: list[Interval], top: float, width: float) -> Iterator[str]:

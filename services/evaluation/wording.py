@@ -3,7 +3,10 @@
 Policies, commands and tables say the metrics' names.
 """
 
+import re
 from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
 
 from services.domain.promotions import BASE_VERSION
 
@@ -31,6 +34,8 @@ TITLES = {
     "safety": "safety",
 }
 
+_RUN_NAME = re.compile(r"(\w+__)(\d{4}-\d\d-\d\d)(T\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d:\d\d)?")
+
 
 def title_of(metric: str) -> str:
     """The words for a metric; its name, readable, for one that only an older release measured."""
@@ -56,6 +61,17 @@ def figure(value: float | None) -> str:
 
 def signed(value: float) -> str:
     return f"{value:+.2f}"
+
+
+def breakable(text: str) -> Markup:
+    """A text for a narrow page: the name of a run in it, `manual__2026-11-21T17:38:54.902497+00:00`, breaks
+    between its parts alone.
+    """
+    return Markup(_RUN_NAME.sub(_in_parts, str(escape(text))))  # noqa: S704 - escaped
+
+
+def _in_parts(name: re.Match[str]) -> str:
+    return "<wbr>".join(f'<span class="whole">{part}</span>' for part in name.groups() if part)
 
 
 def moment(at: datetime) -> str:

@@ -24,7 +24,7 @@ class Approved(TypedDict):
 
 
 def approve(decision_id: int, reason: str, actor: str) -> Approved:
-    """Raises UnknownRecord, NotPassed for a FAIL, and what `check_line` raises for the reason."""
+    """Raises UnknownRecord, NotToBeApproved for a FAIL, and what `check_line` raises for the reason."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         return approve_in(session, decision_id, reason, actor, at=now())
 

@@ -22,7 +22,7 @@ from services.feedback.canary_ratings import rated_conversations
 from services.feedback.single_line import check_line
 from services.jobs.fingerprints import refuse_changed_serving
 from services.jobs.installation import Installation, now, open_installation
-from services.jobs.promote import Moved, moved
+from services.jobs.promote import Moved, moved, moves_before
 
 logger = logging.getLogger(__name__)
 
@@ -102,10 +102,11 @@ def _start(
     installation: Installation, decision_id: int, share: float | None, reason: str, actor: str
 ) -> Moved:
     with session_scope(installation.engine) as session:
+        before = moves_before(session, decision_id)
         row = promoting.start_canary(
             session, decision_id=decision_id, share=share, actor=actor, reason=reason, at=now()
         )
-        return moved(session, row)
+        return moved(session, row, already=row.id in before)
 
 
 def stop(persona: str, reason: str, actor: str) -> Moved:

@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 def live_at(session: Session, persona: str, at: datetime) -> LiveAt:
-    """Champion and canary of a persona at an instant; raises UnknownPersona."""
+    """Champion and canary of a persona at an instant; raises UnknownPersona, NotYetThere."""
     return live.live_at(session, find_persona(session, persona), at)
 
 
@@ -31,7 +31,7 @@ def why_live(session: Session, persona: str) -> Record:
     champion, canary = live.live_now(session, row)
     return {
         "persona": row.slug,
-        **_rests_on(session, champion),
+        **_rests_on(session, live.as_it_began(session, row, champion)),
         "canary": _rests_on(session, canary) if canary else None,
     }
 

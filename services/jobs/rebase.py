@@ -14,7 +14,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.gate_policy import for_rebase
-from services.errors.lookups import UnknownRecord
+from services.errors.lookups import NoTrainingSet
 from services.errors.outages import BaseNotServed
 from services.errors.refusals import BaseUnchanged
 from services.evaluation.decisions import decide_and_store, parse_policy
@@ -35,7 +35,7 @@ def rebase(persona: str, overrides: Sequence[str]) -> Gated:
     """The decision on the persona's newest set learnt on the base that `model=…` names.
 
     `overrides` are those of a recipe besides. Called again, it goes on where it was. Nobody is promoted.
-    Raises InvalidRecipe, InvalidPolicy, UnknownRecord, BaseUnchanged, BaseNotServed, StartUnusable, and what
+    Raises InvalidRecipe, InvalidPolicy, NoTrainingSet, BaseUnchanged, BaseNotServed, StartUnusable, and what
     training and evaluating raise.
     """
     with open_installation() as installation:
@@ -79,7 +79,7 @@ def _newest_set(session: Session, persona: PersonaRow) -> int:
         .limit(1)
     )
     if newest is None:
-        raise UnknownRecord("training set of", persona.slug)
+        raise NoTrainingSet(persona.slug)
     return newest
 
 

@@ -11,7 +11,7 @@ from services.errors.tree import InvalidInput
 from services.evaluation import wording
 from services.evaluation.check_lines import CheckLine, intervals
 from services.evaluation.interval_chart import interval_chart
-from services.evaluation.report_page import DecisionPage, decision_page
+from services.evaluation.report_page import ChangedAnswers, DecisionPage, changed_answers, decision_page
 from services.jobs.installation import open_installation
 from services.settings import ROOT
 
@@ -23,7 +23,7 @@ _PAGES = ROOT / "feedback_app"
 def write_report(decision_id: int, out: Path) -> Path:
     """The file, written anew. Raises UnknownRecord, and InvalidInput where it cannot be written."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        text = render(decision_page(session, decision_id))
+        text = render(decision_page(session, decision_id), changed_answers(session, decision_id))
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -31,16 +31,16 @@ def write_report(decision_id: int, out: Path) -> Path:
     return out
 
 
-def render(page: DecisionPage) -> str:
+def render(page: DecisionPage, answers: ChangedAnswers) -> str:
     """The whole file as text; every text of people and models in it is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_PAGES / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    words = (wording.title_of, wording.figure, wording.signed, wording.moment)
+    words = (wording.title_of, wording.figure, wording.signed, wording.moment, wording.breakable)
     environment.filters |= {one.__name__: one for one in words}
     return environment.get_template("decision_file.html").render(
         page=page,
-        texts=True,
+        answers=answers,
         link=_nowhere,
         drawn={
             "wide": _inside(draw(page.id, page.checks, width=WIDE)),

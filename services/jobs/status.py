@@ -24,6 +24,7 @@ from services.domain.outlook import Outlook
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
 from services.evaluation.arms import notes_on
+from services.evaluation.conclusions import meaning, next_step, waits_for_approval
 from services.evaluation.reports import report_by_id
 from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
@@ -128,6 +129,9 @@ def decision(decision_id: int) -> Record:
             "items": len(row.used),
             "opened": row.opened,
             "gate_version": row.gate_version,
+            "meaning": meaning(row),
+            "waits_for_approval": waits_for_approval(session, row),
+            "next_step": next_step(session, row),
             "outlook": str(Outlook(**row.outlook)) if row.outlook else None,
             "evidence": row.evidence_digest,
             "redacted_at": row.redacted_at.isoformat() if row.redacted_at else None,

@@ -18,7 +18,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.training import Objective, Recipe, digest_of
-from services.errors.lookups import UnknownRecord
+from services.errors.lookups import NoTrainingSet, UnknownRecord
 from services.errors.refusals import Redacted
 from services.errors.tree import InvalidInput
 from services.jobs.bases import recipe_of
@@ -120,7 +120,7 @@ def _chosen(session: Session, persona: str, training_set_id: int | None) -> Trai
     if persona:
         row = session.scalar(newest.where(TrainingSetRow.persona_id == find_persona(session, persona).id))
         if row is None:
-            raise UnknownRecord("training set of", persona)
+            raise NoTrainingSet(persona)
         return row
     slugs = session.scalars(
         select(PersonaRow.slug).join(TrainingSetRow).where(*usable).distinct().order_by(PersonaRow.slug)

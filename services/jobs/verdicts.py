@@ -12,7 +12,7 @@ from services.adapters.promotions import moves_of
 from services.db.decisions import newest_decision_on
 from services.db.lineage_tables import AdapterVersionRow
 from services.domain.promotions import PromotionKind
-from services.evaluation.arms import sentences_on
+from services.evaluation.arms import Noting, sentences_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Judged:
     is_tried: bool
 
 
-def judged(session: Session, version: AdapterVersionRow) -> Judged:
+def judged(session: Session, version: AdapterVersionRow, *, notes: Noting = sentences_on) -> Judged:
     decision = session.scalar(newest_decision_on(version.id))
     tried, moves = (
         [row for row in moves_of(session, version.id) if (row.kind == PromotionKind.CANARY) is canary]
@@ -49,7 +49,7 @@ def judged(session: Session, version: AdapterVersionRow) -> Judged:
         verdict=decision.verdict if decision else "",
         champion=decision.champion_report.version.number if decision else None,
         checks=decision.checks if decision else (),
-        notes=sentences_on(session, decision) if decision else (),
+        notes=notes(session, decision) if decision else (),
         served_from=moves[0].at if moves else None,
         serves=champion.version_id == version.id,
         tried_from=tried[0].at if tried else None,

@@ -1,10 +1,12 @@
 """The page of a decision: what the gate said, for everybody; people's questions, for curators."""
 
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
 from sqlalchemy import Engine
 
+from services.adapters.promoting import promote
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.settings import Settings
@@ -40,6 +42,35 @@ def test_everybody_reads_the_verdict_and_its_reasons_and_no_question_of_others(
     assert "sign in as a curator" in text
     assert "number 12?" not in text
     assert "<script" not in text.split("<main")[1]
+
+
+def test_a_version_that_answered_nobody_is_not_called_the_champion(
+    visitor: Visitor, settings: Settings, judged: Judged, clean: Engine
+):
+    visitor.sign_in(settings)
+    path = f"/decisions/{judged.decision.id}"
+    assert "The champion answered people when this was decided" in words(visitor.get(path).text)
+    with session_scope(clean) as session:
+        other = add_version(session, find_persona(session, "pirate"), number=2)
+        passed = add_decision(session, other, verdict="PASS")
+        promote(session, decision_id=passed.id, actor="night", at=AT - timedelta(hours=1))
+    text = words(visitor.get(path).text)
+    assert "Another version than the plain base answered people when this was decided" in text
+    assert "the plain base, the champion" not in text
+
+
+def test_names_of_runs_break_between_their_parts(visitor: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        passed = add_decision(
+            session, add_version(session, find_persona(session, "pirate")), verdict="PASS"
+        ).id
+        promote(
+            session, decision_id=passed, actor="night <b> manual__2026-11-21T17:38:54.902497+00:00", at=AT
+        )
+    for path in (f"/decisions/{passed}", "/p/pirate/ledger", "/p/pirate/live"):
+        text = visitor.get(path).text
+        assert "night &lt;b&gt; " in text
+        assert '<span class="whole">manual__</span><wbr><span class="whole">2026-11-21</span><wbr>' in text
 
 
 def test_curators_see_answers_side_by_side_escaped(visitor: Visitor, settings: Settings, judged: Judged):
@@ -89,11 +120,26 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Setti
     page = visitor.get(waiting)
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
+    number = waiting.removeprefix("/decisions/")
+    promises = f"Then: <code>persona-loop promote {number}</code> lets it serve everyone"
+    assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
     assert "by curator:Ada: Read the &lt;worst&gt;." in text
     assert "It waits for an approval" not in text
+    above, _ = text.split("The verdict")
+    assert "Read the &lt;worst&gt;." in above
+    assert "By itself that lets nothing serve." in above
     assert visitor.submit(page, f"{waiting}/approve", reason="Again.").status_code == 303
     assert "Again." not in visitor.get(waiting).text
+
+
+def test_where_a_canary_comes_first_an_approval_promises_no_more(
+    visitor: Visitor, settings: Settings, clean: Engine, waiting: str
+):
+    with session_scope(clean) as session:
+        find_persona(session, "pirate").canary_policy = {"share": 0.1}
+    visitor.sign_in(settings)
+    assert "begins its canary: 10% of the conversations go to it first" in words(visitor.get(waiting).text)
 
 
 @pytest.mark.parametrize("reason", [" ", "a\nb", "x" * 501])

@@ -70,10 +70,8 @@ def test_every_move_says_who_why_and_on_which_decision_newest_first(visitor: Vis
 @pytest.mark.parametrize(
     ("at", "version"),
     [
-        ("2026-11-20T11:59:59", "v0 (plain base)"),
         ("2026-11-20T12:00", "v1"),
         ("2026-11-20T13:30:00+01:00", "v1"),
-        ("1850-01-01T00:00:00+23:59", "v0 (plain base)"),
         ("2026-11-20T13:00:00", "v0 (plain base)"),
     ],
 )
@@ -90,6 +88,13 @@ def test_what_is_no_instant_is_told(visitor: Visitor, at: str):
     assert page.status_code == 400
     assert "That is no instant" in page.text
     assert "<b>" not in page.text
+
+
+@pytest.mark.parametrize("at", ["2026-11-20T11:59:59", "1850-01-01T00:00:00+23:59"])
+def test_before_the_persona_was_is_told_beside_who_serves_now(visitor: Visitor, rolled_back: int, at: str):  # noqa: ARG001
+    page = visitor.client.get("/p/pirate/ledger", query_string={"at": at})
+    assert (page.status_code, "did not exist then" in page.text) == (400, True)
+    assert "Now: <strong>v0" in " ".join(page.text.split())
 
 
 def test_why_what_serves_now_does_leads_to_decision_run_and_recipe(visitor: Visitor, decision: int):

@@ -101,7 +101,7 @@ def test_what_failed_goes_nowhere_and_what_cannot_be_told_never_straight_to_ever
     session: Session, persona: PersonaRow
 ):
     version = add_version(session, persona, number=2)
-    with pytest.raises(NotPassed, match="is FAIL"):
+    with pytest.raises(NotPassed, match="is FAIL, and a canary takes PASS, or INSUFFICIENT with a written"):
         begin(session, add_decision(session, version, verdict="FAIL"))
     insufficient = add_decision(session, version, verdict="INSUFFICIENT")
     with pytest.raises(NotPassed, match=f"canary start {insufficient.id}"):
@@ -151,13 +151,18 @@ def test_a_full_promotion_by_its_canary_carries_the_decision_and_ends_the_canary
 
 def test_a_rollback_ends_the_canary_says_so_and_keeps_the_champion(session: Session, persona: PersonaRow):
     add_canary(session, persona, number=2)
-    with pytest.raises(VersionNeverServed):
+    with pytest.raises(
+        VersionNeverServed, match="answered some conversations in a canary and never everyone"
+    ):
         rollback(session, persona=PIRATE, to_version=2, reason="more", actor="me", at=AT)
     row = rollback(session, persona=PIRATE, to_version=None, reason="it lies", actor="me", at=AT)
     assert (row.kind, row.version.number) == ("rollback", 1)
     assert row.reason == "it lies (the canary of version 2 ends)"
     assert live_now(session, persona)[1] is None
     back = rollback(session, persona=PIRATE, to_version=None, reason="it lies too", actor="me", at=AT)
+    add_version(session, persona, number=3)
+    with pytest.raises(VersionNeverServed, match="never served anyone"):
+        rollback(session, persona=PIRATE, to_version=3, reason="more", actor="me", at=AT)
     assert (back.version.number, back.reason) == (0, "it lies too")
 
 

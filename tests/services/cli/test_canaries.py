@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine
 
-from services.adapters.promoting import start_canary
+from services.adapters.canaries import parse_canary_policy
+from services.adapters.promoting import promote, start_canary
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.evaluation.fingerprints import take_fingerprint
@@ -55,6 +56,15 @@ def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: i
     begun = run("canary", "start", str(untold), "--reason", "two like it", "--share", "0.2", "--json")
     assert begun.exit_code == 0, begun.output
     assert (json.loads(begun.output)["kind"], json.loads(begun.output)["serves"]) == ("canary", 1)
+    assert json.loads(begun.output)["already"]
+    again = run("canary", "start", str(untold), "--reason", "two like it")
+    assert (
+        again.exit_code,
+        again.stderr.count("already, with 20% of the conversations: nothing was done"),
+    ) == (
+        0,
+        1,
+    )
     (tried,) = [row for row in json.loads(run("status", "--json").output)["personas"] if row["canary"]]
     slug = tried["persona"]
     assert (tried["serves"], tried["canary"], tried["canary_share"]) == (1, 2, 0.2)
@@ -82,8 +92,8 @@ def test_what_was_live_and_why_it_is_are_told_in_80_columns(run, untold: int, co
     begin(command_engine, untold, share=0.5)
     with session_scope(command_engine) as session:
         slug = session.get_one(GateDecisionRow, untold).candidate_report.version.persona.slug
-    before = json.loads(run("live-at", slug, "2020-01-01T00:00:00+00:00", "--json").output)
-    assert (before["version"], before["since"], before["canary"]) == (0, None, None)
+    before = run("live-at", slug, "2020-01-01T00:00:00+00:00")
+    assert (before.exit_code, "did not exist then" in before.output) == (1, True)
     today = json.loads(run("live-at", slug, now().isoformat(), "--json").output)
     assert (today["version"], today["share"], today["canary"]["version"]) == (1, 0.5, 2)
     for told in (run("live-at", slug, now().isoformat()), run("why-live", slug)):
@@ -100,6 +110,41 @@ def test_what_was_live_and_why_it_is_are_told_in_80_columns(run, untold: int, co
     ):
         refused = run("live-at", slug, instant)
         assert (refused.exit_code, problem in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [(None, "serves already, by this decision"), ({"share": 0.1}, "in its canary already")],
+)
+def test_what_was_promoted_before_is_said_to_be_so_and_names_the_persona(
+    run, command_engine: Engine, policy: dict[str, float] | None, said: str
+):
+    with session_scope(command_engine) as session:
+        rules = parse_canary_policy(policy) if policy else None
+        persona = add_persona(session, slug=f"again-{uuid4().hex[:8]}", canary_policy=rules)
+        slug, decision = persona.slug, add_decision(session, add_version(session, persona), verdict="PASS").id
+        promote(session, decision_id=decision, actor="me", at=now())
+    again = run("promote", str(decision))
+    assert (again.exit_code, said in again.stderr, "nothing was done" in again.stderr) == (0, True, True)
+    assert json.loads(run("promote", str(decision), "--json").stdout)["already"]
+    run("rollback", slug, "--reason", "it lies")
+    if policy is None:
+        replaced = run("promote", str(decision))
+        assert (replaced.exit_code, f"`persona-loop rollback {slug} --to 1`" in replaced.stderr) == (3, True)
+
+
+def test_what_failed_is_told_what_a_canary_and_an_approval_take(run, command_engine: Engine):
+    with session_scope(command_engine) as session:
+        version = add_version(session, add_persona(session, slug=f"failed-{uuid4().hex[:8]}"))
+        decision = str(add_decision(session, version, verdict="FAIL").id)
+    for asked, rule in (
+        ("canary start", "a canary takes PASS, or INSUFFICIENT with a written reason"),
+        ("approve", "only PASS, or INSUFFICIENT on its way to a canary, may be approved"),
+        ("promote", "only PASS may be promoted"),
+    ):
+        reason = () if asked == "promote" else ("--reason", "why not")
+        refused = run(*asked.split(), decision, *reason)
+        assert (refused.exit_code, rule in refused.output) == (3, True), refused.output
 
 
 def test_an_approval_is_given_from_the_shell_and_the_first_one_stays(run, untold: int):

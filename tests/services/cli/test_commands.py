@@ -177,13 +177,15 @@ def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pyte
     caplog.set_level(logging.INFO)
     told = run("gate", "decide", str(candidate), str(champion))
     assert told.exit_code == 3, told.output
+    assert all(len(line) <= 80 for line in told.output.splitlines())
     with session_scope(command_engine) as session:
         checks = (
             session.scalars(select(GateDecisionRow).filter_by(candidate_report_id=candidate)).one().checks
         )
-    rows = [line for line in (told.output + caplog.text).splitlines() if "measured on" in line]
-    assert len(rows) == len(checks) > 1
-    assert {row.split()[1] for row in rows} == {check["metric"] for check in checks}
+    words = " ".join((told.output + caplog.text).split())
+    assert words.count("measured on") == len(checks) > 1
+    for check in checks:
+        assert f"- {check['verdict']} {check['metric']}: " in words
 
 
 def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
@@ -199,7 +201,10 @@ def test_a_decision_is_made_shown_and_replayed(run, command_engine: Engine):
     told = run("gate", "decide", str(candidate), str(champion))
     assert (told.exit_code, told.output.split()[0]) == (0, "PASS:"), told.output
     words = " ".join(told.output.split())
-    assert "anchor the champion items it rests on 40 sealed items opened version of the gate" in words
+    assert "anchor the same items it rests on 40 sealed items opened version of the gate" in words
+    first = " ".join(told.output.splitlines()[:8])
+    assert "Next   - `persona-loop promote" in first
+    assert "it may serve people" in first
     with session_scope(command_engine) as session:
         decided = session.scalars(
             select(GateDecisionRow).where(GateDecisionRow.candidate_report_id == candidate)

@@ -63,6 +63,14 @@ def test_everything_stays_on_the_sheet_and_its_words_are_escaped(width: int):
     )
 
 
+@pytest.mark.parametrize("width", [360, 720])
+def test_the_legend_names_the_dashed_line_at_any_width(width: int):
+    words = {one.text: one for one in drawn(interval(), width=width).iter(f"{SVG}text")}
+    place = words["had to be passed"]
+    assert float(place.get("x", width)) + 100 < width
+    assert float(place.get("y", 0)) + 8 < float(words["The target"].get("y", 0))
+
+
 def test_checks_are_drawn_by_panel_with_limits_last_and_name_opponents_where_there_are_several():
     def check(asked: str, metric: str, against: int | None) -> CheckLine:
         return CheckLine.of_record(

@@ -9,10 +9,17 @@ from services.adapters.promoting import promote
 from services.adapters.promotions import rollback
 from services.domain.personas import PersonaSlug
 from services.domain.training import RunState
-from services.errors.lookups import UnknownPersona
+from services.errors.lookups import NotYetThere, UnknownPersona
 from services.jobs.live import live_at, why_live
 from tests.builders import AT, add_persona
-from tests.lineage_builders import add_decision, add_run, add_serving_version, add_training_set, add_version
+from tests.lineage_builders import (
+    add_canary,
+    add_decision,
+    add_run,
+    add_serving_version,
+    add_training_set,
+    add_version,
+)
 
 PIRATE = PersonaSlug("pirate")
 HOUR = timedelta(hours=1)
@@ -59,6 +66,32 @@ def test_a_version_that_was_put_back_rests_on_the_decision_that_let_it_serve_fir
     found = why_live(session, PIRATE)
     assert (found["version"], found["kind"], found["reason"]) == (first.number, "rollback", "it lies")
     assert found["decision"]["verdict"] == "PASS"
+
+
+def stop(session: Session, *, hours: int) -> None:
+    """End the open canary, so many hours on."""
+    at = AT + hours * HOUR
+    rollback(session, persona=PIRATE, to_version=None, reason="never mind", actor="me", at=at)
+
+
+def test_a_canary_that_was_stopped_leaves_the_champion_in_its_place_since_it_came_there(session: Session):
+    persona = add_persona(session)
+    add_canary(session, persona, number=1, at=AT + HOUR)
+    stop(session, hours=2)
+    assert live_at(session, PIRATE, AT + 2 * HOUR).champion.since is None
+    decision = add_decision(session, add_version(session, persona, number=2), verdict="PASS")
+    promote(session, decision_id=decision.id, actor="night", at=AT + 3 * HOUR)
+    add_canary(session, persona, number=3, at=AT + 4 * HOUR)
+    stop(session, hours=5)
+    champion, why = live_at(session, PIRATE, AT + 9 * HOUR).champion, why_live(session, PIRATE)
+    assert (champion.version, champion.since, champion.actor) == (2, AT + 3 * HOUR, "night")
+    assert (why["version"], why["since"], why["kind"]) == (2, champion.since.isoformat(), "full")
+
+
+def test_before_the_persona_was_nothing_was_live(session: Session):
+    add_persona(session)
+    with pytest.raises(NotYetThere, match="from its creation on, 2026-11-20 12:00:00 UTC"):
+        live_at(session, PIRATE, AT - HOUR)
 
 
 def test_the_plain_base_rests_on_nothing(session: Session):

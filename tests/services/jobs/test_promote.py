@@ -114,7 +114,7 @@ def test_a_promotion_that_was_made_is_told_again_without_asking(
 ):
     first = promote_with(installation, decision_id, "test")
     generator.problem = DOWN
-    assert promote_with(installation, decision_id, "test") == first
+    assert promote_with(installation, decision_id, "test") == {**first, "already": True}
 
 
 def test_what_a_canary_was_asked_before_it_ended_is_asked_again(

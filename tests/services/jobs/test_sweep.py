@@ -17,7 +17,7 @@ from services.db.session import session_scope
 from services.domain.training import Recipe
 from services.errors.artifacts import BaseModelMissing
 from services.errors.inputs import InvalidRecipe
-from services.errors.lookups import UnknownPersona, UnknownRecord
+from services.errors.lookups import NoTrainingSet, UnknownPersona, UnknownRecord
 from services.errors.tree import InvalidInput
 from services.jobs.installation import Installation
 from services.jobs.sweep import sweep_in
@@ -126,7 +126,7 @@ def test_whose_set_it_is_must_be_clear(installation: Installation, set_id: int):
     with session_scope(installation.engine) as session:
         add_persona(session, slug="silent", display_name="Silent")
     assert sweep_in(installation, grid, persona="", training_set_id=None, attempt=Attempts()).best == 0
-    with pytest.raises(UnknownRecord, match="training set of silent"):
+    with pytest.raises(NoTrainingSet, match="`persona-loop assemble silent`"):
         sweep_in(installation, grid, persona="silent", training_set_id=None)
     with pytest.raises(UnknownPersona):
         sweep_in(installation, grid, persona="nobody", training_set_id=None)

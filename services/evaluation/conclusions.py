@@ -1,0 +1,103 @@
+"""What follows from a decision, in sentences: what its verdict means, and what can be done with it now.
+
+Commands stand in backticks, as in the sentences of errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.adapters.approvals import approval_of
+from services.adapters.canaries import own_policy
+from services.adapters.live import live_now
+from services.adapters.promoting import refuse_outdated
+from services.adapters.promotions import who_serves
+from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
+from services.domain.checks import Verdict
+from services.domain.outlook import Outlook
+from services.errors.tree import Refused
+from services.evaluation.check_lines import CheckLine, target_of
+from services.evaluation.wording import title_of, version_in_words
+
+
+def meaning(decision: GateDecisionRow) -> str:
+    """What follows from the verdict, in a sentence."""
+    checks = [CheckLine.of_record(check) for check in decision.checks]
+    verdict = Verdict(decision.verdict)
+    ours = f"v{decision.candidate_report.version.number}"
+    theirs = version_in_words(decision.champion_report.version.number)
+    match verdict:
+        case Verdict.PASS:
+            target = title_of(target_of(checks))
+            if not target:
+                return f"{ours} passed every check: it may serve people."
+            return (
+                f"{ours} was shown to be better than {theirs} on its target, {target}, and no worse anywhere "
+                "else than is allowed: it may serve people."
+            )
+        case Verdict.FAIL:
+            named = _titles(checks, verdict)
+            return f"{ours} may not take the place of {theirs}: what was measured says no ({named})."
+        case Verdict.INSUFFICIENT:
+            return (
+                f"Too little is known for {ours} to take the place of {theirs}: nothing failed, but some "
+                f"checks cannot tell ({_titles(checks, verdict)}).{_wait(decision)}"
+            )
+
+
+def waits_for_approval(session: Session, decision: GateDecisionRow) -> bool:
+    """Whether its policy asks for an approval that could be given and was not."""
+    asked = bool(decision.policy.get("approval")) and decision.verdict != Verdict.FAIL
+    return asked and approval_of(session, decision.id) is None
+
+
+def next_step(session: Session, decision: GateDecisionRow) -> str:
+    """What can be done with a decision now; where it waits for an approval, once that is given."""
+    persona = decision.candidate_report.version.persona
+    _, canary = live_now(session, persona)
+    if canary is not None and canary.decision_id == decision.id:
+        return f"Its canary is open: `persona-loop canary show {persona.slug}` says how it goes."
+    if moves_by(session, decision):
+        return f"It was carried out: `persona-loop ledger {persona.slug}` says what became of it."
+    if decision.verdict == Verdict.FAIL:
+        return "Nobody can let it serve: train another version, or wait for the night that does."
+    try:
+        incumbent = refuse_outdated(session, decision, decision.candidate_report.version)
+    except Refused as problem:
+        return str(problem)
+    return _order(session, decision, incumbent)
+
+
+def _order(session: Session, decision: GateDecisionRow, incumbent: AdapterVersionRow) -> str:
+    """What lets the candidate serve, as `promote` and `start_canary` go about it."""
+    if decision.verdict == Verdict.INSUFFICIENT:
+        return f'`persona-loop canary start {decision.id} --reason "…"` tries it on some conversations.'
+    persona = incumbent.persona
+    policy = own_policy(persona)
+    if policy is None or incumbent.id != who_serves(session, persona).version_id:
+        return f"`persona-loop promote {decision.id}` lets it serve everyone."
+    return (
+        f"`persona-loop promote {decision.id}` begins its canary: {policy.share:.0%} of the conversations go "
+        "to it first."
+    )
+
+
+def moves_by(session: Session, decision: GateDecisionRow) -> tuple[PromotionRow, ...]:
+    """The rows of the ledger that a decision led to, oldest first."""
+    found = select(PromotionRow).where(PromotionRow.decision_id == decision.id).order_by(PromotionRow.id)
+    return tuple(session.scalars(found))
+
+
+def _titles(checks: Sequence[CheckLine], verdict: Verdict) -> str:
+    return ", ".join(dict.fromkeys(check.title for check in checks if check.verdict is verdict))
+
+
+def _wait(decision: GateDecisionRow) -> str:
+    """How many items are needed and when they will be there; nothing where more items would not tell."""
+    if not decision.outlook:
+        return ""
+    wait = Outlook(**decision.outlook)
+    told = str(replace(wait, metric=title_of(wait.metric)))
+    return f" {told[0].upper()}{told[1:]}"
