@@ -1,7 +1,7 @@
 """Signing in as a curator, who judges and approves: by the one token of this installation.
 
-The visit remembers the sign-in under the name that was given, until the browser is closed; another token ends
-every one. Accounts and roles are no matter of this module.
+The visit keeps a sign-in's id until the browser is closed. Leaving ends the sign-in itself, so that a copy of the
+cookie is worth nothing afterwards; another token ends every one. Accounts and roles are no matter of this module.
 """
 
 import hmac
@@ -10,17 +10,21 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+from uuid import UUID
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask import session as visit
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import status_of, with_status
 from feedback_app.forms import typed_text
+from services.db.session import session_scope
 from services.errors.outages import TooManyTries
 from services.errors.refusals import NotACurator, WrongToken
 from services.errors.tree import InvalidInput
+from services.feedback import sign_ins
 from services.feedback.single_line import check_line
 
 blueprint = Blueprint("curators", __name__, url_prefix="/curator")
@@ -66,22 +70,26 @@ def sign_in() -> Response:
         _check_token(typed_text(request.form, "token").strip())
     except (InvalidInput, WrongToken, TooManyTries) as problem:
         return with_status(_render(to, problem=str(problem)), status_of(problem))
-    visit["curator"] = [name, _mark()]
+    with session_scope(backend().engine) as session:
+        _end(session)
+        visit["sign_in"] = [str(sign_ins.begin(session, name=name, at=now())), _mark()]
     return redirect(_own_page(to) or url_for("curators.page"), 303)
 
 
 @blueprint.post("/leave")
 def sign_out() -> Response:
-    visit.pop("curator", None)
+    with session_scope(backend().engine) as session:
+        _end(session)
     return redirect(url_for("curators.page"), 303)
 
 
 def current_curator() -> str | None:
     """The name of the curator of this visit."""
-    match visit.get("curator"):
-        case [str(name), str(mark)] if hmac.compare_digest(mark, _mark()):
-            return name
-    return None
+    sign_in = _sign_in()
+    if sign_in is None:
+        return None
+    with session_scope(backend().engine) as session:
+        return sign_ins.name_of(session, sign_in, at=now())
 
 
 def require_curator() -> str:
@@ -116,6 +124,21 @@ def _check_token(given: str) -> None:
     if not hmac.compare_digest(given.encode(), token.encode()):
         tries.add(address, at=now())
         raise WrongToken
+
+
+def _sign_in() -> UUID | None:
+    """That of this visit, under the present token; it may have ended."""
+    match visit.get("sign_in"):
+        case [str(sign_in), str(mark)] if hmac.compare_digest(mark, _mark()):
+            return UUID(sign_in)
+    return None
+
+
+def _end(session: Session) -> None:
+    sign_in = _sign_in()
+    visit.pop("sign_in", None)
+    if sign_in is not None:
+        sign_ins.end(session, sign_in)
 
 
 def _mark() -> str:

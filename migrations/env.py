@@ -9,6 +9,7 @@ from services.db import (  # noqa: F401  (they register their tables)
     judgement_tables,
     lineage_tables,
     prompt_tables,
+    sign_in_tables,
 )
 from services.db.base import Base
 
