@@ -1,7 +1,7 @@
 """Signing in as a curator, who judges and approves: by the one token of this installation.
 
-The visit keeps a sign-in's id until the browser is closed. Leaving ends the sign-in itself, so that a copy of the
-cookie is worth nothing afterwards; another token ends every one. Accounts and roles are no matter of this module.
+The visit keeps a sign-in's id until the browser is closed. Leaving ends the sign-in itself, so that a copy
+of the cookie is worth nothing afterwards; another token ends every one. Accounts are no matter here.
 """
 
 import hmac

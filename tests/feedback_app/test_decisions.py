@@ -121,7 +121,7 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Setti
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
     number = waiting.removeprefix("/decisions/")
-    promises = f"Then: <code>persona-loop promote {number}</code> lets it serve everyone"
+    promises = f"Next: <code>persona-loop promote {number}</code> lets it serve everyone"
     assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
     assert "by curator:Ada: Read the &lt;worst&gt;." in text

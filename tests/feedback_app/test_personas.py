@@ -37,6 +37,19 @@ def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> in
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
+@pytest.mark.parametrize("slug", ["curator", "history", "decisions", "runs", "ledger", "base"])
+def test_a_persona_may_have_the_name_of_a_page_or_a_role(
+    visitor: Visitor, app: Flask, clean: Engine, slug: str
+):
+    with session_scope(clean) as session:
+        add_persona(session, slug=slug, display_name="The Namesake")
+    for path in ("", "/runs", "/ledger", "/live"):
+        assert "The Namesake" in visitor.get(f"/p/{slug}{path}").text
+    named = [rule.rule for rule in app.url_map.iter_rules() if "slug" in rule.arguments]
+    assert named
+    assert all(rule.startswith("/p/<slug>") for rule in named)
+
+
 def test_personas_are_offered_by_name(visitor: Visitor):
     assert "Pirate" in visitor.get("/").text
 
