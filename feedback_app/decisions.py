@@ -45,7 +45,7 @@ def intervals(decision_id: int) -> Response:
 def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = None) -> str:
     curator = current_curator()
     with session_scope(backend().engine) as session:
-        found = decision_page(session, decision_id, notes=backend().notes.on)
+        found = decision_page(session, decision_id, at=now(), notes=backend().notes.on)
         answers = changed_answers(session, decision_id) if curator else None
     note(persona=found.persona)
     drawing = {

@@ -19,6 +19,7 @@ from services.adapters.promotions import (
     lock_persona,
     who_serves,
 )
+from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.gate import GATE_VERSION
 from services.domain.promotions import PromotionKind, open_canary, served
@@ -62,10 +63,9 @@ def promote(session: Session, *, decision_id: int, actor: str, at: datetime) -> 
     if existing is not None:
         return existing
     reason = f"decision {decision_id} is PASS"
-    serving = who_serves(session, persona).version_id
-    if own_policy(persona) and incumbent(session, persona).id == serving:
+    if canary_comes_first(session, persona):
         return start_canary(session, decision_id=decision_id, share=None, actor=actor, reason=reason, at=at)
-    _check(session, decision, version, at=at)
+    _check(session, decision, at=at)
     had = _row_of(session, decision, PromotionKind.CANARY)
     if had is not None and was_taken_back(session, had.id):
         raise CanaryEnded(decision_id, persona.slug)
@@ -97,7 +97,7 @@ def start_canary(
     had = _row_of(session, decision, PromotionKind.CANARY)
     if had is not None and had.id == _newest_id(session, had.persona_id):
         return had
-    _check(session, decision, version, at=at, canary=True)
+    _check(session, decision, at=at, canary=True)
     if had is not None:
         raise CanaryEnded(decision_id, persona.slug)
     return append(
@@ -145,23 +145,32 @@ def _newest_id(session: Session, persona_id: int) -> int | None:
     )
 
 
-def _check(
-    session: Session,
-    decision: GateDecisionRow,
-    version: AdapterVersionRow,
-    *,
-    at: datetime,
-    canary: bool = False,
-) -> None:
+def canary_comes_first(session: Session, persona: PersonaRow) -> bool:
+    """Whether what passed goes to a canary before it serves everyone."""
+    serving = who_serves(session, persona).version_id
+    return own_policy(persona) is not None and incumbent(session, persona).id == serving
+
+
+def _check(session: Session, decision: GateDecisionRow, *, at: datetime, canary: bool = False) -> None:
     """Whether a decided candidate may begin to serve at this instant; the caller holds the persona's lock.
 
-    Raises GateChanged, DecisionOutdated when another champion serves by now, AnchorChanged, VersionUnsound,
-    VersionTainted, VersionRemoved, Redacted, VersionServedBefore, CanaryOpen, CanaryCoolingDown, NotApproved.
+    Raises what `refuse_unfit` raises, and NotApproved.
     """
+    refuse_unfit(session, decision, at=at, canary=canary)
+    refuse_unapproved(session, decision)
+
+
+def refuse_unfit(session: Session, decision: GateDecisionRow, *, at: datetime, canary: bool) -> None:
+    """Whatever stands in the way of a decided candidate at this instant, but for a missing approval.
+
+    Raises GateChanged, DecisionOutdated when another champion serves by now, AnchorChanged, VersionUnsound,
+    VersionTainted, VersionRemoved, Redacted, VersionServedBefore, CanaryOpen, CanaryCoolingDown.
+    """
+    version = decision.candidate_report.version
     persona = version.persona
     session.refresh(version)  # whoever held the lock may have marked it
     session.refresh(decision)
-    refuse_outdated(session, decision, version)
+    _refuse_outdated(session, decision, version)
     if version.unsound_at is not None:
         raise VersionUnsound(persona.slug, version.number, version.unsound_reason or "")
     check_usable(version)
@@ -174,17 +183,10 @@ def _check(
     cooling = cooling_down(session, persona, at=at)
     if cooling is not None and (canary or cooling.version == version.number):
         raise CanaryCoolingDown(persona.slug, cooling.version, cooling.until)
-    refuse_unapproved(session, decision)
 
 
-def refuse_outdated(
-    session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow
-) -> AdapterVersionRow:
-    """Whom the candidate is to replace, unless another gate, champion or anchor by now makes that a question
-    which was not decided.
-
-    Raises Redacted, GateChanged, DecisionOutdated, AnchorChanged.
-    """
+def _refuse_outdated(session: Session, decision: GateDecisionRow, candidate: AdapterVersionRow) -> None:
+    """Another gate, another champion or another anchor by now: what was decided says nothing of them."""
     if decision.redacted_at is not None:
         raise Redacted("gate decision", decision.id)
     if decision.gate_version != GATE_VERSION:
@@ -195,4 +197,3 @@ def refuse_outdated(
     anchor, held_against = anchor_of(session, candidate) or champion, decision.anchor_report.version
     if anchor.id != held_against.id:
         raise AnchorChanged(decision.id, held_against=held_against.number, anchor=anchor.number)
-    return serves

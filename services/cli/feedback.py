@@ -17,9 +17,10 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.lookups import UnknownAnswer
 from services.feedback import questions, recording
-from services.feedback.queries import answer_page
+from services.feedback.queries import AnswerView, answer_page
 from services.jobs import ask as asking
 from services.jobs.installation import Installation, now, open_installation
+from services.tables import Record
 
 commands = typer.Typer()
 
@@ -51,20 +52,20 @@ def ask(
         )
         with session_scope(installation.engine) as session:
             answer = answer_page(session, answer_id=answer_id, rater=rater)
-    show(
-        {
-            "answer": answer.text,
-            "answered_by": answer.persona_name
-            if answer.blind
-            else f"{answer.persona_name} v{answer.version} ({answer.served_name})",
-            "latency_ms": answer.latency_ms,
-            **({} if answer.valid is None else {"attempts": answer.attempts, "valid": answer.valid}),
-            "answer_id": str(answer_id),
-        },
-        as_json=as_json,
-    )
+    show(_answered(answer), as_json=as_json)
     if answer.valid is False:
         typer.echo(f"Not in the format that was asked for, after {answer.attempts} attempts.", err=True)
+
+
+def _answered(answer: AnswerView) -> Record:
+    version = "" if answer.blind else f" v{answer.version} ({answer.served_name})"
+    return {
+        "answer": answer.text,
+        "answered_by": f"{answer.persona_name}{version}",
+        "latency_ms": answer.latency_ms,
+        **({} if answer.valid is None else {"attempts": answer.attempts, "valid": answer.valid}),
+        "answer_id": str(answer.id),
+    }
 
 
 @commands.command()

@@ -5,16 +5,16 @@ Commands stand in backticks, as in the sentences of errors.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.adapters.approvals import approval_of
-from services.adapters.canaries import own_policy
+from services.adapters.canaries import policy_of
 from services.adapters.live import live_now
-from services.adapters.promoting import refuse_outdated
-from services.adapters.promotions import who_serves
-from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
+from services.adapters.promoting import canary_comes_first, refuse_unfit
+from services.db.lineage_tables import GateDecisionRow, PromotionRow
 from services.domain.checks import Verdict
 from services.domain.outlook import Outlook
 from services.errors.tree import Refused
@@ -53,8 +53,8 @@ def waits_for_approval(session: Session, decision: GateDecisionRow) -> bool:
     return asked and approval_of(session, decision.id) is None
 
 
-def next_step(session: Session, decision: GateDecisionRow) -> str:
-    """What can be done with a decision now; where it waits for an approval, once that is given."""
+def next_step(session: Session, decision: GateDecisionRow, *, at: datetime) -> str:
+    """What can be done with a decision at this instant; where it waits for an approval, once there is one."""
     persona = decision.candidate_report.version.persona
     _, canary = live_now(session, persona)
     if canary is not None and canary.decision_id == decision.id:
@@ -63,25 +63,16 @@ def next_step(session: Session, decision: GateDecisionRow) -> str:
         return f"It was carried out: `persona-loop ledger {persona.slug}` says what became of it."
     if decision.verdict == Verdict.FAIL:
         return "Nobody can let it serve: train another version, or wait for the night that does."
+    untold = decision.verdict == Verdict.INSUFFICIENT
+    tried = untold or canary_comes_first(session, persona)
     try:
-        incumbent = refuse_outdated(session, decision, decision.candidate_report.version)
+        refuse_unfit(session, decision, at=at, canary=tried)
     except Refused as problem:
         return str(problem)
-    return _order(session, decision, incumbent)
-
-
-def _order(session: Session, decision: GateDecisionRow, incumbent: AdapterVersionRow) -> str:
-    """What lets the candidate serve, as `promote` and `start_canary` go about it."""
-    if decision.verdict == Verdict.INSUFFICIENT:
+    if untold:
         return f'`persona-loop canary start {decision.id} --reason "…"` tries it on some conversations.'
-    persona = incumbent.persona
-    policy = own_policy(persona)
-    if policy is None or incumbent.id != who_serves(session, persona).version_id:
-        return f"`persona-loop promote {decision.id}` lets it serve everyone."
-    return (
-        f"`persona-loop promote {decision.id}` begins its canary: {policy.share:.0%} of the conversations go "
-        "to it first."
-    )
+    first = f"some of the conversations ({policy_of(persona).share:.0%}) go to it first, in a canary"
+    return f"`persona-loop promote {decision.id}`: {first if tried else 'it serves everyone'}."
 
 
 def moves_by(session: Session, decision: GateDecisionRow) -> tuple[PromotionRow, ...]:

@@ -96,8 +96,10 @@ class ChangedAnswers:
     missing: str
 
 
-def decision_page(session: Session, decision_id: int, *, notes: Noting = sentences_on) -> DecisionPage:
-    """All but the answers themselves. Raises UnknownRecord."""
+def decision_page(
+    session: Session, decision_id: int, *, at: datetime, notes: Noting = sentences_on
+) -> DecisionPage:
+    """All but the answers themselves, as things stand at this instant. Raises UnknownRecord."""
     decision = _decision(session, decision_id)
     candidate, champion = decision.candidate_report, decision.champion_report
     anchor, persona = decision.anchor_report, candidate.version.persona
@@ -122,7 +124,7 @@ def decision_page(session: Session, decision_id: int, *, notes: Noting = sentenc
         slices=_slices(candidate, champion, target_of(checks)),
         people=what_people_prefer(session, Contest(candidate, champion)),
         origin=_origin(session, decision),
-        standing=_standing(session, decision),
+        standing=_standing(session, decision, at),
     )
 
 
@@ -181,10 +183,10 @@ def _origin(session: Session, decision: GateDecisionRow) -> Origin:
     )
 
 
-def _standing(session: Session, decision: GateDecisionRow) -> Standing:
+def _standing(session: Session, decision: GateDecisionRow, at: datetime) -> Standing:
     return Standing(
         moves=moves_by(session, decision),
         approval=approval_of(session, decision.id),
         waits=waits_for_approval(session, decision),
-        next_step=next_step(session, decision),
+        next_step=next_step(session, decision, at=at),
     )

@@ -12,7 +12,7 @@ from services.evaluation import wording
 from services.evaluation.check_lines import CheckLine, intervals
 from services.evaluation.interval_chart import interval_chart
 from services.evaluation.report_page import ChangedAnswers, DecisionPage, changed_answers, decision_page
-from services.jobs.installation import open_installation
+from services.jobs.installation import now, open_installation
 from services.settings import ROOT
 
 NARROW, WIDE = 360, 720  # pixels of a drawing
@@ -23,7 +23,7 @@ _PAGES = ROOT / "feedback_app"
 def write_report(decision_id: int, out: Path) -> Path:
     """The file, written anew. Raises UnknownRecord, and InvalidInput where it cannot be written."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        text = render(decision_page(session, decision_id), changed_answers(session, decision_id))
+        text = render(decision_page(session, decision_id, at=now()), changed_answers(session, decision_id))
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:

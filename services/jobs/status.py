@@ -28,7 +28,7 @@ from services.evaluation.conclusions import meaning, next_step, waits_for_approv
 from services.evaluation.reports import report_by_id
 from services.feedback.queries import feedback_counts
 from services.feedback.routes import routes_of
-from services.jobs.installation import open_installation
+from services.jobs.installation import now, open_installation
 from services.training.watching import held_runs, state_of
 from services.training_sets.conditions import of_everyone
 
@@ -131,7 +131,7 @@ def decision(decision_id: int) -> Record:
             "gate_version": row.gate_version,
             "meaning": meaning(row),
             "waits_for_approval": waits_for_approval(session, row),
-            "next_step": next_step(session, row),
+            "next_step": next_step(session, row, at=now()),
             "outlook": str(Outlook(**row.outlook)) if row.outlook else None,
             "evidence": row.evidence_digest,
             "redacted_at": row.redacted_at.isoformat() if row.redacted_at else None,

@@ -121,7 +121,7 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Setti
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
     number = waiting.removeprefix("/decisions/")
-    promises = f"Next: <code>persona-loop promote {number}</code> lets it serve everyone"
+    promises = f"Next: <code>persona-loop promote {number}</code>: it serves everyone"
     assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
     assert "by curator:Ada: Read the &lt;worst&gt;." in text
@@ -139,7 +139,7 @@ def test_where_a_canary_comes_first_an_approval_promises_no_more(
     with session_scope(clean) as session:
         find_persona(session, "pirate").canary_policy = {"share": 0.1}
     visitor.sign_in(settings)
-    assert "begins its canary: 10% of the conversations go to it first" in words(visitor.get(waiting).text)
+    assert "some of the conversations (10%) go to it first, in a canary" in words(visitor.get(waiting).text)
 
 
 @pytest.mark.parametrize("reason", [" ", "a\nb", "x" * 501])

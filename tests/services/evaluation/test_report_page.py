@@ -31,7 +31,7 @@ def judged(session: Session) -> Judged:
 
 @pytest.fixture
 def page(session: Session, judged: Judged) -> DecisionPage:
-    return decision_page(session, judged.decision.id)
+    return decision_page(session, judged.decision.id, at=AT)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_passed_decision_says_so_and_names_where_it_led(session: Session):
     persona = add_persona(session)
     decision = add_decision(session, add_version(session, persona), verdict="PASS")
     row = promote(session, decision_id=decision.id, actor="night", at=AT)
-    page = decision_page(session, decision.id)
+    page = decision_page(session, decision.id, at=AT)
     assert page.meaning.endswith("it may serve people.")
     assert page.standing.moves == (row,)
     assert (
@@ -89,22 +89,26 @@ def test_reports_without_the_items_of_their_suite_leave_a_sentence(session: Sess
     with unguarded(session):
         judged.decision.champion_report.items = []
     assert changed_answers(session, judged.decision.id).missing.startswith("Single answers cannot be shown")
-    assert decision_page(session, judged.decision.id).checks
+    assert decision_page(session, judged.decision.id, at=AT).checks
 
 
 def test_the_champion_is_said_to_have_answered_people_only_where_it_did(session: Session, judged: Judged):
     persona = judged.version.persona
-    assert decision_page(session, judged.decision.id).champion_served
+    assert decision_page(session, judged.decision.id, at=AT).champion_served
     passed = add_decision(session, add_version(session, persona, number=2), verdict="PASS")
     promote(session, decision_id=passed.id, actor="night", at=AT - HOUR)
-    assert not decision_page(session, judged.decision.id).champion_served
+    assert not decision_page(session, judged.decision.id, at=AT).champion_served
 
 
 @pytest.mark.parametrize(
     ("verdict", "policy", "step"),
     [
-        ("PASS", None, "`persona-loop promote {}` lets it serve everyone."),
-        ("PASS", {"share": 0.1}, "`persona-loop promote {}` begins its canary: 10% of the conversations"),
+        ("PASS", None, "`persona-loop promote {}`: it serves everyone."),
+        (
+            "PASS",
+            {"share": 0.1},
+            "`persona-loop promote {}`: some of the conversations (10%) go to it first, in a canary.",
+        ),
         ("INSUFFICIENT", {"share": 0.1}, '`persona-loop canary start {} --reason "…"` tries it'),
         ("FAIL", None, "Nobody can let it serve"),
     ],
@@ -116,7 +120,7 @@ def test_the_next_step_is_what_can_be_done(
     decision = add_decision(
         session, add_version(session, persona), verdict=verdict, policy={"approval": True}
     )
-    standing = decision_page(session, decision.id).standing
+    standing = decision_page(session, decision.id, at=AT).standing
     assert standing.next_step.startswith(step.format(decision.id))
     assert standing.waits is (verdict != "FAIL")
 
@@ -125,12 +129,17 @@ def test_an_open_canary_and_another_champion_change_the_next_step(session: Sessi
     persona = add_persona(session)
     canary = add_canary(session, persona, number=1)
     assert canary.decision_id
-    step = decision_page(session, canary.decision_id).standing.next_step
+    step = decision_page(session, canary.decision_id, at=AT).standing.next_step
     assert step == "Its canary is open: `persona-loop canary show pirate` says how it goes."
+    rollback(session, persona=PersonaSlug("pirate"), to_version=None, reason="x", actor="me", at=AT)
+    tried = add_decision(session, add_version(session, persona, number=4), verdict="INSUFFICIENT")
+    add_canary(session, persona, number=5)
+    step = decision_page(session, tried.id, at=AT).standing.next_step
+    assert step.startswith("Version 5 of 'pirate' is in a canary: wait until that is decided")
     rollback(session, persona=PersonaSlug("pirate"), to_version=None, reason="x", actor="me", at=AT)
     old = add_decision(session, add_version(session, persona, number=2), verdict="PASS")
     add_serving_version(session, persona, number=3)
-    assert "let the gate decide anew" in decision_page(session, old.id).standing.next_step
+    assert "let the gate decide anew" in decision_page(session, old.id, at=AT).standing.next_step
 
 
 def test_what_other_arms_reached_is_read_once_and_heard_anew_when_another_was_asked(
@@ -161,7 +170,7 @@ def add_arm(session: Session, report: EvaluationReportRow) -> None:
 
 def test_an_unknown_decision_is_told(session: Session):
     with pytest.raises(UnknownRecord):
-        decision_page(session, 404)
+        decision_page(session, 404, at=AT)
 
 
 def test_every_metric_has_a_title_for_people():

@@ -229,7 +229,7 @@ def test_a_decision_is_told_with_what_other_arms_reached():
                 "redacted_at": None,
                 "meaning": "v1 passed every check: it may serve people.",
                 "waits_for_approval": False,
-                "next_step": "`persona-loop promote 1` lets it serve everyone.",
+                "next_step": "`persona-loop promote 1`: it serves everyone.",
                 "checks": [],
                 "notes": ["The plain base, shown three examples in the prompt, does as well."],
             }
