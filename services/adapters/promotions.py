@@ -82,7 +82,7 @@ def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionR
     """The first approved version of the candidate's persona that can be asked beside it.
 
     It is sound and untainted and was trained on the same base; for the first candidates on a new base, on
-    that of the champion. None before there is one, and where it is the candidate itself.
+    that of whom they are to replace. None before there is one, and where it is the candidate itself.
     """
     approved = session.scalars(
         select(AdapterVersionRow)
@@ -95,8 +95,7 @@ def anchor_of(session: Session, candidate: AdapterVersionRow) -> AdapterVersionR
     first_on: dict[object, AdapterVersionRow] = {}
     for version in approved:
         first_on.setdefault(version.provenance.get("base_digest"), version)
-    champion = session.get_one(AdapterVersionRow, who_serves(session, candidate.persona).version_id)
-    for one in (candidate, champion):
+    for one in (candidate, incumbent(session, candidate.persona)):
         anchor = first_on.get(one.provenance.get("base_digest"))
         if anchor is not None and one.number != BASE_VERSION:
             return None if anchor.id == candidate.id else anchor

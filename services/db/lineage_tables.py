@@ -184,7 +184,8 @@ class EvaluationReportRow(Base):
     adapter_version_id: Mapped[int] = mapped_column(ForeignKey("adapter_versions.id"))
     suite_digest: Mapped[str] = mapped_column(ForeignKey("evaluation_suites.digest"))
     prompt_version: Mapped[str]
-    settings_digest: Mapped[str]  # server and generation settings it was asked under
+    settings_digest: Mapped[str]  # server and generation settings, and what it was measured with
+    asked_digest: Mapped[str | None]  # the former alone: answers are measured anew; unknown of older reports
     arm: Mapped[str] = mapped_column(server_default=text("''"))  # empty: the version itself
     seconds: Mapped[float | None]  # that asking took; unknown of older reports
     fingerprint: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))  # how it was served

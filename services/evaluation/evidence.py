@@ -53,6 +53,11 @@ def evidence_of(report: EvaluationReportRow, items: Sequence[Item]) -> Evidence:
     )
 
 
+def scores_of(report: EvaluationReportRow) -> list[Scored]:
+    """What was scored; ReportsNotComparable where the report is of a release that measured otherwise."""
+    return [_score_of(report.id, record, item_of(record["item"])) for record in report.items]
+
+
 def open_metrics(report: EvaluationReportRow) -> tuple[MetricValue, ...]:
     """The report's means over the items that are not sealed.
 

@@ -26,13 +26,14 @@ NO_INSTRUMENTS = Instruments()
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How a report came about: by which arm (empty: the version itself), in how long, measured with what,
-    and served how.
+    served how, and asked under which conditions, the `settings_digest` without instruments.
     """
 
     arm: str = ""
     seconds: float | None = None
     instruments: Instruments = NO_INSTRUMENTS
     fingerprint: Fingerprint | None = None
+    conditions: str | None = None
 
 
 BY_ITSELF = Asking()
@@ -86,6 +87,24 @@ def find_report(
     )
 
 
+def find_asked(
+    session: Session, *, version_id: int, suite_digest: str, asked_digest: str, arm: str = ""
+) -> EvaluationReportRow | None:
+    """The first report of the same under conditions that differ at most in what it was measured with."""
+    return session.scalar(
+        select(EvaluationReportRow)
+        .where(
+            EvaluationReportRow.adapter_version_id == version_id,
+            EvaluationReportRow.suite_digest == suite_digest,
+            EvaluationReportRow.prompt_version == PROMPT_VERSION,
+            EvaluationReportRow.asked_digest == asked_digest,
+            EvaluationReportRow.arm == arm,
+        )
+        .order_by(EvaluationReportRow.id)
+        .limit(1)
+    )
+
+
 def store_report(
     session: Session,
     *,
@@ -112,6 +131,7 @@ def store_report(
             suite_digest=suite_digest,
             prompt_version=PROMPT_VERSION,
             settings_digest=settings_digest,
+            asked_digest=asked.conditions,
             arm=asked.arm,
             seconds=asked.seconds,
             fingerprint=asked.fingerprint.as_record() if asked.fingerprint else None,

@@ -10,19 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from services.adapters.store import AdapterName
-from services.db.lineage_tables import AdapterVersionRow
+from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow
 from services.db.session import session_scope
 from services.domain.arms import ONCE_MORE, THREE_EXAMPLES, endpoint_arm
 from services.domain.evaluation import OWN_SOURCES, Item
-from services.domain.fingerprint import ServerFacts
+from services.domain.fingerprint import Fingerprint, ServerFacts, fingerprint_of
 from services.domain.personas import Persona
 from services.errors.refusals import ReportsNotComparable
 from services.errors.tree import PersonaLoopError
 from services.evaluation.asking import ExamplesFor, ask_all, no_examples
+from services.evaluation.evidence import scores_of
 from services.evaluation.fingerprints import take_fingerprint
 from services.evaluation.instruments import Instruments
-from services.evaluation.reports import Asking, find_report, settings_digest, store_report
+from services.evaluation.reports import Asking, find_asked, find_report, settings_digest, store_report
 from services.evaluation.scoring import Scored
 from services.jobs.installation import Installation, now
 from services.language_model.asking import BASE_NAME, Generator
@@ -46,6 +49,11 @@ class Round:
     @property
     def conditions(self) -> str:
         return settings_digest(self.persona, self.facts, self.instruments)
+
+    @property
+    def asked_under(self) -> str:
+        """The conditions but what answers are measured with."""
+        return settings_digest(self.persona, self.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +138,18 @@ def _ask(
 
 
 def _report(installation: Installation, round_: Round, arm: Arm) -> int:
+    """The report that is there, or one of the answers that are there, or of new ones."""
+    asked = {"version_id": arm.version_id, "suite_digest": round_.suite, "arm": arm.name}
     with session_scope(installation.engine) as session:
-        found = find_report(
-            session,
-            version_id=arm.version_id,
-            suite_digest=round_.suite,
-            settings_digest=round_.conditions,
-            arm=arm.name,
-        )
+        found = find_report(session, settings_digest=round_.conditions, **asked)
         if found is not None:
             return found.id
+        before = find_asked(session, asked_digest=round_.asked_under, **asked)
+        if before is not None and (answers := _answers_of(before)):
+            logger.info("the answers of report %d are measured anew", before.id)
+            record = before.fingerprint
+            fingerprint = fingerprint_of(record) if record else None
+            return _store(session, round_, arm, answers, seconds=before.seconds, fingerprint=fingerprint)
     fingerprint = None
     if arm.served_as is not None:
         fingerprint = take_fingerprint(installation.generator, arm.served_as, sleep=time.sleep)
@@ -152,12 +162,32 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
     if fingerprint and arm.served_as:
         installation.store.expect(arm.served_as, fingerprint)
     with session_scope(installation.engine) as session:
-        return store_report(
-            session,
-            version_id=arm.version_id,
-            suite_digest=round_.suite,
-            settings_digest=round_.conditions,
-            scores=round_.instruments.measure(scores),
-            at=now(),
-            asked=Asking(arm.name, seconds, round_.instruments, fingerprint),
-        )
+        return _store(session, round_, arm, scores, seconds=seconds, fingerprint=fingerprint)
+
+
+def _answers_of(report: EvaluationReportRow) -> list[Scored]:
+    """Nothing of a release that scored otherwise: then everybody is asked anew."""
+    try:
+        return scores_of(report)
+    except ReportsNotComparable:
+        return []
+
+
+def _store(
+    session: Session,
+    round_: Round,
+    arm: Arm,
+    answers: Sequence[Scored],
+    *,
+    seconds: float | None,
+    fingerprint: Fingerprint | None,
+) -> int:
+    return store_report(
+        session,
+        version_id=arm.version_id,
+        suite_digest=round_.suite,
+        settings_digest=round_.conditions,
+        scores=round_.instruments.measure(answers),
+        at=now(),
+        asked=Asking(arm.name, seconds, round_.instruments, fingerprint, round_.asked_under),
+    )

@@ -1,5 +1,7 @@
 """Which base a persona learns on: that of its champion, so a promotion moves it there and a rollback back.
 
+In the place of a champion that is tainted, that of whom its replacement is judged against.
+
 The plain base has none of its own: where it serves, the settings decide.
 """
 
@@ -9,9 +11,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import who_serves
+from services.adapters.promotions import incumbent
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow
+from services.db.lineage_tables import TrainingRunRow
 from services.domain.training import DEFAULT_QUANTISATION, Quantisation, Recipe, portable
 from services.errors.inputs import InvalidRecipe
 from services.settings import Settings, usual_recipe
@@ -32,7 +34,7 @@ class Base:
 def base_of(session: Session, settings: Settings, persona: PersonaRow) -> Base:
     """The base that the persona's next version is trained on."""
     usual = Base(settings.base_model, settings.base_revision, settings.base_quantisation)
-    champion = session.get_one(AdapterVersionRow, who_serves(session, persona).version_id)
+    champion = incumbent(session, persona)
     run = session.get(TrainingRunRow, champion.training_run_id) if champion.training_run_id else None
     if run is None or "model" not in run.recipe:
         return usual

@@ -128,6 +128,15 @@ def test_the_anchor_is_the_first_approved_version_that_can_be_asked(session: Ses
     assert anchor_of(session, candidate) == second
 
 
+def test_in_the_place_of_a_tainted_champion_on_another_base_its_replacements_anchor_counts(session: Session):
+    """Version 3 moved the persona to a new base and is tainted; the candidate is to replace version 2."""
+    persona = add_persona(session)
+    first, _ = (add_serving_version(session, persona, number=number) for number in (1, 2))
+    moved = add_serving_version(session, persona, number=3, base="a new base")
+    moved.tainted_at, moved.tainted_reason = AT, "a rater it learnt from"
+    assert anchor_of(session, add_version(session, persona, number=4, base="a new base")) == first
+
+
 def test_a_candidate_held_against_a_former_anchor_never_serves(session: Session):
     persona = add_persona(session)
     first, second = (add_serving_version(session, persona, number=number) for number in (1, 2))

@@ -1,97 +1,29 @@
 """The other arms of an evaluation: what they are shown and asked, and what is said of them."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from services.adapters.freezing import freeze
 from services.cli.telling import tell_decision
-from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow, TrainingSetRow
+from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
 from services.db.session import session_scope
 from services.domain.checks import Verdict
-from services.domain.training import RunState
 from services.errors.inputs import TextTooLong
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.arms import notes_on
 from services.jobs import evaluate
 from services.jobs.installation import Installation
-from services.language_model.asking import BASE_NAME, GenerationRequest
-from tests.builders import AT, add_items, add_persona
+from services.language_model.asking import BASE_NAME
 from tests.endpoints import Body, speaking
 from tests.fakes import FakeGenerator
-from tests.lineage_builders import add_run, add_version
+from tests.services.jobs.arms import COUNT, ROWS, add_judged_version, shown
 from tests.services.jobs.evaluating import decide
-
-COUNT = 40
-
-
-def row(number: int, *, audience: str, completion: str = "") -> dict[str, Any]:
-    return {
-        "kind": "demonstration",
-        "messages": [
-            {"role": "system", "content": "You are."},
-            {"role": "user", "content": f"Question:\nWhat is {number}?"},
-        ],
-        "completion": completion or f"Arr, {number} it be.",
-        "audience": audience,
-    }
-
-
-def item(question: str) -> str:
-    told = {"question": question, "reference": "Salt.", "answer_key": "salt", "audience": "student"}
-    return json.dumps(told)
-
-
-ROWS = [row(number, audience="student" if number % 2 else "educator") for number in range(20)]
-
-
-def add_set(
-    installation: Installation, folder: Path, persona: PersonaRow, rows: list[dict[str, Any]]
-) -> TrainingSetRow:
-    """A stored set with its file, and with no held-out references."""
-    empty, file = folder / "empty.jsonl", folder / "rows.jsonl"
-    empty.write_text("")
-    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    url = installation.settings.store_url
-    frozen = freeze(url, file)
-    return TrainingSetRow(
-        persona=persona,
-        cutoff=AT,
-        policy={},
-        policy_digest="policy",
-        digest=frozen.digest,
-        path=frozen.path,
-        row_count=len(rows),
-        counts={},
-        dropped={},
-        report={"held_out": {"references": 0, **asdict(freeze(url, empty))}},
-        created_at=AT,
-    )
 
 
 @pytest.fixture
 def version_id(installation: Installation, tmp_path: Path) -> int:
-    """A version whose set has twenty demonstrations, of a persona with forty items for students."""
-    with session_scope(installation.engine) as session:
-        persona = add_persona(session)
-        items = [item(f"Why is sea {one} salty?") for one in range(COUNT)]
-        add_items(session, persona, items, at=AT)
-        training_set = add_set(installation, tmp_path, persona, ROWS)
-        session.add(training_set)
-        session.flush()
-        version = add_version(session, persona)
-        version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
-        return version.id
-
-
-def shown(request: GenerationRequest) -> list[str]:
-    """What a request shows before its question, answers and questions in turn."""
-    return [message.content for message in request.messages[1:-1]]
+    return add_judged_version(installation, tmp_path)
 
 
 def sentences(installation: Installation, reports: evaluate.Reports) -> list[str]:
@@ -236,36 +168,6 @@ def test_a_decision_is_told_with_what_other_arms_reached():
         )
     )
     assert "Beside it\n  - The plain base, shown three examples" in told
-
-
-def test_another_personas_texts_train_the_classifier_and_a_retry_finds_the_same(
-    installation: Installation, version_id: int, tmp_path: Path
-):
-    """Sets that come later teach nothing: every report of a candidate is measured with one classifier."""
-
-    def add_scholar(slug: str) -> None:
-        with session_scope(installation.engine) as session:
-            rows = [row(one, audience="student", completion=f"Hence {one}, {slug}.") for one in range(60)]
-            session.add(add_set(installation, tmp_path, add_persona(session, slug=slug), rows))
-
-    add_scholar("scholar")
-    with session_scope(installation.engine) as session:
-        pirate = session.get_one(AdapterVersionRow, version_id).persona
-        rows = [row(one, audience="student", completion=f"Arr, {one}, matey.") for one in range(60)]
-        own = add_set(installation, tmp_path, pirate, rows)
-        own.policy_digest = "newer"
-        session.add(own)
-        session.flush()
-        version = add_version(session, pirate, number=2)
-        version.training_run_id = add_run(session, own, state=RunState.SUCCEEDED).id
-        newer = version.id
-    first = evaluate.evaluate_with(installation, newer)
-    with session_scope(installation.engine) as session:
-        for report_id in (first["candidate"], first["base"], first["arms"]["three examples"]):
-            metrics = {one["name"] for one in session.get_one(EvaluationReportRow, report_id).metrics}
-            assert {"adherence", "adherence_auc"} <= metrics
-    add_scholar("later-scholar")
-    assert evaluate.evaluate_with(installation, newer) == first
 
 
 def test_a_judge_compares_candidate_and_champion_and_is_asked_once(

@@ -168,6 +168,15 @@ def test_what_is_better_on_the_new_base_serves_and_the_nights_follow_it(both, fo
 
 
 @pytest.mark.usefixtures("training_set")
+def test_what_replaces_a_tainted_champion_learns_on_the_base_of_whom_it_is_judged_against(both, trainer):
+    gated = rebase_with(both, trainer, PIRATE, ["model=/models/bigger"])
+    with session_scope(both.engine) as session:
+        promote(session, decision_id=gated["decision_id"], actor="me", at=AT)
+        version_by_number(session, pirate(session), 3).tainted_at = AT
+    assert base_now(both) == "base_model"
+
+
+@pytest.mark.usefixtures("training_set")
 def test_a_base_that_was_left_again_has_its_own_anchor(both, trainer):
     first = rebase_with(both, trainer, PIRATE, ["model=/models/bigger", "lora.r=16"])
     with session_scope(both.engine) as session:
