@@ -54,6 +54,15 @@ def note_of(arm: str, check: Check, *, seconds: float | None) -> str:
     return f"{_start(who)} reaches {figures}: {_meaning(arm, check, check.low)}.{took}"
 
 
+def without_examples_note(*, demonstrations: int) -> str:
+    """Said where no base with examples stands beside a candidate whose set has so many demonstrations."""
+    why = "it did not answer" if demonstrations else "the training set has no demonstration to show"
+    return (
+        "Nothing says whether examples in the prompt would do as well as the training: the arm "
+        f"“{THREE_EXAMPLES}” has no report, as {why}."
+    )
+
+
 def _meaning(arm: str, check: Check, low: float) -> str:
     trained = arm == THREE_EXAMPLES
     match check.verdict:

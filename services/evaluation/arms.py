@@ -7,8 +7,16 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow
-from services.domain.arms import ONCE_MORE, is_judge, is_judge_of, judge_note, note_of
+from services.db.lineage_tables import EvaluationReportRow, GateDecisionRow, TrainingRunRow
+from services.domain.arms import (
+    ONCE_MORE,
+    THREE_EXAMPLES,
+    is_judge,
+    is_judge_of,
+    judge_note,
+    note_of,
+    without_examples_note,
+)
 from services.domain.checks import Asked, Check, Comparison, compare
 from services.domain.evaluation import JUDGED_BETTER, OVERALL
 from services.domain.evidence import Evidence
@@ -78,11 +86,22 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
 
 
 def sentences_on(session: Session, decision: GateDecisionRow) -> tuple[str, ...]:
-    """What `notes_on` says, for pages; why not, where what it needs is gone or of another release."""
+    """What `notes_on` says, and that it lacks the three examples where it does; why nothing, where what it
+    needs is gone or of another release.
+    """
+    if decision.redacted_at is not None:
+        return ()
     try:
-        return tuple(note.sentence for note in notes_on(session, decision))
+        notes = notes_on(session, decision)
     except Refused as problem:
         return (f"Other arms cannot be compared with it. {problem}",)
+    told = tuple(note.sentence for note in notes)
+    if any(note.arm == THREE_EXAMPLES for note in notes):
+        return told
+    run_id = decision.candidate_report.version.training_run_id
+    run = session.get(TrainingRunRow, run_id) if run_id else None
+    shown = run.training_set.counts.get("demonstrations", 0) if run else 0
+    return (*told, without_examples_note(demonstrations=shown))
 
 
 def _turned(judged: Evidence) -> Evidence:

@@ -101,7 +101,9 @@ def ask_other_arms(
     settings = installation.settings
     own = tuple(item for item in round_.items if item.source in OWN_SOURCES)
     reports: dict[str, int] = {}
-    if learnt.shown:
+    if not learnt.shown:
+        logger.warning("the arm “%s” is not asked: the set has no demonstration to show", THREE_EXAMPLES)
+    else:
         ask = partial(_ask, round_, installation.generator, BASE_NAME, own, examples=learnt.examples_for)
         reports |= report_beside(installation, round_, Arm(candidate, THREE_EXAMPLES, ask))
     if settings.evaluation_endpoint_url:
@@ -139,17 +141,10 @@ def _ask(
 
 def _report(installation: Installation, round_: Round, arm: Arm) -> int:
     """The report that is there, or one of the answers that are there, or of new ones."""
-    asked = {"version_id": arm.version_id, "suite_digest": round_.suite, "arm": arm.name}
     with session_scope(installation.engine) as session:
-        found = find_report(session, settings_digest=round_.conditions, **asked)
-        if found is not None:
-            return found.id
-        before = find_asked(session, asked_digest=round_.asked_under, **asked)
-        if before is not None and (answers := _answers_of(before)):
-            logger.info("the answers of report %d are measured anew", before.id)
-            record = before.fingerprint
-            fingerprint = fingerprint_of(record) if record else None
-            return _store(session, round_, arm, answers, seconds=before.seconds, fingerprint=fingerprint)
+        known = _known(session, round_, arm)
+        if known is not None:
+            return known
     fingerprint = None
     if arm.served_as is not None:
         fingerprint = take_fingerprint(installation.generator, arm.served_as, sleep=time.sleep)
@@ -163,6 +158,31 @@ def _report(installation: Installation, round_: Round, arm: Arm) -> int:
         installation.store.expect(arm.served_as, fingerprint)
     with session_scope(installation.engine) as session:
         return _store(session, round_, arm, scores, seconds=seconds, fingerprint=fingerprint)
+
+
+def _known(session: Session, round_: Round, arm: Arm) -> int | None:
+    """The arm's report of this pass, made of the answers of an earlier one where these are there."""
+    found = find_report(
+        session,
+        version_id=arm.version_id,
+        suite_digest=round_.suite,
+        settings_digest=round_.conditions,
+        arm=arm.name,
+    )
+    if found is not None:
+        return found.id
+    before = find_asked(
+        session,
+        version_id=arm.version_id,
+        suite_digest=round_.suite,
+        asked_digest=round_.asked_under,
+        arm=arm.name,
+    )
+    if before is None or not (answers := _answers_of(before)):
+        return None
+    logger.info("the answers of report %d are measured anew", before.id)
+    fingerprint = fingerprint_of(before.fingerprint) if before.fingerprint else None
+    return _store(session, round_, arm, answers, seconds=before.seconds, fingerprint=fingerprint)
 
 
 def _answers_of(report: EvaluationReportRow) -> list[Scored]:

@@ -15,7 +15,7 @@ from services.domain.outlook import Outlook
 from services.domain.wear import WORN_AFTER
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import AnchorNotAsked, NothingToJudge
-from services.evaluation.arms import notes_on
+from services.evaluation.arms import sentences_on
 from services.evaluation.decisions import decide_again, decide_and_store, parse_policy, promoted_by
 from services.evaluation.reports import find_report, report_by_id
 from services.evaluation.suites import newest_own_items
@@ -48,8 +48,8 @@ def gate(candidate: int, champion: int) -> Gated:
         )
         for check in decision.checks:
             logger.info("%s %s: %s", check["verdict"], _asked(check), check["reason"])
-        for note in notes_on(session, decision):
-            logger.info("%s", note.sentence)
+        for sentence in sentences_on(session, decision):
+            logger.info("%s", sentence)
         if decision.outlook:
             logger.info("%s", Outlook(**decision.outlook))
         return {"decision_id": decision.id, "verdict": decision.verdict}

@@ -23,7 +23,7 @@ from services.domain.evaluation import METRICS, OVERALL
 from services.domain.outlook import Outlook
 from services.domain.promotions import BASE_VERSION
 from services.errors.lookups import UnknownRecord
-from services.evaluation.arms import notes_on
+from services.evaluation.arms import sentences_on
 from services.evaluation.conclusions import meaning, next_step, waits_for_approval
 from services.evaluation.reports import report_by_id
 from services.feedback.queries import feedback_counts
@@ -136,7 +136,7 @@ def decision(decision_id: int) -> Record:
             "evidence": row.evidence_digest,
             "redacted_at": row.redacted_at.isoformat() if row.redacted_at else None,
             "checks": row.checks,
-            "notes": [note.sentence for note in notes_on(session, row)],
+            "notes": list(sentences_on(session, row)),
         }
 
 

@@ -9,15 +9,18 @@ from services.cli.telling import tell_decision
 from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow
 from services.db.session import session_scope
 from services.domain.checks import Verdict
+from services.domain.training import RunState
 from services.errors.inputs import TextTooLong
+from services.errors.outages import InferenceUnavailable
 from services.errors.refusals import ReportsNotComparable
-from services.evaluation.arms import notes_on
+from services.evaluation.arms import notes_on, sentences_on
 from services.jobs import evaluate
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME
 from tests.endpoints import Body, speaking
 from tests.fakes import FakeGenerator
-from tests.services.jobs.arms import COUNT, ROWS, add_judged_version, shown
+from tests.lineage_builders import add_run
+from tests.services.jobs.arms import COUNT, ROWS, add_judged_version, add_set, shown
 from tests.services.jobs.evaluating import decide
 
 
@@ -81,6 +84,41 @@ def test_training_that_does_no_more_than_examples_is_called_pointless(
         "The plain base, shown three examples in the prompt, reaches 1.000 on fact_hit, the candidate 1.000: "
         "training was pointless, examples in the prompt do as well or better. Asking it took "
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [("pair", "has no demonstration to show"), ("demonstration", "it did not answer")]
+)
+def test_without_the_three_examples_the_decision_says_so(
+    installation: Installation,
+    generator: FakeGenerator,
+    version_id: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    why: str,
+):
+    def fail_with_examples() -> None:
+        if shown(generator.requests[-1]):
+            raise InferenceUnavailable("http://127.0.0.1:1")
+
+    generator.meanwhile = fail_with_examples
+    rows = [{"kind": "pair", "chosen": "Arr."}] if kind == "pair" else ROWS
+    with session_scope(installation.engine) as session:
+        version = session.get_one(AdapterVersionRow, version_id)
+        learnt = add_set(installation, tmp_path, version.persona, rows)
+        learnt.policy_digest, learnt.counts = "newer", {"demonstrations": 0 if kind == "pair" else len(ROWS)}
+        session.add(learnt)
+        session.flush()
+        version.training_run_id = add_run(session, learnt, state=RunState.SUCCEEDED).id
+    reports = evaluate.evaluate_with(installation, version_id)
+    assert reports["arms"] == {}
+    assert "three examples" in caplog.text
+    decision = decide(installation, reports)
+    with session_scope(installation.engine) as session:
+        (told,) = sentences_on(session, session.get_one(GateDecisionRow, decision))
+    assert told.startswith("Nothing says whether examples in the prompt would do as well")
+    assert why in told
 
 
 def test_training_that_does_more_than_examples_is_said_to(
