@@ -92,27 +92,40 @@ def register(
             _restore(session, store, existing, persona=persona, folder=folder)
         _acquit(session, existing, run_id=run_id, provenance=provenance)
         return existing
-    if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
-        store.begin()  # with any version published, a store that is not there must stay an error
-    newest = session.scalar(
-        select(func.max(AdapterVersionRow.number)).where(AdapterVersionRow.persona_id == row.id)
-    )
-    manifest = _publish(store, folder, persona=persona, number=(newest or 0) + 1, provenance=provenance)
-    version = AdapterVersionRow(
-        persona_id=row.id,
-        number=manifest.number,
-        digest=manifest.digest,
-        name=manifest.name,
-        training_run_id=run_id,
-        provenance=dict(provenance),
-        created_at=at,
-    )
+    version = _publish(session, store, row, folder, provenance=provenance)
+    version.training_run_id, version.created_at = run_id, at
     redacted_at = session.get_one(TrainingRunRow, run_id).training_set.redacted_at
     if redacted_at is not None:
         version.tainted_at, version.tainted_reason = redacted_at, "a rater it learnt from was being erased"
     session.add(version)
     session.flush()  # the id is what the next task gets
     return version
+
+
+def _publish(
+    session: Session,
+    store: AdapterStore,
+    persona: PersonaRow,
+    folder: Path,
+    *,
+    provenance: Mapping[str, object],
+) -> AdapterVersionRow:
+    """The folder's files under the persona's next number, and the row that is to name them."""
+    if not session.scalar(select(exists().where(AdapterVersionRow.number > BASE_VERSION))):
+        store.begin()  # with any version published, a store that is not there must stay an error
+    newest = session.scalar(
+        select(func.max(AdapterVersionRow.number)).where(AdapterVersionRow.persona_id == persona.id)
+    )
+    manifest = _publish_next(
+        store, folder, persona=PersonaSlug(persona.slug), number=(newest or 0) + 1, provenance=provenance
+    )
+    return AdapterVersionRow(
+        persona_id=persona.id,
+        number=manifest.number,
+        digest=manifest.digest,
+        name=manifest.name,
+        provenance=dict(provenance),
+    )
 
 
 def _restore(
@@ -162,7 +175,7 @@ def _version_of_files(session: Session, persona: PersonaRow, folder: Path) -> Ad
     )
 
 
-def _publish(
+def _publish_next(
     store: AdapterStore,
     folder: Path,
     *,

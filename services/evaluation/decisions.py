@@ -23,7 +23,7 @@ from services.domain.arms import ONCE_MORE
 from services.domain.gate import GATE_VERSION, Decision, decide
 from services.domain.gate_policy import GatePolicy, RebasePolicy, Requirement
 from services.domain.noise import decoder_noise
-from services.domain.outlook import outlook
+from services.domain.outlook import Outlook, outlook
 from services.domain.promotions import PromotionKind
 from services.domain.training import digest_of
 from services.errors.inputs import InvalidPolicy
@@ -90,23 +90,24 @@ def decide_and_store(
     decision = _decide(case)
     evidence = _freeze(case, decision, store_url)  # the file before the row that names it
     wait = outlook(decision.checks, arrivals(session, candidate, case, decision))
+    values = inputs | _columns(decision, wait, evidence) | {"policy": record, "created_at": at}
     session.execute(
-        insert(GateDecisionRow)
-        .values(
-            **inputs,
-            policy=record,
-            verdict=decision.verdict,
-            checks=[asdict(check) for check in decision.checks],
-            used=list(decision.used),
-            opened=decision.opened,
-            outlook=asdict(wait) if wait else None,
-            evidence_path=evidence.path,
-            evidence_digest=evidence.digest,
-            created_at=at,
-        )
-        .on_conflict_do_nothing(constraint="gate_decisions_inputs_uq")
+        insert(GateDecisionRow).values(**values).on_conflict_do_nothing(constraint="gate_decisions_inputs_uq")
     )
     return session.scalars(stored).one()
+
+
+def _columns(decision: Decision, wait: Outlook | None, evidence: Frozen) -> dict[str, Any]:
+    """What a row keeps of a decision, by column."""
+    return {
+        "verdict": decision.verdict,
+        "checks": [asdict(check) for check in decision.checks],
+        "used": list(decision.used),
+        "opened": decision.opened,
+        "outlook": asdict(wait) if wait else None,
+        "evidence_path": evidence.path,
+        "evidence_digest": evidence.digest,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -123,30 +124,28 @@ def store_report(
     suite = session.get_one(EvaluationSuiteRow, suite_digest, with_for_update={"read": True})
     if suite.redacted_at is not None:
         raise Redacted("evaluation suite", suite_digest[:12])
-    metrics = (*summarise(scores), *asked.instruments.values())
+    key = {
+        "adapter_version_id": version_id,
+        "suite_digest": suite_digest,
+        "prompt_version": PROMPT_VERSION,
+        "settings_digest": settings_digest,
+        "arm": asked.arm,
+    }
     session.execute(
         insert(EvaluationReportRow)
-        .values(
-            adapter_version_id=version_id,
-            suite_digest=suite_digest,
-            prompt_version=PROMPT_VERSION,
-            settings_digest=settings_digest,
-            asked_digest=asked.conditions,
-            arm=asked.arm,
-            seconds=asked.seconds,
-            fingerprint=asked.fingerprint.as_record() if asked.fingerprint else None,
-            metrics=[asdict(metric) for metric in metrics],
-            items=[asdict(scored) for scored in scores],
-            created_at=at,
-        )
+        .values(**key, **_columns(scores, asked), created_at=at)
         .on_conflict_do_nothing(constraint="evaluation_reports_conditions_uq")
     )
-    report = find_report(
-        session,
-        version_id=version_id,
-        suite_digest=suite_digest,
-        settings_digest=settings_digest,
-        arm=asked.arm,
-    )
-    assert report is not None  # noqa: S101  (it was written or found in this transaction)
-    return report.id
+    return session.scalars(select(EvaluationReportRow.id).filter_by(**key)).one()
+
+
+def _columns(scores: Sequence[Scored], asked: Asking) -> dict[str, Any]:
+    """What a row keeps beside its conditions, by column."""
+    metrics = (*summarise(scores), *asked.instruments.values())
+    return {
+        "asked_digest": asked.conditions,
+        "seconds": asked.seconds,
+        "fingerprint": asked.fingerprint.as_record() if asked.fingerprint else None,
+        "metrics": [asdict(metric) for metric in metrics],
+        "items": [asdict(scored) for scored in scores],
+    }

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters.live import Drawn, who_answers
 from services.adapters.promotions import find_persona
-from services.db.feedback_tables import AnswerRow
+from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.db.session import session_scope
 from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerFormat
@@ -73,16 +73,28 @@ def ask(  # noqa: PLR0913  (what a form carries)
         with session_scope(engine) as session:
             forget_ask(session, question_id)
         raise
-
     with session_scope(engine) as session:
-        # Nothing may be held while the model writes, so it may have written twice: the first text counts.
-        known = answer_to(session, question_id, lock=True)
-        if known is not None:
-            return known
-        if is_buried(session, question_id):
-            raise RaterErased
-        draw_split(session, persona=row, key=split_key(question), at=at)
-        return _store(session, answered, drawn, question_id=question_id, at=at)
+        return _keep(session, row, question, answered, drawn, question_id=question_id, at=at)
+
+
+def _keep(
+    session: Session,
+    persona: PersonaRow,
+    question: Question,
+    answered: Answered,
+    drawn: Drawn,
+    *,
+    question_id: UUID,
+    at: datetime,
+) -> AnswerId:
+    """What was written, unless it was written twice, as nothing is held meanwhile: the first text counts."""
+    known = answer_to(session, question_id, lock=True)
+    if known is not None:
+        return known
+    if is_buried(session, question_id):
+        raise RaterErased
+    draw_split(session, persona=persona, key=split_key(question), at=at)
+    return _store(session, answered, drawn, question_id=question_id, at=at)
 
 
 def _store(
