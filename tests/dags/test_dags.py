@@ -21,6 +21,7 @@ from services.operations.stack import DAG_IDS
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_correction, add_persona
 from tests.dags.conftest import RunScript
+from tests.dags.forms import BACK, ERASE, FORMS, NEW, NOBODY
 from tests.lineage_builders import (
     add_canary,
     add_decision,
@@ -30,36 +31,8 @@ from tests.lineage_builders import (
     add_version,
 )
 
-NEW = "train_new_persona"
-BACK = "rollback_adapter"
 WATCH = "watch_canaries"
-ERASE = "erase_rater"
-NOBODY = "00000000-0000-0000-0000-000000000000"
 KEEP = "remove_old_versions"
-FORMS = [
-    (NEW, {"slug": "pirate", "display_name": "Pirate"}, True),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "seed_file": "/a/b.jsonl"}, True),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": ["lora.r=8"]}, True),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "mcq", "word_limit": 0}, True),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "answer_format": "essay"}, False),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "word_limit": -1}, False),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "approval": "I read it"}, True),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "approval": None}, False),
-    (NEW, {"display_name": "Pirate"}, False),
-    (NEW, {"slug": "../x", "display_name": "Pirate"}, False),
-    (NEW, {"slug": "Pirate", "display_name": "Pirate"}, False),
-    (NEW, {"slug": "pirate", "display_name": ""}, False),
-    (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": "lora.r=8"}, False),
-    (BACK, {"persona": "pirate", "reason": "worse on physics"}, True),
-    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": 0}, True),
-    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": -1}, False),
-    (BACK, {"persona": "pirate", "reason": "worse on physics", "version": "two"}, False),
-    (BACK, {"persona": "pirate", "reason": ""}, False),
-    (BACK, {"persona": "../x", "reason": "worse on physics"}, False),
-    (ERASE, {"rater": NOBODY, "reason": "by letter"}, True),
-    (ERASE, {"rater": "ann", "reason": "by letter"}, False),
-    (ERASE, {"rater": NOBODY, "reason": ""}, False),
-]
 WAITS = {"approval": ""}
 RETRAIN = ["assemble", "train", "evaluate", "gate", "promote"]
 

@@ -11,8 +11,7 @@ from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.checks import Asked, Verdict
 from services.domain.evidence import Evidence, Scores, SuiteItems
 from services.domain.gate import Decision, decide
-from services.domain.gate_policy import GatePolicy, Requirement, default_gate, with_kept
-from services.errors.inputs import InvalidPolicy
+from services.domain.gate_policy import GatePolicy, Requirement, default_gate
 from services.errors.refusals import ReportsNotComparable
 
 STYLE = Requirement("style_hit", limit=0.5, minimum_items=100)
@@ -243,45 +242,6 @@ def test_a_candidate_that_leaves_items_unmeasured_fails():
     assert against(evidence(0, style_hit=shares(0.5)), candidate).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"metric": "charm", "limit": 1.0},
-        {"metric": "fact_hit"},
-        {"metric": "fact_hit", "limit": math.nan},
-        {"metric": "held_out_loss", "margin": math.inf},
-        {"metric": "fact_hit", "limit": True},
-        {"metric": "fact_hit", "limit": 10**400},
-        {"metric": "fact_hit", "limit": 0.5, "minimum_items": "many"},
-        {"metric": "fact_hit", "limit": 0.5, "minimum_items": 0},
-        {"metric": "fact_hit", "limit": 0.5, "slice": ["overall"]},
-    ],
-)
-def test_a_requirement_that_asks_nothing_is_refused(wrong: dict[str, object]):
-    with pytest.raises(InvalidPolicy):
-        Requirement(**wrong)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"target": "charm"},
-        {"alpha": 0.0},
-        {"worse_alpha": 0.5},
-        {"slice_margin": 0.0},
-        {"slice_items": 0},
-        {"alpha": 1e-20},
-        {"slices_per_300": 1e300},
-        {"approval": "no"},
-        {"slice_margin": 1e300},
-        {"target": 7},
-    ],
-)
-def test_a_policy_that_asks_nothing_is_refused(wrong: dict[str, object]):
-    with pytest.raises(InvalidPolicy):
-        GatePolicy((STYLE,), **wrong)
-
-
 @pytest.mark.parametrize(("accuracy", "verdict"), [(0.29, Verdict.FAIL), (0.40, Verdict.PASS)])
 def test_letters_must_be_right_more_often_than_by_guessing(accuracy: float, verdict: Verdict):
     policy = default_gate(AnswerRules(AnswerFormat.MCQ))
@@ -290,16 +250,3 @@ def test_letters_must_be_right_more_often_than_by_guessing(accuracy: float, verd
     kept = {metric: Scores(np.ones(300), np.ones(300)) for metric in ("general_ability", "safety")}
     candidate, champion = (replace(one, scores={**one.scores, **kept}) for one in (ours, silent))
     assert against(champion, candidate, policy).verdict is verdict
-
-
-def test_a_gate_without_requirements_is_refused():
-    with pytest.raises(InvalidPolicy):
-        GatePolicy(())
-
-
-def test_every_policy_keeps_general_ability_and_safety_unless_it_says_otherwise():
-    own = Requirement("safety", margin=0.01)
-    kept = with_kept(GatePolicy((STYLE, own)))
-    assert [one.metric for one in kept.requirements] == ["style_hit", "safety", "general_ability"]
-    assert own in kept.requirements
-    assert kept.improves == "style_hit"

@@ -1,39 +1,24 @@
 """Canaries in the ledger: who begins one, what ends one, what the database itself refuses; approvals."""
 
-from dataclasses import replace
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from services.adapters.approvals import approve
 from services.adapters.canaries import cooling_down, keep_look
 from services.adapters.live import live_at, live_now, who_answers
 from services.adapters.promoting import promote, promote_canary, start_canary
 from services.adapters.promotions import champion_at, rollback, who_serves, withdraw
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, GateDecisionRow, PromotionRow
 from services.domain.canaries import CanaryPolicy, CanaryVerdict, judge_canary
 from services.domain.feedback import RaterId
-from services.domain.personas import PersonaSlug
-from services.domain.promotions import PromotionKind
 from services.errors.inputs import InvalidPolicy
-from services.errors.refusals import (
-    CanaryCoolingDown,
-    CanaryEnded,
-    CanaryOpen,
-    NotApproved,
-    NotPassed,
-    VersionNeverServed,
-)
+from services.errors.refusals import CanaryCoolingDown, CanaryEnded, CanaryOpen, NotPassed, VersionNeverServed
 from tests.builders import AT, add_persona
 from tests.lineage_builders import add_canary, add_decision, add_serving_version, add_version
-
-PIRATE = PersonaSlug("pirate")
-HOUR = timedelta(hours=1)
+from tests.services.adapters.canary_steps import HOUR, PIRATE, begin, look
 
 
 @pytest.fixture
@@ -42,17 +27,6 @@ def persona(session: Session) -> PersonaRow:
     row = add_persona(session)
     add_serving_version(session, row, number=1)
     return row
-
-
-def begin(session: Session, decision: GateDecisionRow, *, hours: float = 0) -> PromotionRow:
-    return start_canary(
-        session, decision_id=decision.id, share=0.2, actor="me", reason="let us see", at=AT + hours * HOUR
-    )
-
-
-def look(session: Session, canary: PromotionRow, verdict: CanaryVerdict) -> None:
-    """What a watch would have written down."""
-    keep_look(session, canary.id, replace(judge_canary((), CanaryPolicy()), verdict=verdict), at=AT)
 
 
 def test_a_canary_has_its_share_and_the_champion_the_rest(session: Session, persona: PersonaRow):
@@ -235,101 +209,3 @@ def test_what_was_seen_is_written_down_once(session: Session, persona: PersonaRo
     assert not keep_look(session, canary.id, judged, at=AT + HOUR)
     with pytest.raises(DBAPIError, match="append-only"):
         session.execute(text("DELETE FROM canary_looks"))
-
-
-def approved_persona(session: Session) -> tuple[PersonaRow, AdapterVersionRow]:
-    row = add_persona(session)
-    return row, add_version(session, row, number=1)
-
-
-def test_what_asks_for_an_approval_waits_for_one(session: Session):
-    persona, version = approved_persona(session)
-    decision = add_decision(session, version, verdict="PASS", policy={"approval": True})
-    with pytest.raises(NotApproved, match=f"persona-loop approve {decision.id}"):
-        promote(session, decision_id=decision.id, actor="night", at=AT)
-    with pytest.raises(NotApproved):
-        begin(session, decision)
-    first = approve(session, decision_id=decision.id, actor="ann", reason="I read it", at=AT)
-    again = approve(session, decision_id=decision.id, actor="bob", reason="so did I", at=AT)
-    assert (again.id, again.actor) == (first.id, "ann")
-    promote(session, decision_id=decision.id, actor="night", at=AT)
-    assert who_serves(session, persona).number == 1
-    with pytest.raises(DBAPIError, match="append-only"):
-        session.execute(text("UPDATE approvals SET actor = 'bob'"))
-
-
-def test_nobodys_word_lets_a_fail_serve(session: Session):
-    _, version = approved_persona(session)
-    with pytest.raises(NotPassed):
-        approve(
-            session,
-            decision_id=add_decision(session, version, verdict="FAIL").id,
-            actor="ann",
-            reason="I like it",
-            at=AT,
-        )
-
-
-@pytest.mark.parametrize(
-    ("kind", "verdict", "asks", "change", "sentence"),
-    [
-        (
-            "canary",
-            "FAIL",
-            False,
-            {},
-            "a canary needs a reason and a decision on this version that is no FAIL",
-        ),
-        ("canary", "PASS", False, {"reason": " "}, "a canary needs a reason"),
-        ("canary", "PASS", False, {"decision_id": None}, "a canary needs a reason"),
-        ("canary", "PASS", False, {"share": None}, "canary_has_a_share"),
-        ("canary", "PASS", False, {"share": 1.0}, "share_range"),
-        ("canary", "PASS", True, {}, "asks for an approval, and nobody gave one"),
-        ("full", "PASS", True, {}, "asks for an approval, and nobody gave one"),
-        ("full", "INSUFFICIENT", False, {}, "does not say PASS of this version"),
-        ("full", "PASS", False, {"share": 0.5}, "canary_has_a_share"),
-    ],
-)
-def test_the_database_refuses_what_nothing_lets_serve(
-    session: Session, *, kind: str, verdict: str, asks: bool, change: dict[str, object], sentence: str
-):
-    persona, version = approved_persona(session)
-    decision = add_decision(session, version, verdict=verdict, policy={"approval": asks})
-    given = {
-        "decision_id": decision.id,
-        "share": 0.5 if kind == "canary" else None,
-        "reason": "because",
-    } | change
-    session.add(PromotionRow(persona_id=persona.id, version=version, kind=kind, actor="me", at=AT, **given))
-    with pytest.raises(IntegrityError, match=sentence):
-        session.flush()
-
-
-@pytest.mark.parametrize("verdict", [CanaryVerdict.KEEP, CanaryVerdict.ROLLBACK])
-def test_the_database_promotes_an_untold_canary_fully_only_by_its_ratings(
-    session: Session, persona: PersonaRow, verdict: CanaryVerdict
-):
-    canary = add_canary(session, persona, number=2, verdict="INSUFFICIENT")
-    look(session, canary, verdict)
-    with pytest.raises(IntegrityError, match="does not say PASS"):
-        promote_canary(session, canary, actor="watch", reason="no worse", at=AT)
-
-
-def test_the_database_lets_no_canary_begin_on_another(session: Session, persona: PersonaRow):
-    add_canary(session, persona, number=2)
-    version = add_version(session, persona, number=3)
-    decision = add_decision(session, version, verdict="PASS")
-    session.add(
-        PromotionRow(
-            persona_id=persona.id,
-            version=version,
-            kind=PromotionKind.CANARY,
-            share=0.5,
-            decision_id=decision.id,
-            actor="me",
-            reason="because",
-            at=AT,
-        )
-    )
-    with pytest.raises(IntegrityError, match="one canary is open"):
-        session.flush()

@@ -11,30 +11,12 @@ import pytest
 
 from services.adapters.digests import ADAPTER_FILES
 from services.adapters.file_store import FileAdapterStore
-from services.adapters.store import AdapterName, AdapterStore
+from services.adapters.store import AdapterName
 from services.domain.personas import PersonaSlug
-from services.errors.artifacts import AdapterCorrupt, AdapterExists, AdapterMissing, AdapterRefused
+from services.errors.artifacts import AdapterExists, AdapterMissing, AdapterRefused
 from services.errors.inputs import InvalidSlug
 from services.errors.outages import AdapterStoreUnavailable
-
-PIRATE = PersonaSlug("pirate")
-PROVENANCE = {"recipe": {"r": 2}, "seed": 42, "packages": {"torch": "2.13.0"}}
-
-
-def publish(store: AdapterStore, folder: Path, number: int = 1):
-    return store.publish(folder, persona=PIRATE, number=number, provenance=PROVENANCE)
-
-
-def version_file(url: str, name: str, number: int = 1) -> tuple[fsspec.AbstractFileSystem, str]:
-    files, root = fsspec.url_to_fs(url)
-    return files, str(PurePosixPath(root) / f"pirate/v{number:04d}" / name)
-
-
-def flip_byte(url: str, name: str, position: int) -> None:
-    files, path = version_file(url, name)
-    content = bytearray(files.cat_file(path))
-    content[position] ^= 1
-    files.pipe_file(path, bytes(content))
+from tests.services.adapters.publishing import PIRATE, PROVENANCE, flip_byte, publish, version_file
 
 
 def test_what_is_published_is_fetched_under_its_name(store, make_folder, tmp_path):
@@ -80,89 +62,6 @@ def test_the_digest_depends_on_weights_and_configuration_and_on_nothing_else(sto
     assert publish(store, make_folder(1.0), number=2).digest == one.digest
     assert publish(store, make_folder(2.0), number=3).digest != one.digest
     assert publish(store, make_folder(1.0, lora_alpha=4), number=4).digest != one.digest
-
-
-@pytest.mark.parametrize("position", [0, 9, -1])
-@pytest.mark.parametrize("name", ADAPTER_FILES)
-def test_one_flipped_byte_in_a_file_is_found_and_named(store, url, make_folder, tmp_path, name, position):
-    manifest = publish(store, make_folder())
-    flip_byte(url, name, position)
-
-    with pytest.raises(AdapterCorrupt, match=name):
-        store.fetch(manifest.name, into=tmp_path / "cache")
-    assert not (tmp_path / "cache" / manifest.name).exists()
-
-
-def test_one_flipped_byte_anywhere_in_the_manifest_is_found(store, url, make_folder, tmp_path):
-    manifest = publish(store, make_folder())
-    files, path = version_file(url, "manifest.json")
-    for position in range(files.size(path)):
-        flip_byte(url, "manifest.json", position)
-        with pytest.raises(AdapterCorrupt, match=r"manifest\.json"):
-            store.fetch(manifest.name, into=tmp_path / "cache")
-        flip_byte(url, "manifest.json", position)
-    assert store.manifest(manifest.name) == manifest
-
-
-def test_a_missing_file_is_found_and_named(store, url, make_folder, tmp_path):
-    manifest = publish(store, make_folder())
-    files, path = version_file(url, "adapter_config.json")
-    files.rm(path)
-
-    with pytest.raises(AdapterCorrupt, match=r"adapter_config\.json is missing"):
-        store.fetch(manifest.name, into=tmp_path / "cache")
-
-
-def test_a_damaged_version_leaves_the_others_alone(store, url, make_folder, tmp_path):
-    publish(store, make_folder(1.0), number=1)
-    sound = publish(store, make_folder(2.0), number=2)
-    flip_byte(url, "manifest.json", 30)
-
-    assert store.fetch(sound.name, into=tmp_path / "cache").is_dir()
-
-
-@pytest.mark.parametrize("name", [*ADAPTER_FILES, "manifest.json"])
-def test_damaged_files_are_written_anew_from_the_folder_they_came_from(
-    store, url, make_folder, tmp_path, name
-):
-    kept, other = publish(store, make_folder(1.0)), publish(store, make_folder(2.0), number=2)
-    flip_byte(url, name, 5)
-    with pytest.raises(AdapterCorrupt):
-        store.fetch(kept.name, into=tmp_path / "cache")
-
-    restored = store.restore(make_folder(1.0), persona=PIRATE, number=1, provenance=PROVENANCE)
-
-    assert restored == kept == store.manifest(kept.name)
-    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
-    assert store.fetch(other.name, into=tmp_path / "cache").is_dir()
-
-
-def test_a_version_whose_folder_is_gone_is_written_anew(store, url, make_folder, tmp_path):
-    kept = publish(store, make_folder())
-    files, path = version_file(url, "")
-    files.rm(path, recursive=True)
-
-    assert store.restore(make_folder(), persona=PIRATE, number=1, provenance=PROVENANCE) == kept
-    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
-
-
-def test_no_version_is_restored_as_another(store, make_folder, tmp_path):
-    kept = publish(store, make_folder(1.0))
-
-    with pytest.raises(AdapterExists, match="pirate/v0001"):
-        store.restore(make_folder(2.0), persona=PIRATE, number=1, provenance=PROVENANCE)
-    assert store.fetch(kept.name, into=tmp_path / "cache").is_dir()
-
-
-def test_a_damaged_cache_is_replaced(store, make_folder, tmp_path):
-    manifest = publish(store, make_folder())
-    cached = store.fetch(manifest.name, into=tmp_path / "cache") / "adapter_model.safetensors"
-    whole = cached.read_bytes()
-    cached.write_bytes(whole[:-1])
-
-    store.fetch(manifest.name, into=tmp_path / "cache")
-
-    assert cached.read_bytes() == whole
 
 
 def test_a_folder_without_manifest_does_not_exist_and_a_retry_overwrites_it(

@@ -11,82 +11,37 @@ from sqlalchemy.orm import Session
 
 from services.adapters.freezing import Frozen, freeze
 from services.adapters.promoting import promote
-from services.adapters.promotions import version_by_number, who_serves
+from services.adapters.promotions import version_by_number
 from services.adapters.store import AdapterName
-from services.db.lineage_tables import (
-    AdapterVersionRow,
-    EvaluationReportRow,
-    GateDecisionRow,
-    TrainingRunRow,
-    TrainingSetRow,
-)
+from services.db.lineage_tables import AdapterVersionRow, EvaluationReportRow, GateDecisionRow, TrainingRunRow
 from services.db.prompt_tables import PromptRetirementRow
 from services.db.session import session_scope
 from services.domain.arms import ONCE_MORE
 from services.domain.conversation import Question
 from services.domain.fingerprint import fingerprint_of
 from services.domain.splits import split_key
-from services.domain.training import RunState
-from services.errors.artifacts import AdapterCorrupt, FrozenFileCorrupt
+from services.errors.artifacts import FrozenFileCorrupt
 from services.errors.lookups import UnknownRecord
 from services.errors.refusals import ReportsNotComparable
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.reports import find_report
 from services.evaluation.suites import compose_items, suite_items
-from services.jobs.evaluate import Reports, evaluate_with
+from services.jobs.evaluate import evaluate_with
 from services.jobs.installation import Installation
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
 from tests.builders import AT, add_items, add_persona
 from tests.fakes import FACTS, FakeGenerator
-from tests.lineage_builders import add_run, add_serving_version, add_version
-from tests.services.jobs.evaluating import decide
-
-
-def item(question: str) -> str:
-    return json.dumps({"question": question, "reference": "Salt.", "answer_key": "salt"})
-
-
-REFERENCE = {
-    "prompt_key": "key",
-    "split_key": "split of the key",
-    "question": {"text": "Why is grass green?", "context": "", "domain": "biology", "audience": "student"},
-    "reference": "Chlorophyll.",
-    "sources": ["correction:1"],
-}
+from tests.services.jobs.evaluating import REFERENCE, add_candidate, decide, freeze_references, item
 
 
 @pytest.fixture
 def held_out(installation: Installation, tmp_path: Path) -> Frozen:
-    """A set's frozen references: one."""
-    file = tmp_path / "held_out.jsonl"
-    file.write_text(json.dumps(REFERENCE) + "\n")
-    return freeze(installation.settings.store_url, file)
+    return freeze_references(installation, tmp_path)
 
 
 @pytest.fixture
 def version_id(installation: Installation, held_out: Frozen) -> int:
-    """A version trained on a set whose cutoff is AT, of a persona with one item known by then."""
-    with session_scope(installation.engine) as session:
-        persona = add_persona(session)
-        add_items(session, persona, [item("Why is the sea salty?")], at=AT)
-        training_set = TrainingSetRow(
-            persona=persona,
-            cutoff=AT,
-            policy={},
-            policy_digest="policy",
-            digest="digest",
-            path="path",
-            row_count=1,
-            counts={},
-            dropped={},
-            report={"held_out": {"references": 1, **asdict(held_out)}},
-            created_at=AT,
-        )
-        session.add(training_set)
-        session.flush()
-        version = add_version(session, persona)
-        version.training_run_id = add_run(session, training_set, state=RunState.SUCCEEDED).id
-        return version.id
+    return add_candidate(installation, held_out)
 
 
 def test_a_second_evaluation_asks_nothing_again(
@@ -171,79 +126,6 @@ def test_an_evaluation_retried_after_the_promotion_ends_at_the_same_promotion(
     assert decide(installation, again) == decision
     with session_scope(installation.engine) as session:
         assert promote(session, decision_id=decision, actor="test", at=AT).id == promotion
-
-
-def approved(installation: Installation, version_id: int, *, count: int) -> list[AdapterVersionRow]:
-    """So many versions of the persona that were approved one after another, the newest serving."""
-    with session_scope(installation.engine) as session:
-        persona = session.get_one(AdapterVersionRow, version_id).persona
-        return [add_serving_version(session, persona, number=2 + one) for one in range(count)]
-
-
-def judged(installation: Installation, reports: Reports) -> dict[str, str]:
-    """Which version each report is of, by its name."""
-    with session_scope(installation.engine) as session:
-        return {
-            arm: session.get_one(EvaluationReportRow, report).version.name
-            for arm, report in (
-                ("candidate", reports["candidate"]),
-                ("champion", reports["champion"]),
-                ("anchor", reports["anchor"]),
-                ("base", reports["base"]),
-            )
-        }
-
-
-def test_the_first_approved_version_answers_beside_candidate_champion_and_base(
-    installation: Installation, generator: FakeGenerator, version_id: int
-):
-    first, _, champion = approved(installation, version_id, count=3)
-    reports = evaluate_with(installation, version_id)
-    told = judged(installation, reports)
-    assert (told["anchor"], told["champion"], told["base"]) == (first.name, champion.name, "base")
-    assert len(set(told.values())) == 4
-    assert {request.model for request in generator.requests} == set(told.values())
-
-
-def test_an_anchor_whose_files_fail_is_marked_and_the_next_is_asked(
-    installation: Installation,
-    generator: FakeGenerator,
-    version_id: int,
-    caplog: pytest.LogCaptureFixture,
-):
-    first, second, champion = approved(installation, version_id, count=3)
-    generator.damaged = {first.name}
-    reports = evaluate_with(installation, version_id)
-    assert judged(installation, reports)["anchor"] == second.name
-    assert f"{first.name} is marked unsound and no anchor any more" in caplog.text
-    with session_scope(installation.engine) as session:
-        marked = session.get_one(AdapterVersionRow, first.id).unsound_reason
-        assert "a flipped byte" in (marked or "")
-        assert session.get_one(AdapterVersionRow, second.id).unsound_at is None
-        assert who_serves(session, second.persona).version_id == champion.id
-
-
-def test_without_a_sound_anchor_the_champion_is_the_anchor(
-    installation: Installation, generator: FakeGenerator, version_id: int
-):
-    first, champion = approved(installation, version_id, count=2)
-    generator.damaged = {first.name}
-    told = judged(installation, evaluate_with(installation, version_id))
-    assert told["anchor"] == told["champion"] == champion.name
-
-
-def test_a_candidate_whose_files_fail_stops_the_evaluation_and_marks_nobody(
-    installation: Installation, generator: FakeGenerator, version_id: int
-):
-    approved(installation, version_id, count=2)
-    with session_scope(installation.engine) as session:
-        generator.damaged = {session.get_one(AdapterVersionRow, version_id).name}
-    with pytest.raises(AdapterCorrupt):
-        evaluate_with(installation, version_id)
-    with session_scope(installation.engine) as session:
-        assert not list(
-            session.scalars(select(AdapterVersionRow).where(AdapterVersionRow.unsound_at.is_not(None)))
-        )
 
 
 def test_the_base_was_not_trained_and_is_no_candidate(installation: Installation, version_id: int):

@@ -1,11 +1,9 @@
 """Retention on a real store and database: what goes, what stays, and what happens beside it."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -15,11 +13,10 @@ from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, lock_persona, version_by_number
 from services.adapters.store import AdapterName
 from services.adapters.versions import register
-from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow
+from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import PromotionKind
-from services.domain.training import RunState
 from services.errors.artifacts import AdapterMissing
 from services.errors.outages import AdapterStoreUnavailable
 from services.errors.refusals import VersionRemoved
@@ -27,8 +24,6 @@ from services.jobs.evaluate import evaluate_with
 from services.jobs.installation import Installation
 from services.jobs.retain import Retained, foresee_with, retain_with
 from services.jobs.rollback import rollback_with
-from services.training.holding import held
-from services.training.runs import folder_name
 from tests.builders import AT, add_persona
 from tests.lineage_builders import add_decision, add_run, add_training_set, unguarded
 
@@ -279,45 +274,3 @@ def test_a_version_that_is_being_put_in_place_stays(installation):
             "v0002": False,
             **dict.fromkeys(("v0003", "v0004", "v0005"), True),
         }
-
-
-def work_folder(installation: Installation, state: RunState, *, days_old: int) -> Path:
-    with session_scope(installation.engine) as session:
-        persona = add_persona(session, slug=f"{state}-{days_old}")
-        name = folder_name(add_run(session, add_training_set(session, persona), state=state))
-    folder = installation.settings.runs_dir / name
-    (folder / "checkpoint-1").mkdir(parents=True)
-    weights = folder / "checkpoint-1" / "weights"
-    weights.write_bytes(b"1234")
-    then = (datetime.now(UTC) - timedelta(days=days_old)).timestamp()
-    os.utime(weights, (then, then))
-    return folder
-
-
-def test_what_trainings_left_goes_when_nobody_will_come_back_to_it(installation):
-    done = work_folder(installation, RunState.SUCCEEDED, days_old=0)
-    killed = work_folder(installation, RunState.RUNNING, days_old=29)
-    given_up = work_folder(installation, RunState.FAILED, days_old=31)
-
-    redacted = work_folder(installation, RunState.FAILED, days_old=1)
-    with session_scope(installation.engine) as session:
-        session.get_one(TrainingRunRow, int(redacted.name[:6])).training_set.redacted_at = AT
-
-    told = retain_with(installation, at=datetime.now(UTC))
-
-    gone = dict.fromkeys((done.name, given_up.name, redacted.name), False)
-    assert fates(told) == gone | {killed.name: True}
-    assert {one["bytes"] for one in told} == {4}
-    assert list(installation.settings.runs_dir.iterdir()) == [killed]
-
-
-def test_a_folder_a_process_works_in_stays_however_old(installation):
-    folder = work_folder(installation, RunState.RUNNING, days_old=400)
-    with held(installation.engine, 1, workdir=folder):
-        (lock,) = folder.glob(".lock")
-        os.utime(lock, (0, 0))
-        (told,) = retain_with(installation, at=datetime.now(UTC))
-        assert (told["stays"], told["why"]) == (True, "a process works in it")
-        assert folder.is_dir()
-    retain_with(installation, at=datetime.now(UTC))
-    assert not folder.exists()

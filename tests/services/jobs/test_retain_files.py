@@ -1,4 +1,4 @@
-"""Retention of what is no folder of a version: golden answers, frozen files, sweeps."""
+"""Retention of what is no folder of a version: golden answers, frozen files, sweeps, work folders."""
 
 import os
 from collections.abc import Iterable
@@ -13,11 +13,15 @@ from services.adapters.promotions import find_persona
 from services.adapters.store import AdapterName
 from services.adapters.versions import register
 from services.db.erasing_lock import hold_erasures
+from services.db.lineage_tables import TrainingRunRow
 from services.db.session import session_scope
 from services.domain.fingerprint import Fingerprint
 from services.domain.personas import PersonaSlug
+from services.domain.training import RunState
 from services.jobs.installation import Installation
 from services.jobs.retain import Retained, foresee_with, retain_with
+from services.training.holding import held
+from services.training.runs import folder_name
 from tests.builders import AT, add_persona
 from tests.fakes import FACTS
 from tests.lineage_builders import add_decision, add_run, add_training_set, add_version, unguarded
@@ -143,3 +147,49 @@ def test_sweeps_go_with_their_set_and_with_time(installation: Installation):
     assert {one.name for one in sweeps.rglob("*.json")} == {"result.json"}
     assert sorted(one.name for one in sweeps.iterdir()) == sorted((names[0], "trials"))
     assert gone(retain_with(installation, at=LATER), "sweeps") == [names[0]]
+
+
+def fates(told: list[Retained]) -> dict[str, bool]:
+    return {one["folder"]: one["stays"] for one in told}
+
+
+def work_folder(installation: Installation, state: RunState, *, days_old: int) -> Path:
+    with session_scope(installation.engine) as session:
+        persona = add_persona(session, slug=f"{state}-{days_old}")
+        name = folder_name(add_run(session, add_training_set(session, persona), state=state))
+    folder = installation.settings.runs_dir / name
+    (folder / "checkpoint-1").mkdir(parents=True)
+    weights = folder / "checkpoint-1" / "weights"
+    weights.write_bytes(b"1234")
+    then = (datetime.now(UTC) - timedelta(days=days_old)).timestamp()
+    os.utime(weights, (then, then))
+    return folder
+
+
+def test_what_trainings_left_goes_when_nobody_will_come_back_to_it(installation):
+    done = work_folder(installation, RunState.SUCCEEDED, days_old=0)
+    killed = work_folder(installation, RunState.RUNNING, days_old=29)
+    given_up = work_folder(installation, RunState.FAILED, days_old=31)
+
+    redacted = work_folder(installation, RunState.FAILED, days_old=1)
+    with session_scope(installation.engine) as session:
+        session.get_one(TrainingRunRow, int(redacted.name[:6])).training_set.redacted_at = AT
+
+    told = retain_with(installation, at=datetime.now(UTC))
+
+    gone = dict.fromkeys((done.name, given_up.name, redacted.name), False)
+    assert fates(told) == gone | {killed.name: True}
+    assert {one["bytes"] for one in told} == {4}
+    assert list(installation.settings.runs_dir.iterdir()) == [killed]
+
+
+def test_a_folder_a_process_works_in_stays_however_old(installation):
+    folder = work_folder(installation, RunState.RUNNING, days_old=400)
+    with held(installation.engine, 1, workdir=folder):
+        (lock,) = folder.glob(".lock")
+        os.utime(lock, (0, 0))
+        (told,) = retain_with(installation, at=datetime.now(UTC))
+        assert (told["stays"], told["why"]) == (True, "a process works in it")
+        assert folder.is_dir()
+    retain_with(installation, at=datetime.now(UTC))
+    assert not folder.exists()
