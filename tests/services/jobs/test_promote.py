@@ -73,6 +73,20 @@ def test_a_candidate_that_is_served_as_it_was_evaluated_is_promoted(
     assert promote_with(installation, decision_id, "test")["serves"] == 1
 
 
+def test_a_night_begins_a_canary_where_the_policy_asks_for_one_and_the_champion_goes_on(
+    installation: Installation, decision_id: int
+):
+    with session_scope(installation.engine) as session:
+        persona = session.get_one(GateDecisionRow, decision_id).candidate_report.version.persona
+        persona.canary_policy = {"share": 0.2}
+    moved = promote_with(installation, decision_id, "nightly_retrain of today")
+    assert (moved["kind"], moved["version"], moved["serves"]) == ("canary", 1, 0)
+    with session_scope(installation.engine) as session:
+        (row,) = session.scalars(select(PromotionRow))
+        assert (row.kind, row.share, row.decision_id) == ("canary", 0.2, decision_id)
+    assert promote_with(installation, decision_id, "nightly_retrain of today") == moved
+
+
 def test_on_a_changed_server_nothing_moves_and_what_changed_is_told(
     installation: Installation, generator: Moody, decision_id: int
 ):
