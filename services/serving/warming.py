@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from services.adapters.promotions import CHANNEL
+from services.errors.outages import AnotherBaseServed
 from services.errors.tree import PersonaLoopError
 
 logger = logging.getLogger(__name__)
@@ -60,5 +61,7 @@ def _listen(engine: Engine, load: Callable[[str], None]) -> None:
 def _warm(name: str, load: Callable[[str], None]) -> None:
     try:
         load(name)
+    except AnotherBaseServed:  # as most are where several servers hold a base each
+        logger.info("warming %s is left to the server that holds its base", name)
     except PersonaLoopError as error:
         logger.warning("warming %s: %s", name, error)

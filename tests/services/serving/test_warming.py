@@ -3,12 +3,14 @@
 import time
 from queue import Queue
 
+import pytest
 from sqlalchemy import Engine, text
 
 from services.adapters.promotions import rollback
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.errors.artifacts import AdapterMissing
+from services.errors.outages import AnotherBaseServed
 from services.serving.warming import start_warming
 from tests.builders import AT, add_persona
 from tests.lineage_builders import add_serving_version
@@ -27,11 +29,16 @@ def wait_for_a_listener(engine: Engine) -> None:
     raise AssertionError("nobody listens")
 
 
-def test_what_a_move_announces_is_loaded_and_a_refusal_ends_nothing(clean: Engine):
+def test_what_a_move_announces_is_loaded_and_a_refusal_ends_nothing(
+    clean: Engine, caplog: pytest.LogCaptureFixture
+):
+    """That another server holds the base is no trouble and warns nobody."""
     loaded: Queue[str] = Queue()
 
     def load(name: str) -> None:
         loaded.put(name)
+        if name == "base":
+            raise AnotherBaseServed(name, trained_on="one", served="another")
         raise AdapterMissing(name)
 
     with session_scope(clean) as session:
@@ -49,3 +56,5 @@ def test_what_a_move_announces_is_loaded_and_a_refusal_ends_nothing(clean: Engin
                 at=AT,
             )
         assert loaded.get(timeout=WITHIN) == name
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert not any("warming base" in message for message in warned)
