@@ -14,13 +14,21 @@ from services.domain.fingerprint import Fingerprint, ServerFacts, differences, f
 from services.domain.promotions import BASE_VERSION
 from services.errors.tree import Unavailable
 from services.jobs.installation import Installation, open_installation
-from services.language_model.routing import facts_of
+from services.language_model.routing import facts_of, open_generator
+
+_PATIENCE = 5.0  # seconds: who looks when something is wrong should not wait for what is
 
 
 def warnings() -> list[str]:
     """A sentence for each such persona, and for a server that does not answer; empty where all is well."""
     with open_installation() as installation:
-        return warnings_in(installation)
+        settings = installation.settings
+        asking = open_generator(
+            settings.inference_endpoints,
+            token=settings.inference_token.get_secret_value(),
+            timeout_seconds=_PATIENCE,
+        )
+        return warnings_in(replace(installation, generator=asking))
 
 
 def warnings_in(installation: Installation) -> list[str]:

@@ -97,7 +97,9 @@ def bases_of(generator: Generator) -> tuple[str, ...]:
     return tuple(facts.base_digest for facts in facts_of(generator))
 
 
-def open_generator(endpoints: Sequence[str], *, token: str) -> Generator:
+def open_generator(endpoints: Sequence[str], *, token: str, timeout_seconds: float = 120.0) -> Generator:
     """Who asks the servers at these addresses, the one that holds BASE_MODEL first."""
-    servers = [InferenceClient(endpoint, token=token) for endpoint in endpoints]
+    servers = [
+        InferenceClient(endpoint, token=token, timeout_seconds=timeout_seconds) for endpoint in endpoints
+    ]
     return servers[0] if len(servers) == 1 else RoutedGenerator(servers)

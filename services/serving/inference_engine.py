@@ -72,7 +72,7 @@ class InferenceEngine:
         self.base = base
         self.facts = server_facts(base.digest, base.quantisation, base.model.device)
         self._adapters = adapters
-        self._changed: dict[str, tuple[str, ...]] = {}
+        self._changed: set[str] = set()
         self._tokenizing = Tokenizing(base.tokenizer, adapters.provenance)
         self._batcher: Batcher[_Group, _Work, _Result] = Batcher(
             self._run, batch_size=batch_size, queue_limit=queue_limit
@@ -113,11 +113,9 @@ class InferenceEngine:
     def loaded(self) -> tuple[str, ...]:
         return self._adapters.names()
 
-    def changed(self) -> dict[str, tuple[str, ...]]:
-        """What is in memory and answers otherwise than when it was evaluated, as the server changed, and in
-        what.
-        """
-        return {name: told for name, told in dict(self._changed).items() if name in self.loaded()}
+    def changed(self) -> tuple[str, ...]:
+        """What is in memory and answers otherwise than when it was evaluated, as the server changed."""
+        return tuple(name for name in self.loaded() if name in self._changed)
 
     def waiting(self) -> int:
         return self._batcher.length()
@@ -154,10 +152,10 @@ class InferenceEngine:
     def _check_answers(self, name: str) -> None:
         """Of an adapter just loaded, before it answers anybody; one that answers otherwise leaves memory."""
         try:
-            changed = check_answers(name, self.facts, self._adapters.expected, self._golden)
-            self._changed.pop(name, None)
-            if changed:
-                self._changed[name] = changed
+            if check_answers(name, self.facts, self._adapters.expected, self._golden):
+                self._changed.add(name)
+            else:
+                self._changed.discard(name)
         except BaseException:
             self._adapters.unload(name)
             raise

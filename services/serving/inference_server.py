@@ -54,7 +54,7 @@ def create_server(engine: InferenceEngine, *, token: str) -> FastAPI:
             "base": engine.base.name,
             "quantisation": engine.base.quantisation,
             "adapters": list(engine.loaded()),
-            "changed": engine.changed(),
+            "changed": list(engine.changed()),
             "waiting": engine.waiting(),
         }
 

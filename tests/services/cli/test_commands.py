@@ -152,20 +152,6 @@ def test_machines_get_json_and_people_a_table(run, pirate: str):
     assert [row["version"] for row in json.loads(run("versions", pirate, "--json").output)] == [1, 0]
 
 
-def test_status_has_a_dash_for_what_the_newest_set_has_not_led_to(run, command_engine: Engine):
-    assert run("persona", "create", "untrained", "--name", "Untrained").exit_code == 0
-    with session_scope(command_engine) as session:
-        newest = add_training_set(session, find_persona(session, "untrained")).id
-    heading, row = (
-        line.split()
-        for line in run("status").output.replace("training set", "training_set").splitlines()
-        if line.split()[:1] in (["persona"], ["untrained"])
-    )
-    told = dict(zip(reversed(heading), reversed(row), strict=False))
-    assert told["training_set"] == str(newest)
-    assert {told[name] for name in ("run", "version", "decision")} == {"—"}
-
-
 def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pytest.LogCaptureFixture):
     assert run("persona", "create", "judged", "--name", "Judged").exit_code == 0
     with session_scope(command_engine) as session:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import httpx
 import pytest
 from sqlalchemy import Engine, select
 
@@ -79,6 +80,28 @@ def test_on_another_server_it_has_to_answer_as_it_did_on_the_one_it_was_evaluate
     served.engine.unload(name).result()
     with pytest.raises(AdapterAnswersOtherwise):
         served.engine.load(name).result()
+
+
+def test_where_the_base_moved_as_far_the_version_goes_on_and_health_names_it(served, store: FileAdapterStore):
+    def moved(fingerprint: Fingerprint, nats: float) -> Fingerprint:
+        golden = tuple(tuple((value or 0.0) - nats for value in values) for values in fingerprint.golden)
+        return replace(
+            fingerprint, golden=golden, facts=replace(fingerprint.facts, packages={"torch": "0.9"})
+        )
+
+    base = taken(served, BASE_NAME)
+    store.expect(AdapterName(BASE_NAME), moved(base, 0.3))
+    for letter, nats in (("T", 0.3), ("U", 0.7)):
+        name = AdapterName(served.publish(letter))
+        store.expect(name, moved(taken(served, name), nats))
+        served.engine.unload(name).result()
+        if nats > 0.3:
+            with pytest.raises(AdapterAnswersOtherwise):
+                served.engine.load(name).result()
+            continue
+        assert served.engine.load(name).result() is True
+        assert httpx.get(f"{served.url}/healthz").json()["changed"] == [name]
+        served.engine.unload(name).result()
 
 
 def test_people_get_the_newest_sound_version_where_one_answers_otherwise(
