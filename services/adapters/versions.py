@@ -90,7 +90,8 @@ def register(
     if existing is not None:
         if existing.unsound_at is not None or existing.removed_at is not None:
             _restore(session, store, existing, persona=persona, folder=folder)
-        _acquit(session, existing, run_id=run_id, provenance=provenance)
+        if existing.tainted_at is not None:
+            _acquit(session, store, existing, folder=folder, run_id=run_id, provenance=provenance)
         return existing
     version = _publish(session, store, row, folder, provenance=provenance)
     version.training_run_id, version.created_at = run_id, at
@@ -151,10 +152,15 @@ def _restore(
 
 
 def _acquit(
-    session: Session, version: AdapterVersionRow, *, run_id: int, provenance: Mapping[str, object]
+    session: Session,
+    store: AdapterStore,
+    version: AdapterVersionRow,
+    *,
+    folder: Path,
+    run_id: int,
+    provenance: Mapping[str, object],
 ) -> None:
-    if version.tainted_at is None:
-        return
+    """The manifest is written anew too: what was previewed while it learnt from the rater goes."""
     if session.get_one(TrainingRunRow, run_id).training_set.redacted_at is not None:
         return  # it learnt from the rater once more
     logger.warning(
@@ -163,6 +169,8 @@ def _acquit(
         version.number,
         version.tainted_reason,
     )
+    slug = PersonaSlug(version.persona.slug)
+    store.restore(folder, persona=slug, number=version.number, provenance=provenance)
     version.tainted_at = version.tainted_reason = None
     version.training_run_id, version.provenance = run_id, dict(provenance)
 

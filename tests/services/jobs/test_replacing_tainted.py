@@ -18,6 +18,7 @@ from services.adapters.promotions import (
     version_by_number,
     who_serves,
 )
+from services.adapters.store import AdapterName
 from services.db.erasing_lock import hold_erasures, hold_freezing
 from services.db.erasure_tables import ErasureRow
 from services.db.feedback_tables import RaterRow
@@ -191,6 +192,8 @@ def test_the_files_of_a_tainted_version_are_clean_once_they_were_learnt_without_
         learnt = session.get_one(TrainingRunRow, version.training_run_id)
         clean = again == "without the rater"
         assert (version.tainted_at is None, learnt.training_set_id == later) == (clean, clean)
+        told = installation.store.manifest(AdapterName(version.name)).provenance
+        assert (told["cutoff"] == LATER.isoformat()) == clean
 
 
 def test_a_dry_run_finds_the_same_and_changes_nothing(installation, shaped):
