@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.adapters.promotions import find_persona, who_serves
+from services.adapters.promotions import find_persona, incumbent
 from services.db.feedback_tables import PersonaRow
-from services.db.lineage_tables import AdapterVersionRow, TrainingSetRow
+from services.db.lineage_tables import TrainingSetRow
 from services.db.session import session_scope
 from services.domain.gate_policy import for_rebase
 from services.errors.lookups import NoTrainingSet
@@ -61,7 +61,7 @@ def _check(
         for_rebase(parse_policy(persona.gate_policy), rebased_from=_UNASKED)
         recipe = recipe_on(base, installation.settings, persona, overrides)
         training_set = _newest_set(session, persona)
-        champion = session.get_one(AdapterVersionRow, who_serves(session, persona).version_id)
+        champion = incumbent(session, persona)
     digest = trainer.base_digest(recipe.model)
     served = bases_of(installation.generator)
     if digest == champion.provenance.get("base_digest", served[0]):

@@ -84,7 +84,8 @@ def test_a_night_begins_a_canary_where_the_policy_asks_for_one_and_the_champion_
     with session_scope(installation.engine) as session:
         (row,) = session.scalars(select(PromotionRow))
         assert (row.kind, row.share, row.decision_id) == ("canary", 0.2, decision_id)
-    assert promote_with(installation, decision_id, "nightly_retrain of today") == moved
+    again = promote_with(installation, decision_id, "nightly_retrain of today")
+    assert (again["promotion_id"], again["already"]) == (moved["promotion_id"], True)
 
 
 def test_on_a_changed_server_nothing_moves_and_what_changed_is_told(
