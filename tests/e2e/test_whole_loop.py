@@ -1,75 +1,73 @@
 """The whole loop on real parts: PostgreSQL, Airflow, the edge worker, 4-bit training, gunicorn, Chromium.
 
 One night is run once for all tests of this module: people rate through the web app, `nightly_retrain` runs,
-the gate decides. Nothing is a fake, and only the gate's PASS can promote.
+the gate decides. Then, in this order: a rater is erased, a version is damaged, the persona moves to another
+base by a canary. Nothing is a fake, and only the gate's PASS can promote.
 """
 
-import shutil
-import socket
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from rich.console import Console
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
-from services.adapters.promotions import find_persona, history, who_serves
-from services.db.feedback_tables import AnswerRow
-from services.db.lineage_tables import AdapterVersionRow
+from services.adapters.promotions import find_persona, who_serves
+from services.db.feedback_tables import AnswerRow, CorrectionRow
+from services.db.lineage_tables import AdapterVersionRow, TrainingSetSourcesRow
 from services.db.session import database_url, make_engine, session_scope
-from services.demo.judgement import Judgement, read_judgement
-from services.demo.night import Night, run_night
-from services.demo.personas import Pair, create_pair
+from services.demo import personas
+from services.demo.judgement import read_judgement
+from services.demo.night import run_night
 from services.demo.raters import inquiries, let_them_rate, plan_raters
 from services.demo.visitor import Visitor
-from services.operations.airflow_client import AirflowClient, RunState
+from services.errors.refusals import VersionTainted
+from services.jobs.rollback import rollback
+from services.operations.airflow_client import RunState
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
-from services.settings import Settings, read_settings
+from services.settings import ROOT, Settings, read_settings
+from tests.e2e.another_base import write_as_llama
 from tests.e2e.chromium import running_chromium
+from tests.e2e.played import (
+    PlayedNight,
+    ask_the_tutor,
+    command,
+    free_ports,
+    ignore,
+    ledger,
+    run_dag,
+    serving,
+    unload,
+)
 
 pytestmark = pytest.mark.e2e
 
 RATERS, QUESTIONS_EACH = 20, 9
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedNight:
-    settings: Settings
-    engine: Engine
-    pair: Pair
-    night: Night
-    judgement: Judgement
-
-
-def ignore(*_: object) -> None:
-    """For progress that nobody watches."""
-
-
-def free_ports(number: int) -> list[int]:
-    with_ports = [socket.socket() for _ in range(number)]
-    try:
-        for one in with_ports:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in with_ports]
-    finally:
-        for one in with_ports:
-            one.close()
+ITEMS = 160  # half the demo's: what is to be told here differs by much, and three nights ask them
+TRAINED_AS_THE_FIRST = ("lora=embedded", "training=embedded", "model.attention=eager")
+# Half of the conversations, and so wide a margin that a few dozen of them tell.
+CANARY = {"canary": {"share": 0.5, "least_conversations": 10, "least_raters": 5, "margin": 0.5}}
 
 
 @pytest.fixture(scope="module")
 def own_settings(own_var_dir: Path) -> Iterator[Settings]:
     """An installation of its own, on free ports; jobs in this process read the same environment."""
-    feedback, inference, airflow = free_ports(3)
+    (inference,) = free_ports(1, in_a_row=2)
+    feedback, airflow = free_ports(2)
+    llama = own_var_dir / "llama"
+    write_as_llama(ROOT / "base_model", llama)
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("DATABASE_URL", raising=False)
         environment.setenv("VAR_DIR", str(own_var_dir))
         environment.setenv("FEEDBACK_PORT", str(feedback))
         environment.setenv("INFERENCE_PORT", str(inference))
         environment.setenv("AIRFLOW_PORT", str(airflow))
+        environment.setenv("OTHER_BASE_MODELS", str(llama))
+        environment.setenv("CANARY_CRON", "0 0 29 2 *")  # nobody but the test looks at a canary
+        environment.setattr(personas, "ITEMS", ITEMS)
         ensure_secrets(own_var_dir)
         yield read_settings()
 
@@ -79,7 +77,7 @@ def played(own_settings: Settings) -> Iterator[PlayedNight]:
     with Stack(own_settings, progress=ignore) as stack:
         stack.wait_until_healthy()
         engine = make_engine(database_url(own_settings))
-        pair = create_pair(own_settings.var_dir / "items.jsonl")
+        pair = personas.create_pair(own_settings.var_dir / "items.jsonl")
         raters = plan_raters(1, raters=RATERS, own=QUESTIONS_EACH, shared=0)
         let_them_rate(feedback_url(own_settings), pair.tutor, raters, seed=1, told=ignore)
         night = run_night(own_settings, engine, Console(quiet=True), evaluated=ignore)
@@ -97,17 +95,6 @@ def page(played: PlayedNight) -> Iterator[Page]:
         page.set_default_timeout(60_000)
         page.goto(f"{feedback_url(played.settings)}/p/{played.pair.tutor}")
         yield page
-
-
-def serving(played: PlayedNight) -> int:
-    with session_scope(played.engine) as session:
-        return who_serves(session, find_persona(session, played.pair.tutor)).number
-
-
-def run_dag(played: PlayedNight, dag_id: str, form: dict[str, object]) -> RunState:
-    with AirflowClient(played.settings) as airflow:
-        run_id = airflow.trigger(dag_id, form)
-        return airflow.wait(dag_id, run_id, timeout=240, progress=ignore).state
 
 
 def test_the_night_passes_its_gate_and_is_promoted(played: PlayedNight):
@@ -145,9 +132,7 @@ def test_rolling_back_by_the_form_of_the_dag_and_reinstating(played: PlayedNight
     assert serving(played) == 0
     assert run_dag(played, "rollback_adapter", form | {"version": 1}) is RunState.SUCCESS
     assert serving(played) == 1
-    with session_scope(played.engine) as session:
-        kinds = [move.kind for move in history(session, find_persona(session, played.pair.tutor))]
-    assert kinds == ["full", "rollback", "reinstate"]
+    assert ledger(played) == ["full", "rollback", "reinstate"]
 
 
 def test_a_new_persona_by_the_form_of_the_dag_is_there_even_when_it_has_too_little_to_learn(
@@ -161,31 +146,107 @@ def test_a_new_persona_by_the_form_of_the_dag_is_there_even_when_it_has_too_litt
         assert visitor.ask("newcomer", "What is rain?", domain="weather", audience="student").answer
 
 
-def test_a_damaged_version_is_withdrawn_and_people_are_answered_all_the_same(played: PlayedNight):
-    """Last: it flips one byte of the version that serves, and the server has to load it anew."""
+def a_rater_of_version_1(played: PlayedNight) -> str:
+    """Somebody whose better answer it learnt."""
     with session_scope(played.engine) as session:
-        name = who_serves(session, find_persona(session, played.pair.tutor)).name
-    weights = played.settings.var_dir / "adapters" / played.pair.tutor / "v0001" / "adapter_model.safetensors"
+        sources = session.scalars(
+            select(TrainingSetSourcesRow)
+            .where(TrainingSetSourcesRow.kind == "correction")
+            .order_by(TrainingSetSourcesRow.training_set_id)
+        ).first()
+        assert sources is not None
+        return str(session.get_one(CorrectionRow, sources.ids[0]).rater_id)
+
+
+def test_an_erased_rater_is_forgotten_and_a_version_that_never_heard_them_takes_the_place(
+    played: PlayedNight,
+):
+    rater, before = a_rater_of_version_1(played), ask_the_tutor(played)
+    assert run_dag(played, "erase_rater", {"rater": rater, "reason": "asked by letter"}) is RunState.SUCCESS
+
+    report = command("rater", "erasure", rater, "--json")
+    assert report["finished_at"]
+    assert report["found"]["rows"]["corrections"] > 0
+    (concerned,) = report["found"]["personas"]
+    assert (concerned["persona"], concerned["versions"], concerned["serves"]) == (played.pair.tutor, [1], 2)
+    assert ledger(played) == ["full", "rollback", "reinstate", "full"]
+    with session_scope(played.engine) as session:
+        tainted = session.scalars(select(AdapterVersionRow).where(AdapterVersionRow.tainted_at.is_not(None)))
+        assert [one.name for one in tainted] == [before]
+        said = session.scalars(select(CorrectionRow).where(CorrectionRow.rater_id == rater)).all()
+        assert {one.text for one in said} == {""}
+        assert all(one.tombstone for one in said)
+        heard = session.scalars(
+            select(TrainingSetSourcesRow.ids)
+            .where(TrainingSetSourcesRow.kind == "correction")
+            .order_by(TrainingSetSourcesRow.training_set_id.desc())
+        ).first()
+        assert heard
+        assert not {one.id for one in said} & set(heard)
+    live = command("why-live", played.pair.tutor, "--json")
+    assert live["decision"]["verdict"] == "PASS"
+    assert ask_the_tutor(played) == live["name"]
+    with pytest.raises(VersionTainted):
+        rollback(played.pair.tutor, 1, "a test", "me")
+
+
+def test_a_damaged_version_is_withdrawn_and_people_are_answered_all_the_same(played: PlayedNight):
+    """It flips one byte of the version that serves, and the server has to load it anew."""
+    with session_scope(played.engine) as session:
+        damaged = who_serves(session, find_persona(session, played.pair.tutor))
+    folder = played.settings.var_dir / "adapters" / played.pair.tutor / f"v{damaged.number:04d}"
+    weights = folder / "adapter_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    unload(played.settings, name)
-    with Visitor(feedback_url(played.settings)) as visitor:
-        question = inquiries(1)[1].question
-        assert visitor.ask(played.pair.tutor, question, domain="science", audience="student").answer
-    assert serving(played) == 0
+    unload(played.settings, damaged.name)
+    assert ask_the_tutor(played) == "base"
+    assert serving(played) == 0  # what served before learnt from the erased rater
     with session_scope(played.engine) as session:
-        damaged = session.scalars(select(AdapterVersionRow).where(AdapterVersionRow.name == name)).one()
-        assert "digest" in (damaged.unsound_reason or "")
-        assert history(session, find_persona(session, played.pair.tutor))[-1].kind == "rollback"
+        row = session.get_one(AdapterVersionRow, damaged.version_id)
+        assert "digest" in (row.unsound_reason or "")
+    assert ledger(played)[-1] == "rollback"
 
 
-def unload(settings: Settings, name: str) -> None:
-    """Forget the adapter, in memory and in the server's cache of checked files."""
-    shutil.rmtree(settings.var_dir / "cache" / "adapters", ignore_errors=True)
-    httpx.post(
-        f"{settings.inference_endpoint}/v1/unload_lora_adapter",
-        json={"lora_name": name},
-        headers={"Authorization": f"Bearer {settings.inference_token.get_secret_value()}"},
-        timeout=60,
-    ).raise_for_status()
+def rebase(played: PlayedNight, *overrides: str, code: int = 0) -> dict[str, object]:
+    model = f"model={played.settings.other_base_models}"
+    return command("rebase", played.pair.tutor, model, *TRAINED_AS_THE_FIRST, *overrides, "--json", code=code)
+
+
+def test_what_is_no_better_on_another_base_leaves_who_serves(played: PlayedNight):
+    """It learns a handful of rows, and so nothing that anybody would notice."""
+    moves = ledger(played)
+    gated = rebase(played, "training.max_examples=8", "training.epochs=1", code=3)
+    assert gated["verdict"] in {"FAIL", "INSUFFICIENT"}
+    assert ledger(played) == moves
+    assert ask_the_tutor(played) == "base"
+
+
+def test_a_persona_moves_to_another_base_by_a_canary_that_people_rate(played: PlayedNight, tmp_path: Path):
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(CANARY))
+    command("persona", "policy", played.pair.tutor, str(policy))
+    moved = rebase(played)
+    assert (moved["verdict"], moved["kind"], moved["serves"]) == ("PASS", "canary", 0)
+
+    let_them_rate(
+        feedback_url(played.settings),
+        played.pair.tutor,
+        plan_raters(2, raters=10, own=6, shared=0),
+        seed=2,
+        told=ignore,
+    )
+    with session_scope(played.engine) as session:
+        drawn = session.scalars(
+            select(AnswerRow).where(AnswerRow.promotion_id == moved["promotion_id"])
+        ).all()
+        assert len(drawn) == 60
+        assert {one.propensity for one in drawn} == {0.5}
+        arms = {one.served_name for one in drawn}
+    assert run_dag(played, "watch_canaries", {}) is RunState.SUCCESS
+    assert ledger(played)[-2:] == ["canary", "full"]
+    assert serving(played) == moved["version"]
+    name = ask_the_tutor(played)
+    assert arms == {"base", name}
+    live = command("why-live", played.pair.tutor, "--json")
+    assert (live["name"], live["provenance"]["base_model"]) == (name, "llama")
