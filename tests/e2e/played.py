@@ -69,7 +69,7 @@ def ledger(played: PlayedNight) -> list[str]:
 def run_dag(played: PlayedNight, dag_id: str, form: dict[str, object]) -> RunState:
     with AirflowClient(played.settings) as airflow:
         run_id = airflow.trigger(dag_id, form)
-        return airflow.wait(dag_id, run_id, timeout=480, progress=ignore).state
+        return airflow.wait(dag_id, run_id, timeout=900, progress=ignore).state
 
 
 def command(*arguments: str, code: int = 0) -> Any:
