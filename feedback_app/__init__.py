@@ -17,13 +17,18 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>/ledger           who served when, why and by whom; what was live at an instant [at]
     GET  /p/<slug>/live             why what serves now does: decision, evidence, set, recipe
     GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
-    POST /decisions/<number>/approve  reason, by a curator                        -> 303 /decisions/<number>
+    POST /decisions/<number>/approve  reason, by a promoter                       -> 303 /decisions/<number>
     GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
     GET  /judge/<report>/<report>   a curator's next two answers, without telling whose they are
     POST /judge/<report>/<report>   item, choice                                  -> 303 the next two
-    GET  /curator                   the sign-in of curators [to]
-    POST /curator                   name, token, to                               -> 303 to
-    POST /curator/leave             -> 303 /curator
+    GET  /sign-in                   for who has an account [to]
+    POST /sign-in                   name, password, to                            -> 303 to
+    POST /sign-out                  -> 303 /
+    GET  /invitations/<token>       the form that makes an account
+    POST /invitations/<token>       name, password                                -> 303 /account
+    GET  /account                   one's own
+    POST /account/password          old, new                                      -> 303 /account
+    POST /account/leave-everywhere  -> 303 /sign-in
     GET  /history                   one's own questions, newest first
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
@@ -39,8 +44,8 @@ from flask_bootstrap import Bootstrap5
 from sqlalchemy import Engine
 
 from feedback_app import (
+    accounts,
     answers,
-    curators,
     decisions,
     error_pages,
     health,
@@ -53,11 +58,13 @@ from feedback_app import (
     request_log,
     runs,
     security,
+    signing_in,
     wording,
 )
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
 from services.evaluation.arms import KeptSentences
+from feedback_app.wrong_tries import WrongTries
 from services.language_model.asking import Generator
 from services.settings import Settings
 
@@ -76,9 +83,10 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     request_log.install(app)
     raters.install(app)
     security.install(app, secret_key=settings.secret_key.get_secret_value())
+    signing_in.install(app)
     wording.install(app)
     error_pages.install(app)
-    app.extensions["wrong_tries"] = curators.WrongTries()
-    for module in (personas, runs, ledger, decisions, judging, curators, answers, peers, history, health):
+    app.extensions[WrongTries.KEY] = WrongTries()
+    for module in (personas, runs, ledger, decisions, judging, accounts, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

@@ -4,12 +4,13 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
-from feedback_app.curators import current_curator, require_curator
 from feedback_app.drawings import NARROW, asked_width, drawing_response
 from feedback_app.error_pages import status_of, with_status
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note
+from feedback_app.signing_in import current_member, require
 from services.db.session import session_scope
+from services.domain.roles import Role
 from services.errors.tree import InvalidInput
 from services.evaluation.check_lines import intervals as drawn_intervals
 from services.evaluation.report_page import changed_answers, checks_of, decision_page
@@ -26,10 +27,10 @@ def page(decision_id: int) -> str:
 
 @blueprint.post("/approve")
 def approve(decision_id: int) -> AnyResponse:
-    curator, reason = require_curator(), typed_text(request.form, "reason")
+    promoter, reason = require(Role.PROMOTER), typed_text(request.form, "reason")
     try:
         with session_scope(backend().engine) as session:
-            approve_in(session, decision_id, reason, f"curator:{curator}", at=now())
+            approve_in(session, decision_id, reason, promoter.actor, at=now())
     except InvalidInput as problem:
         return with_status(_render(decision_id, reason, problem), status_of(problem))
     return redirect(url_for("decisions.page", decision_id=decision_id), 303)
@@ -43,10 +44,11 @@ def intervals(decision_id: int) -> Response:
 
 
 def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = None) -> str:
-    curator = current_curator()
+    reader = current_member()
+    reads_all = reader is not None and reader.role.covers(Role.CURATOR)
     with session_scope(backend().engine) as session:
         found = decision_page(session, decision_id, at=now(), notes=backend().notes.on)
-        answers = changed_answers(session, decision_id) if curator else None
+        answers = changed_answers(session, decision_id) if reads_all else None
     note(persona=found.persona)
     drawing = {
         "wide": url_for("decisions.intervals", decision_id=decision_id),
@@ -59,7 +61,6 @@ def _render(decision_id: int, reason: str = "", problem: InvalidInput | None = N
         link=url_for,
         drawn=drawing,
         answers=answers,
-        curator=curator,
         reason=reason,
         problem_text=str(problem) if problem else "",
     )

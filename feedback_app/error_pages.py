@@ -16,7 +16,7 @@ from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.lookups import UnknownPersona, UnknownRecord
-from services.errors.refusals import NotACurator, NotTheAsker, WrongToken
+from services.errors.refusals import NotAllowed, NotTheAsker, WrongPassword
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
     InvalidInput: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotTheAsker: HTTPStatus.FORBIDDEN,
-    NotACurator: HTTPStatus.FORBIDDEN,
-    WrongToken: HTTPStatus.FORBIDDEN,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    WrongPassword: HTTPStatus.FORBIDDEN,
     Refused: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -45,7 +45,7 @@ CSRF_SENTENCE = (
     "allow cookies for this site and send it again."
 )
 UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
-_NOT_SHOWN = frozenset({"csrf_token", "token"})  # the curators' is a secret
+_NOT_SHOWN = frozenset({"csrf_token", "password", "old", "new"})
 _SHOWN = 60  # characters of what was asked for
 RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 

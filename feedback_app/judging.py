@@ -4,14 +4,16 @@ Nothing on the page, in its address or in its form tells which version stands on
 """
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
-from feedback_app.curators import current_curator, require_curator, sign_in_first
 from feedback_app.forms import typed_text
+from feedback_app.signing_in import needs, require
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.domain.feedback import Choice
+from services.domain.roles import Role
 from services.errors.lookups import UnknownRecord
 from services.errors.tree import InvalidInput
 from services.evaluation import judging
@@ -37,10 +39,9 @@ def of_decision(decision_id: int) -> Response:
 
 
 @blueprint.get("/judge/<int:candidate>/<int:champion>")
-def page(candidate: int, champion: int) -> str | Response:
-    judge = current_curator()
-    if judge is None:
-        return sign_in_first()
+@needs(Role.CURATOR)
+def page(candidate: int, champion: int) -> ResponseReturnValue:
+    judge = require(Role.CURATOR).name
     with session_scope(backend().engine) as session:
         between = judging.contest(session, candidate_report=candidate, champion_report=champion)
         persona = between.candidate.version.persona.as_persona()
@@ -52,7 +53,7 @@ def page(candidate: int, champion: int) -> str | Response:
 
 @blueprint.post("/judge/<int:candidate>/<int:champion>")
 def judge(candidate: int, champion: int) -> Response:
-    curator = require_curator()
+    curator = require(Role.CURATOR).name
     choice = _read_choice(typed_text(request.form, "choice"))
     with session_scope(backend().engine) as session:
         judging.judge_item(

@@ -1,4 +1,5 @@
-"""Who is acting: a rater known only by a signed, anonymous cookie, made on the first ask.
+"""Who is acting: the rater of the account that is signed in, else one known only by a signed, anonymous
+cookie, made on the first ask.
 
 A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie.
 Who keeps coming keeps theirs: it is made anew when it is a day old.
@@ -14,6 +15,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
 from feedback_app.backend import now
+from feedback_app.signing_in import current_member
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.errors.refusals import NotTheAsker
@@ -28,7 +30,10 @@ def install(app: Flask) -> None:
 
 
 def current_rater() -> RaterId | None:
-    """The rater whose soundly signed cookie came with this request."""
+    """The rater of whoever is signed in, else the one whose soundly signed cookie came with this request."""
+    member = current_member()
+    if member is not None:
+        return member.rater
     try:
         text, signed_at = _signer().loads(
             request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()), return_timestamp=True

@@ -3,13 +3,13 @@
 from alembic import context
 
 from services.db import (  # noqa: F401  (they register their tables)
+    account_tables,
     canary_tables,
     erasure_tables,
     feedback_tables,
     judgement_tables,
     lineage_tables,
     prompt_tables,
-    sign_in_tables,
 )
 from services.db.base import Base
 

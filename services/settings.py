@@ -65,7 +65,6 @@ class Settings(BaseSettings):
     retention_days: int = Field(default=30, ge=1)
 
     secret_key: SecretStr  # signs rater cookies
-    curator_token: SecretStr  # who has it may judge and approve in the app
     inference_token: SecretStr
     airflow_password: SecretStr
     airflow_jwt_secret: SecretStr

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.account import actor
+from services.cli.actor import actor
 from services.cli.lines import fields, moment, sentences
 from services.cli.moving import show_moved
 from services.cli.output import Json, show, speaking, tell

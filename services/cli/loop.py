@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.account import actor
+from services.cli.actor import actor
 from services.cli.moving import show_moved
 from services.cli.output import EXIT_NO, Json, show, speaking
 from services.domain.promotions import PromotionKind

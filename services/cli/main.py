@@ -7,6 +7,7 @@ INSUFFICIENT, refused); 4 something does not answer right now.
 import typer
 
 from services.cli import (
+    accounts,
     canaries,
     feedback,
     gate,
@@ -37,6 +38,7 @@ app.add_typer(keeping.commands)
 app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
 app.add_typer(raters.commands, name="rater")
+app.add_typer(accounts.commands, name="account")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.account import actor
+from services.cli.actor import actor
 from services.cli.lines import fields, moment, section, sentences, tally
 from services.cli.output import Json, show, speaking, tell
 from services.jobs import erase as erasing

@@ -1,4 +1,4 @@
-"""Running the service on this machine: up, demo, migrate, database-url, curator-token."""
+"""Running the service on this machine: up, demo, migrate, database-url."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from services.db.session import database_url, make_engine
 from services.operations.pgpass import write_pgpass
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
-from services.settings import ROOT, SECRETS_FILE, Settings, read_settings
+from services.settings import ROOT, Settings, read_settings
 
 commands = typer.Typer()
 
@@ -60,15 +60,6 @@ def show_database_url(
 ) -> None:
     """Print the database's address for pg_dump and psql; its password is kept in VAR_DIR/pgpass."""
     typer.echo(write_pgpass(read_settings(), database=database))
-
-
-@commands.command("curator-token")
-@speaking
-def show_curator_token() -> None:
-    """Say where the token is kept that curators sign in with, and where they do."""
-    settings = _first_settings()
-    typer.echo(f"CURATOR_TOKEN in {settings.var_dir / SECRETS_FILE}, unless the environment sets another.")
-    typer.echo(f"Sign in at {feedback_url(settings)}/curator")
 
 
 def _first_settings() -> Settings:

@@ -26,6 +26,14 @@ class TextTooLong(InvalidInput):
         )
 
 
+class PasswordTooShort(InvalidInput):
+    def __init__(self, shortest: int) -> None:
+        self.shortest = shortest
+        super().__init__(
+            f"The password is too short: take {shortest} characters or more, such as four words."
+        )
+
+
 class ForbiddenCharacter(InvalidInput):
     def __init__(self, field: str, character: str) -> None:
         self.field, self.character = field, character

@@ -250,16 +250,42 @@ class NotTheAsker(Refused):
         super().__init__("This answer belongs to another rater: open one of your own answers.")
 
 
-class NotACurator(Refused):
+class NotAllowed(Refused):
+    """Nobody is signed in, or under an account whose role does not do this."""
+
+    def __init__(self, needed: str, role: str = "") -> None:
+        self.needed, self.role = needed, role
+        whose = f"Your account is of a {role}" if role else "You are not signed in"
+        super().__init__(
+            f"{whose}, and this takes a {needed}: sign in with such an account at /sign-in, or ask an admin."
+        )
+
+
+class WrongPassword(Refused):
     def __init__(self) -> None:
-        super().__init__("Curators alone do this: sign in at /curator and send it again.")
+        super().__init__("There is no account of this name with this password: look at both and try again.")
 
 
-class WrongToken(Refused):
+class AccountExists(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is already an account {name!r}: choose another name.")
+
+
+class InvitationUnusable(Refused):
+    """Unknown, used, withdrawn or too old; which of them is no matter of whoever holds it."""
+
     def __init__(self) -> None:
         super().__init__(
-            "That is not this installation's token: `persona-loop curator-token` says where it is kept."
+            "This invitation cannot be used (any more): ask whoever sent it for another, which is good for "
+            "one person and seven days."
         )
+
+
+class LastAdmin(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} is the only admin: make another account an admin first.")
 
 
 class FormOutdated(Refused):

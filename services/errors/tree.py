@@ -3,7 +3,7 @@
 PersonaLoopError
 ├── InvalidInput              what a person sent cannot be used as it is
 │   ├── InvalidSlug
-│   ├── EmptyText · TextTooLong · ForbiddenCharacter
+│   ├── EmptyText · TextTooLong · ForbiddenCharacter · PasswordTooShort
 │   ├── StarsOutOfRange · CorrectionUnchanged · AnswersNotComparable
 │   ├── InvalidTemplate
 │   ├── AnswerNotInFormat · NoRoute
@@ -15,7 +15,7 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
-│   ├── UnknownRater · UnknownErasure · UnknownItem · NoTrainingSet
+│   ├── UnknownRater · UnknownErasure · UnknownItem · UnknownAccount · NoTrainingSet
 │   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
@@ -38,7 +38,8 @@ PersonaLoopError
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
 │   ├── NotTheAsker           a rater acting on another rater's answer
-│   ├── NotACurator · WrongToken
+│   ├── NotAllowed            nobody signed in, or a role that does not do this
+│   ├── WrongPassword · AccountExists · InvitationUnusable · LastAdmin
 │   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable

@@ -15,8 +15,8 @@ from services.domain.conversation import check_text
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate_policy import GatePolicy, default_gate
 from services.domain.personas import Persona, check_template, parse_slug
+from services.domain.single_line import check_line
 from services.errors.refusals import PersonaExists
-from services.feedback.single_line import check_line
 
 NAME_LIMIT = 80
 TEMPLATE_LIMIT = 4_000

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters import approvals
 from services.db.session import session_scope
-from services.feedback.single_line import check_line
+from services.domain.single_line import check_line
 from services.jobs.installation import now, open_installation
 
 REASON_LIMIT = 500  # characters

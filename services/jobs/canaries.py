@@ -17,9 +17,9 @@ from services.db.session import session_scope
 from services.domain.canaries import CanaryJudgement, CanaryPolicy, CanaryVerdict, judge_canary
 from services.domain.personas import PersonaSlug
 from services.domain.promotions import PromotionKind
+from services.domain.single_line import check_line
 from services.errors.refusals import NoCanary
 from services.feedback.canary_ratings import rated_conversations
-from services.feedback.single_line import check_line
 from services.jobs.fingerprints import refuse_changed_serving
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved, moved, moves_before

@@ -23,11 +23,11 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, CheckpointScoreRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
+from services.domain.single_line import check_line
 from services.domain.splits import prompt_key
 from services.errors.tree import InvalidInput
 from services.evaluation import redacting as judged
 from services.feedback.erasing import Said, bury, lock_rater, what_was_said
-from services.feedback.single_line import check_line
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import REASON_LIMIT, parse_rater
 from services.training.holding import clear_away

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from services.db.feedback_tables import RaterReviewRow, RaterRow
 from services.db.session import session_scope
+from services.domain.single_line import check_line
 from services.errors.lookups import UnknownRater
-from services.feedback.single_line import check_line
 from services.jobs.installation import now, open_installation
 
 REASON_LIMIT = 500  # characters

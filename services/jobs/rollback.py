@@ -14,7 +14,7 @@ from services.adapters.store import AdapterName
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug, parse_slug
-from services.feedback.single_line import check_line
+from services.domain.single_line import check_line
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.promote import Moved, moved
 

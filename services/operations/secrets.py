@@ -56,7 +56,6 @@ def _add_missing(path: Path) -> None:
 def _fresh_secrets() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(32),
-        "CURATOR_TOKEN": secrets.token_urlsafe(24),
         "INFERENCE_TOKEN": secrets.token_urlsafe(32),
         "AIRFLOW_PASSWORD": secrets.token_urlsafe(12),
         "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(48),

@@ -22,12 +22,16 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
+from feedback_app.backend import Backend
+from services.accounts import invitations, managing
 from services.db.session import session_scope
+from services.domain.roles import Role
 from services.settings import ROOT, Settings
-from tests.builders import add_persona
+from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
 
 THREADS = 4  # of the served app
+PASSWORD = "correct horse battery"
 PATIENCE_S = 30
 
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
@@ -54,11 +58,14 @@ class Visitor:
         page = self.get(f"/p/{persona}")
         return self.submit(page, f"/p/{persona}/ask", question=question, **fields)
 
-    def sign_in(self, settings: Settings, *, name: str = "Ada", to: str = "") -> TestResponse:
-        """As a curator."""
-        token = settings.curator_token.get_secret_value()
-        page = self.client.get("/curator", query_string={"to": to})
-        return self.submit(page, "/curator", name=name, token=token)
+    def sign_in(self, role: Role = Role.PROMOTER, *, name: str = "Ada", to: str = "") -> TestResponse:
+        """Under an account that is made here where there is none of this name."""
+        with session_scope(self.client.application.extensions[Backend.KEY].engine) as session:
+            if not any(account.name == name for account in managing.accounts(session)):
+                token = invitations.invite(session, role, actor="test", at=AT)
+                invitations.accept(session, token, name=name, password=PASSWORD, rater=None, at=AT)
+        page = self.client.get("/sign-in", query_string={"to": to})
+        return self.submit(page, "/sign-in", name=name, password=PASSWORD)
 
     def answer_of(self, asked: TestResponse) -> str:
         """The path of the answer page that an ask led to."""

@@ -1,6 +1,7 @@
 """The page of a decision: what the gate said, for everybody; people's questions, for curators."""
 
 from datetime import timedelta
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from services.adapters.promoting import promote
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
-from services.settings import Settings
+from services.domain.roles import Role
 from tests.builders import AT
 from tests.feedback_app.conftest import Visitor
 from tests.judged_versions import Judged, add_judged
@@ -45,9 +46,9 @@ def test_everybody_reads_the_verdict_and_its_reasons_and_no_question_of_others(
 
 
 def test_a_version_that_answered_nobody_is_not_called_the_champion(
-    visitor: Visitor, settings: Settings, judged: Judged, clean: Engine
+    visitor: Visitor, judged: Judged, clean: Engine
 ):
-    visitor.sign_in(settings)
+    visitor.sign_in()
     path = f"/decisions/{judged.decision.id}"
     assert "The champion answered people when this was decided" in words(visitor.get(path).text)
     with session_scope(clean) as session:
@@ -73,8 +74,8 @@ def test_names_of_runs_break_between_their_parts(visitor: Visitor, clean: Engine
         assert '<span class="whole">manual__</span><wbr><span class="whole">2026-11-21</span><wbr>' in text
 
 
-def test_curators_see_answers_side_by_side_escaped(visitor: Visitor, settings: Settings, judged: Judged):
-    visitor.sign_in(settings)
+def test_curators_see_answers_side_by_side_escaped(visitor: Visitor, judged: Judged):
+    visitor.sign_in()
     text = words(visitor.get(f"/decisions/{judged.decision.id}").text)
     assert "The most improved answers" in text
     assert "&lt;script&gt;alert(" in text
@@ -114,9 +115,9 @@ def waiting(visitor: Visitor, clean: Engine) -> str:  # noqa: ARG001 - the app h
         return f"/decisions/{decision.id}"
 
 
-def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Settings, waiting: str):
-    assert "Sign in as a curator" in visitor.get(waiting).text
-    visitor.sign_in(settings)
+def test_a_curator_approves_with_a_reason_once(visitor: Visitor, waiting: str):
+    assert "Sign in as a promoter" in visitor.get(waiting).text
+    visitor.sign_in()
     page = visitor.get(waiting)
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
@@ -124,7 +125,7 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, settings: Setti
     promises = f"Next: <code>persona-loop promote {number}</code>: it serves everyone"
     assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
-    assert "by curator:Ada: Read the &lt;worst&gt;." in text
+    assert "by account:Ada: Read the &lt;worst&gt;." in text
     assert "It waits for an approval" not in text
     above, _ = text.split("The verdict")
     assert "Read the &lt;worst&gt;." in above
@@ -143,26 +144,24 @@ def test_where_a_canary_comes_first_an_approval_promises_no_more(
 
 
 @pytest.mark.parametrize("reason", [" ", "a\nb", "x" * 501])
-def test_a_reason_that_is_none_is_refused_and_stays(
-    visitor: Visitor, settings: Settings, waiting: str, reason: str
-):
-    visitor.sign_in(settings)
+def test_a_reason_that_is_none_is_refused_and_stays(visitor: Visitor, waiting: str, reason: str):
+    visitor.sign_in()
     refused = visitor.submit(visitor.get(waiting), f"{waiting}/approve", reason=reason)
     assert refused.status_code == 400
     assert 'role="alert"' in refused.text
     assert reason in refused.text
 
 
-def test_nobody_else_approves(visitor: Visitor, settings: Settings, waiting: str):
-    visitor.sign_in(settings)
-    page = visitor.get(waiting)
-    visitor.submit(visitor.get("/curator"), "/curator/leave")
-    assert visitor.submit(page, f"{waiting}/approve", reason="Mine.").status_code == 403
+def test_nobody_else_approves(visitor: Visitor, waiting: str):
+    visitor.sign_in(Role.CURATOR)
+    assert "Sign in as a promoter" in visitor.get(waiting).text
+    mine = visitor.get("/account")
+    refused = visitor.submit(mine, "/sign-out", to=f"{waiting}/approve", reason="Mine.")
+    assert refused.status_code == 403
+    assert "Your account is of a curator, and this takes a promoter" in unescape(refused.text)
     assert "It waits for an approval" in visitor.get(waiting).text
 
 
-def test_a_decision_that_nobody_has_to_approve_has_no_form(
-    visitor: Visitor, settings: Settings, judged: Judged
-):
-    visitor.sign_in(settings)
+def test_a_decision_that_nobody_has_to_approve_has_no_form(visitor: Visitor, judged: Judged):
+    visitor.sign_in()
     assert "approval" not in visitor.get(f"/decisions/{judged.decision.id}").text

@@ -9,7 +9,6 @@ from sqlalchemy import Engine, select
 from services.adapters.promotions import find_persona
 from services.db.judgement_tables import JudgementRow
 from services.db.session import session_scope
-from services.settings import Settings
 from tests.builders import AT
 from tests.feedback_app.conftest import Visitor, hidden_fields
 from tests.judged_versions import Judged, add_judged
@@ -27,19 +26,17 @@ def path(judged: Judged) -> str:
     return f"/judge/{decision.candidate_report_id}/{decision.champion_report_id}"
 
 
-def test_who_is_no_curator_is_led_to_the_sign_in_and_back(
-    visitor: Visitor, settings: Settings, judged: Judged, path: str
-):
+def test_who_is_no_curator_is_led_to_the_sign_in_and_back(visitor: Visitor, judged: Judged, path: str):
     assert visitor.get(f"/decisions/{judged.decision.id}/judge").location == path
     led = visitor.get(path)
-    assert (led.status_code, led.location) == (303, f"/curator?to={path}")
-    assert visitor.sign_in(settings, to=path).location == path
+    assert (led.status_code, led.location) == (303, f"/sign-in?to={path}")
+    assert visitor.sign_in(to=path).location == path
 
 
 def test_a_choice_is_kept_once_and_the_next_question_comes(
-    visitor: Visitor, settings: Settings, clean: Engine, judged: Judged, path: str
+    visitor: Visitor, clean: Engine, judged: Judged, path: str
 ):
-    visitor.sign_in(settings)
+    visitor.sign_in()
     page = visitor.get(path)
     assert "1 of" in page.text
     for hidden in ("v1", "candidate", "champion", "pirate@", "plain base"):
@@ -53,8 +50,8 @@ def test_a_choice_is_kept_once_and_the_next_question_comes(
     assert "in 0 of 1 blind comparisons" in text
 
 
-def test_every_choice_has_a_button_with_a_key(visitor: Visitor, settings: Settings, path: str):
-    visitor.sign_in(settings)
+def test_every_choice_has_a_button_with_a_key(visitor: Visitor, path: str):
+    visitor.sign_in()
     text = visitor.get(path).text
     buttons = re.findall(r'name="choice" value="([^"]+)"\s+data-key="(\d)"', text)
     assert [(unescape(value), key) for value, key in buttons] == [
@@ -66,19 +63,18 @@ def test_every_choice_has_a_button_with_a_key(visitor: Visitor, settings: Settin
 
 
 @pytest.mark.parametrize("choice", ["", "candidate"])
-def test_a_choice_that_is_none_is_refused(visitor: Visitor, settings: Settings, path: str, choice: str):
-    visitor.sign_in(settings)
+def test_a_choice_that_is_none_is_refused(visitor: Visitor, path: str, choice: str):
+    visitor.sign_in()
     assert visitor.submit(visitor.get(path), path, choice=choice).status_code == 400
 
 
-def test_nobody_judges_without_signing_in_or_what_is_sealed(
-    visitor: Visitor, settings: Settings, judged: Judged, path: str
-):
-    visitor.sign_in(settings)
+def test_nobody_judges_without_signing_in_or_what_is_sealed(visitor: Visitor, judged: Judged, path: str):
+    visitor.sign_in()
     page = visitor.get(path)
     sealed = hidden_fields(page, path) | {"item": judged.sealed[0].key, "choice": "tie"}
     assert visitor.client.post(path, data=sealed).status_code == 404
-    visitor.submit(visitor.get("/curator"), "/curator/leave")
-    refused = visitor.submit(page, path, choice="left")
+    visitor.submit(visitor.get("/account"), "/sign-out")
+    anonymous = visitor.get("/sign-in")
+    refused = visitor.submit(anonymous, "/sign-in", to=path, item=judged.sealed[0].key, choice="left")
     assert refused.status_code == 403
-    assert "Curators alone do this" in refused.text
+    assert "this takes a curator" in refused.text

@@ -4,5 +4,5 @@ import getpass
 
 
 def actor() -> str:
-    """The account of this machine."""
+    """The user of this machine."""
     return f"cli:{getpass.getuser()}"

@@ -1,0 +1,154 @@
+"""The pages of accounts: signing in and out, accepting an invitation, one's own account."""
+
+import re
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from feedback_app import raters
+from feedback_app.backend import backend, now
+from feedback_app.error_pages import status_of, with_status
+from feedback_app.forms import typed_text
+from feedback_app.signing_in import Member, current_member, enter, leave, needs, require
+from feedback_app.wrong_tries import WrongTries
+from services.accounts import invitations, managing, sign_ins
+from services.accounts.passwords import SHORTEST
+from services.db.account_tables import AccountRow
+from services.db.session import session_scope
+from services.domain.feedback import RaterId
+from services.domain.roles import Role
+from services.errors.outages import TooManyTries
+from services.errors.refusals import AccountExists, WrongPassword
+from services.errors.tree import InvalidInput, PersonaLoopError
+
+blueprint = Blueprint("accounts", __name__)
+
+_OWN_PAGE = re.compile(r"(/[\w-]+)+", re.ASCII)
+
+
+@blueprint.get("/sign-in")
+def sign_in_page() -> str:
+    return _render_sign_in(request.args.get("to", ""))
+
+
+@blueprint.post("/sign-in")
+def sign_in() -> Response:
+    to, name = typed_text(request.form, "to"), typed_text(request.form, "name")
+    tries: WrongTries = current_app.extensions[WrongTries.KEY]
+    address = request.remote_addr or ""
+    try:
+        tries.refuse_many(address, at=now())
+        with session_scope(backend().engine) as session:
+            account = sign_ins.check_password(session, name=name, password=request.form.get("password", ""))
+            member = _signed_in(session, account)
+    except (WrongPassword, TooManyTries) as problem:
+        if isinstance(problem, WrongPassword):
+            tries.add(address, at=now())
+        return with_status(_render_sign_in(to, name=name, problem=problem), status_of(problem))
+    enter(member)
+    return redirect(own_page(to) or url_for("accounts.own"), 303)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> Response:
+    leave()
+    return redirect(url_for("personas.choose"), 303)
+
+
+@blueprint.get("/invitations/<token>")
+def invitation(token: str) -> str:
+    return _render_invitation(token)
+
+
+@blueprint.post("/invitations/<token>")
+def accept(token: str) -> Response:
+    name = typed_text(request.form, "name")
+    try:
+        with session_scope(backend().engine) as session:
+            account = invitations.accept(
+                session,
+                token,
+                name=name,
+                password=request.form.get("password", ""),
+                rater=raters.current_rater(),
+                at=now(),
+            )
+            member = _signed_in(session, account)
+    except (InvalidInput, AccountExists) as problem:
+        return with_status(_render_invitation(token, name=name, problem=problem), status_of(problem))
+    enter(member)
+    return redirect(url_for("accounts.own"), 303)
+
+
+@blueprint.get("/account")
+@needs(Role.RATER)
+def own() -> ResponseReturnValue:
+    return _render_own()
+
+
+@blueprint.post("/account/password")
+def change_password() -> Response:
+    member = require(Role.RATER)
+    try:
+        with session_scope(backend().engine) as session:
+            managing.change_password(
+                session,
+                session.get_one(AccountRow, member.account_id),
+                old=request.form.get("old", ""),
+                new=request.form.get("new", ""),
+                at=now(),
+                but=member.token,
+            )
+    except (InvalidInput, WrongPassword) as problem:
+        return with_status(_render_own(problem=problem), status_of(problem))
+    return redirect(url_for("accounts.own", said="password"), 303)
+
+
+@blueprint.post("/account/leave-everywhere")
+def leave_everywhere() -> Response:
+    member = require(Role.RATER)
+    with session_scope(backend().engine) as session:
+        sign_ins.end_all(session, session.get_one(AccountRow, member.account_id), at=now())
+    leave()
+    return redirect(url_for("accounts.sign_in_page"), 303)
+
+
+def own_page(to: str) -> str:
+    """A page of this site, or nothing: no form leads elsewhere."""
+    return to if _OWN_PAGE.fullmatch(to) else ""
+
+
+def _signed_in(session: Session, account: AccountRow) -> Member:
+    signed = sign_ins.sign_in(session, account, at=now())
+    return Member(signed.token, account.id, account.name, Role(account.role), RaterId(account.rater_id))
+
+
+def _render_sign_in(to: str, *, name: str = "", problem: PersonaLoopError | None = None) -> str:
+    return render_template("sign_in.html", to=own_page(to), name=name, problem_text=str(problem or ""))
+
+
+def _render_invitation(token: str, *, name: str = "", problem: PersonaLoopError | None = None) -> str:
+    with session_scope(backend().engine) as session:
+        role = invitations.find_invitation(session, token, at=now()).role
+    return render_template(
+        "invitation.html",
+        token=token,
+        role=role,
+        name=name,
+        shortest=SHORTEST,
+        problem_text=str(problem or ""),
+    )
+
+
+def _render_own(problem: PersonaLoopError | None = None) -> str:
+    return render_template(
+        "account.html",
+        own=current_member(),
+        shortest=SHORTEST,
+        problem_text=str(problem or ""),
+        saved_text="Your password is changed; every other browser is signed out."
+        if request.args.get("said") == "password"
+        else "",
+    )

@@ -1,0 +1,101 @@
+"""Who is signed in, and what their role lets them do. The pages of it are in `accounts`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+from uuid import UUID
+
+import flask_login
+from flask import Flask, redirect, request, url_for
+from flask import session as visit
+from flask.typing import ResponseReturnValue
+
+from feedback_app.backend import backend, now
+from services.accounts import sign_ins
+from services.db.session import session_scope
+from services.domain.feedback import RaterId
+from services.domain.roles import Role
+from services.errors.refusals import NotAllowed
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Parameters, ResponseReturnValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Member(flask_login.UserMixin):  # type: ignore[misc]
+    """Whoever a request is signed in as. Flask-Login keeps the sign-in's token, and never an account's id."""
+
+    token: str
+    account_id: UUID
+    name: str
+    role: Role
+    rater: RaterId
+
+    def get_id(self) -> str:
+        return self.token
+
+    @property
+    def actor(self) -> str:
+        """As journals and ledgers name them."""
+        return f"account:{self.name}"
+
+
+def install(app: Flask) -> None:
+    manager = flask_login.LoginManager(app)
+    manager.user_loader(_load)
+    app.context_processor(lambda: {"member": current_member(), "Role": Role})
+
+
+def current_member() -> Member | None:
+    found = flask_login.current_user
+    return found if found.is_authenticated else None
+
+
+def enter(member: Member) -> None:
+    """From here on this browser is signed in, in a visit of its own: nothing of the one before is kept."""
+    visit.clear()
+    flask_login.login_user(member)
+
+
+def leave() -> None:
+    """The sign-in is over for whoever holds its token, and the visit with it."""
+    member = current_member()
+    if member is not None:
+        with session_scope(backend().engine) as session:
+            sign_ins.sign_out(session, member.token, at=now())
+    flask_login.logout_user()
+    visit.clear()
+
+
+def require(role: Role) -> Member:
+    """Raises NotAllowed for nobody, and for a role that does not cover this one."""
+    member = current_member()
+    if member is None or not member.role.covers(role):
+        raise NotAllowed(role, member.role if member else "")
+    return member
+
+
+def needs(role: Role) -> Callable[[View[Parameters]], View[Parameters]]:
+    """A page for this role: who is not signed in goes to the sign-in, and from there back here."""
+
+    def guarding(view: View[Parameters]) -> View[Parameters]:
+        @wraps(view)
+        def guarded(*args: Parameters.args, **given: Parameters.kwargs) -> ResponseReturnValue:
+            if current_member() is None and request.method == "GET":
+                return redirect(url_for("accounts.sign_in_page", to=request.path), 303)
+            require(role)
+            return view(*args, **given)
+
+        return guarded
+
+    return guarding
+
+
+def _load(token: str) -> Member | None:
+    with session_scope(backend().engine) as session:
+        row = sign_ins.find_sign_in(session, token, at=now())
+        if row is None:
+            return None
+        account = row.account
+        return Member(token, account.id, account.name, Role(account.role), RaterId(account.rater_id))

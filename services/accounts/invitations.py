@@ -1,0 +1,90 @@
+"""Invitations: the one way to an account. A link for one person, good once and for a week."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.accounts import audit
+from services.accounts.passwords import hash_password
+from services.accounts.tokens import digest_of, new_token
+from services.db.account_tables import AccountRow, InvitationRow
+from services.db.feedback_tables import RaterRow
+from services.domain.feedback import RaterId
+from services.domain.roles import Role
+from services.domain.single_line import check_line
+from services.errors.refusals import AccountExists, InvitationUnusable
+
+LIFETIME = timedelta(days=7)
+NAME_LIMIT = 60  # characters
+
+
+def invite(session: Session, role: Role, *, actor: str, at: datetime) -> str:
+    """The token of a new invitation, which is told this once."""
+    token = new_token()
+    session.add(
+        InvitationRow(
+            token_digest=digest_of(token), role=role, actor=actor, created_at=at, expires_at=at + LIFETIME
+        )
+    )
+    audit.record(session, "invite", f"a new {role}", actor=actor, at=at)
+    return token
+
+
+def find_invitation(session: Session, token: str, *, at: datetime) -> InvitationRow:
+    """Locked until the transaction ends. Raises InvitationUnusable for any other."""
+    row = session.scalars(
+        select(InvitationRow).filter_by(token_digest=digest_of(token)).with_for_update()
+    ).one_or_none()
+    if row is None or row.account_id is not None or row.withdrawn_at is not None or row.expires_at <= at:
+        raise InvitationUnusable
+    return row
+
+
+def accept(
+    session: Session, token: str, *, name: str, password: str, rater: RaterId | None, at: datetime
+) -> AccountRow:
+    """The account that an invitation leads to; what `rater` said stays theirs, unless that is another's.
+
+    Raises InvitationUnusable, AccountExists, PasswordTooShort and what `check_line` raises for the name.
+    """
+    invitation = find_invitation(session, token, at=at)
+    name = check_line("name", name, limit=NAME_LIMIT)
+    if session.scalar(select(AccountRow.id).where(func.lower(AccountRow.name) == name.lower())) is not None:
+        raise AccountExists(name)
+    account = AccountRow(
+        name=name,
+        password_hash=hash_password(password),
+        role=invitation.role,
+        rater_id=_own_rater(session, rater, at=at),
+        created_at=at,
+    )
+    session.add(account)
+    session.flush()
+    invitation.account_id = account.id
+    audit.record(session, "accept invitation", name, actor=f"account:{name}", at=at)
+    return account
+
+
+def withdraw(session: Session, invitation_id: int, *, actor: str, at: datetime) -> None:
+    """Nobody can accept it from here on. Raises InvitationUnusable for one that is unknown or was used."""
+    row = session.get(InvitationRow, invitation_id, with_for_update=True)
+    if row is None or row.account_id is not None:
+        raise InvitationUnusable
+    if row.withdrawn_at is None:
+        row.withdrawn_at = at
+        audit.record(session, "withdraw invitation", f"number {invitation_id}", actor=actor, at=at)
+
+
+def _own_rater(session: Session, rater: RaterId | None, *, at: datetime) -> RaterId:
+    known = rater and session.get(RaterRow, rater)
+    if known and known.erased_at is None and not _has_account(session, RaterId(known.id)):
+        return RaterId(known.id)
+    fresh = RaterRow(created_at=at)
+    session.add(fresh)
+    session.flush()
+    return RaterId(fresh.id)
+
+
+def _has_account(session: Session, rater: RaterId) -> bool:
+    return session.scalar(select(AccountRow.id).filter_by(rater_id=rater)) is not None

@@ -1,0 +1,20 @@
+"""`persona-loop account …`: by the command, as an operator sees it."""
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("command_engine")
+
+
+def test_an_invitation_is_a_link_and_the_audit_log_says_who_made_it(run):
+    told = run("account", "invite", "admin")
+    assert told.exit_code == 0, told.output
+    assert "/invitations/" in told.output
+    log = run("account", "audit", "--json")
+    assert '"invite"' in log.output
+    assert '"cli:' in log.output
+
+
+def test_an_account_that_is_not_there_is_said_so(run):
+    told = run("account", "close", "Nobody")
+    assert told.exit_code == 1
+    assert "There is no account 'Nobody'" in told.output
