@@ -26,6 +26,7 @@ class Settings(BaseSettings):
 
     var_dir: Path = ROOT / "var"
     database_url: SecretStr | None = None  # unset: the embedded PostgreSQL under var_dir
+    database_owner_url: SecretStr | None = None  # unset: DATABASE_URL owns the tables as well
     adapter_store: str = ""  # unset: file://{var_dir}/adapters
 
     base_model: str = str(ROOT / "base_model")  # hub name or folder
@@ -69,7 +70,8 @@ class Settings(BaseSettings):
     airflow_password: SecretStr
     airflow_jwt_secret: SecretStr
     airflow_fernet_key: SecretStr
-    database_password: SecretStr
+    database_password: SecretStr  # of the embedded server's owner
+    database_service_password: SecretStr  # of the role that everything but migrations signs in as
 
     @cached_property
     def store_url(self) -> str:

@@ -54,7 +54,7 @@ def settings(var_dir: Path) -> Settings:
 def database_url(settings: Settings) -> Iterator[str]:
     """A PostgreSQL server of this test run alone."""
     start(settings)
-    url = embedded_url(settings)
+    url = embedded_url(settings, owner=True)
     assert url is not None
     yield url
     stop(settings)

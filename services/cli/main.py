@@ -12,6 +12,7 @@ from services.cli import (
     feedback,
     gate,
     keeping,
+    ledger,
     live,
     loop,
     personas,
@@ -32,6 +33,7 @@ app.add_typer(loop.commands)
 app.add_typer(gate.commands, name="gate")
 app.add_typer(canaries.commands, name="canary")
 app.add_typer(live.commands)
+app.add_typer(ledger.commands, name="ledger")
 app.add_typer(sweep.commands)
 app.add_typer(service.commands)
 app.add_typer(keeping.commands)
@@ -65,13 +67,6 @@ def _not_yet(record: Record) -> Record:
 def versions(persona: str, as_json: Json = False) -> None:
     """Every version of a persona with its metrics; the one that serves is marked."""
     show(reading.versions(persona), as_json=as_json)
-
-
-@app.command()
-@speaking
-def ledger(persona: str, as_json: Json = False) -> None:
-    """Who served when, why and by whom, newest first."""
-    show(reading.ledger(persona), as_json=as_json)
 
 
 @app.command()

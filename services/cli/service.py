@@ -8,7 +8,7 @@ import typer
 
 from services.cli.output import speaking
 from services.db import migrate as migrations
-from services.db.session import database_url, make_engine
+from services.db.session import make_engine, owner_url
 from services.operations.pgpass import write_pgpass
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack, feedback_url
@@ -48,7 +48,7 @@ def demo(
 @speaking
 def migrate() -> None:
     """Bring the schema of DATABASE_URL (or of the running embedded server) to this version."""
-    engine = make_engine(database_url(read_settings()))
+    engine = make_engine(owner_url(read_settings()))
     migrations.upgrade(engine)
     engine.dispose()
 

@@ -75,3 +75,4 @@ class AuditEntryRow(Base):
     act: Mapped[str]
     subject: Mapped[str]  # what it was done to, as people name it
     details: Mapped[JsonObject]
+    link: Mapped[str] = mapped_column(server_default=sql("''"))  # of the hash chain; a trigger makes it

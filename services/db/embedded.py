@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection
 
+from services.db.granting import SERVICE_ROLE
 from services.db.postgres_programs import (
     ENVIRONMENT,
     give,
@@ -34,7 +35,7 @@ from services.lifetime import spawn
 from services.settings import Settings
 from services.var_dir import make_private
 
-ROLE = "persona_loop"
+OWNER = "persona_loop"
 DATABASES = ("persona_loop", "airflow")
 _HOST = "127.0.0.1"
 _AUTH = "scram-sha-256"
@@ -79,6 +80,7 @@ def start(settings: Settings) -> None:
             server = _launch(settings)
         with closing(server):
             _create_databases(server)
+            _let_the_service_in(settings, server)
 
 
 def is_running(settings: Settings) -> bool:
@@ -99,16 +101,21 @@ def stop(settings: Settings) -> None:
             child.wait()
 
 
-def embedded_url(settings: Settings, database: str = "persona_loop") -> str | None:
-    """A database's SQLAlchemy URL, password included; None when the server is not running.
+def embedded_url(settings: Settings, *, owner: bool = False) -> str | None:
+    """The SQLAlchemy URL, password included, of the service's own role or of the tables' owner.
+
+    None when the server is not running.
 
     It makes libpq refuse a program that listens on the remembered port and asks for the password in clear.
     """
     running = _running(settings)
     if running is None:
         return None
-    password = settings.database_password.get_secret_value()
-    return f"postgresql+psycopg2://{ROLE}:{password}@{_HOST}:{running.port}/{database}?require_auth={_AUTH}"
+    role, secret = (
+        (OWNER, settings.database_password) if owner else (SERVICE_ROLE, settings.database_service_password)
+    )
+    account = f"{role}:{secret.get_secret_value()}"
+    return f"postgresql+psycopg2://{account}@{_HOST}:{running.port}/{DATABASES[0]}?require_auth={_AUTH}"
 
 
 def _data(settings: Settings) -> Path:
@@ -150,7 +157,7 @@ def _login(settings: Settings, port: int) -> connection | None:
         return psycopg2.connect(
             host=_HOST,
             port=port,
-            user=ROLE,
+            user=OWNER,
             password=settings.database_password.get_secret_value(),
             dbname="postgres",
             require_auth=_AUTH,
@@ -192,7 +199,7 @@ def _initialise(settings: Settings) -> None:
         run_program(
             "initdb",
             f"--pgdata={draft}",
-            f"--username={ROLE}",
+            f"--username={OWNER}",
             f"--pwfile={password}",
             f"--auth={_AUTH}",
             "--encoding=UTF8",
@@ -260,6 +267,15 @@ def _create_databases(server: connection) -> None:
         for name in DATABASES:
             if name not in present:
                 cursor.execute(f'CREATE DATABASE "{name}"')
+
+
+def _let_the_service_in(settings: Settings, server: connection) -> None:
+    """The role as which everything but migrations signs in, under the password of now."""
+    password = settings.database_service_password.get_secret_value()
+    with server.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (SERVICE_ROLE,))
+        verb = "ALTER" if cursor.fetchone() is not None else "CREATE"
+        cursor.execute(f"{verb} ROLE {SERVICE_ROLE} LOGIN PASSWORD %s", (password,))
 
 
 def _last_line(log: Path) -> str:

@@ -266,6 +266,7 @@ class PromotionRow(Base):
     actor: Mapped[str]
     reason: Mapped[str]
     at: Mapped[datetime]
+    link: Mapped[str] = mapped_column(server_default=text("''"))  # of the hash chain; a trigger makes it
 
     version: Mapped[AdapterVersionRow] = relationship()
     __table_args__ = (

@@ -7,13 +7,19 @@ from alembic.config import Config
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from services.db.granting import grant
 from services.errors.outages import DatabaseUnavailable
 from services.settings import ROOT
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to a revision; DatabaseUnavailable when the server cannot be reached."""
+    """Bring the schema to a revision, as its owner, and let the service's own role use it.
+
+    DatabaseUnavailable when the server cannot be reached.
+    """
     _run(engine, lambda config: command.upgrade(config, revision))
+    with engine.begin() as connection:
+        grant(connection)
 
 
 def downgrade(engine: Engine, revision: str) -> None:

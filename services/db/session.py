@@ -22,6 +22,21 @@ def database_url(settings: Settings) -> str:
     return url
 
 
+def owner_url(settings: Settings) -> str:
+    """As `database_url`, of the account that owns the tables: for migrations, backups and Airflow's own.
+
+    With a DATABASE_URL it is DATABASE_OWNER_URL, and where that is unset one account for everything.
+    """
+    if settings.database_owner_url is not None:
+        return settings.database_owner_url.get_secret_value()
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    url = embedded_url(settings, owner=True)
+    if url is None:
+        raise DatabaseUnavailable(str(settings.var_dir / "postgres"))
+    return url
+
+
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     """A pooled engine whose connections are checked before use, so a restarted server is not an error."""
     return create_engine(

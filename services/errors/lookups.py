@@ -29,7 +29,7 @@ class UnknownVersion(NotFound):
 
 _SHOWN_BY = {  # where a person finds the one that was meant
     "training set": "`persona-loop training-set list` shows those there are",
-    "gate decision": "`persona-loop status` shows the newest, `persona-loop ledger` all carried out",
+    "gate decision": "`persona-loop status` shows the newest, `persona-loop ledger show` all carried out",
     "adapter version": "name a version's id, as `persona-loop train` and `persona-loop versions` print it",
     "training run of version": "name a version's id, as `persona-loop train` prints it, not its number",
     "evaluation report": "`persona-loop evaluate` prints the ids of those it makes",

@@ -148,8 +148,8 @@ class CanaryEnded(Refused):
     def __init__(self, decision_id: int, slug: str) -> None:
         self.decision_id, self.slug = decision_id, slug
         super().__init__(
-            f"Decision {decision_id} had its canary, and that ended as `persona-loop ledger {slug}` says: "
-            "let the gate decide on a newer report."
+            f"Decision {decision_id} had its canary, and that ended as `persona-loop ledger show {slug}` "
+            "says: let the gate decide on a newer report."
         )
 
 
@@ -157,7 +157,7 @@ class NoCanary(Refused):
     def __init__(self, slug: str) -> None:
         self.slug = slug
         super().__init__(
-            f"No canary of {slug!r} is open: `persona-loop ledger {slug}` shows those there were."
+            f"No canary of {slug!r} is open: `persona-loop ledger show {slug}` shows those there were."
         )
 
 

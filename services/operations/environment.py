@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from services.db.session import database_url
+from services.db.session import owner_url
 from services.settings import ROOT, Settings
 
 ADMINISTRATOR = "admin"
@@ -34,7 +34,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def airflow_database_url(settings: Settings) -> str:
     """Airflow's database: beside ours, on the same server."""
-    url = make_url(database_url(settings)).set(drivername="postgresql+psycopg2", database=AIRFLOW_DATABASE)
+    url = make_url(owner_url(settings)).set(drivername="postgresql+psycopg2", database=AIRFLOW_DATABASE)
     if settings.database_url is None:
         # Airflow turns it into one for asyncpg too, which does not know this word of libpq's.
         url = url.difference_update_query(["require_auth"])
@@ -45,7 +45,7 @@ def _required_of_the_database(settings: Settings) -> dict[str, str]:
     """What the embedded server's URL asks of libpq, for connections that Airflow makes."""
     if settings.database_url is not None:
         return {}
-    return {"PGREQUIREAUTH": str(make_url(database_url(settings)).query["require_auth"])}
+    return {"PGREQUIREAUTH": str(make_url(owner_url(settings)).query["require_auth"])}
 
 
 def airflow_home(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from services.adapters.disk import replace_file
-from services.db.session import database_url
+from services.db.session import owner_url
 from services.settings import Settings
 
 
@@ -23,7 +23,7 @@ def write_pgpass(settings: Settings, *, database: str = "") -> str:
     `database`: another one on the same server, for a restore that is only tried. Without a password in
     DATABASE_URL no file is written: the operator has another way to sign in.
     """
-    url = make_url(database_url(settings))
+    url = make_url(owner_url(settings))
     if url.password:
         fields = (url.host or "localhost", str(url.port or 5432), "*", url.username or "*", str(url.password))
         line = ":".join(map(_escaped, fields))

@@ -24,7 +24,7 @@ import httpx
 
 from services.db import embedded
 from services.db.migrate import upgrade
-from services.db.session import database_url, make_engine
+from services.db.session import database_url, make_engine, owner_url
 from services.errors.outages import (
     AirflowUnavailable,
     EmbeddedDatabaseFailed,
@@ -164,7 +164,7 @@ class Stack:
         for name in filter(servers.__contains__, local):
             processes.start(name)  # slow to load, and it needs no database to
         self._database_url = database_url(settings)
-        engine = make_engine(self._database_url)
+        engine = make_engine(owner_url(settings))
         upgrade(engine)
         engine.dispose()
         self._ready("schema")
@@ -253,11 +253,15 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _child_environment(settings: Settings) -> Mapping[str, str]:
-    """The caller's variables, ours over them, and the caller's choices for Airflow over those."""
+    """The caller's variables, ours over them, and the caller's choices for Airflow over those.
+
+    The tables' owner is nobody's business but the migrations', which are done here.
+    """
+    theirs = {name: value for name, value in os.environ.items() if name != "DATABASE_OWNER_URL"}
     chosen = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW__")}
     programs = str(Path(sys.executable).parent)
     path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
-    return {**os.environ, **environment(settings), **chosen, "PATH": path}
+    return {**theirs, **environment(settings), **chosen, "PATH": path}
 
 
 def _write_airflow_password(settings: Settings) -> None:

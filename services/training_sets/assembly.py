@@ -62,8 +62,8 @@ class Instead:
 # of a second, and the server counts by itself only a minute after a large import. A table that another
 # assembly has just counted is skipped.
 _COUNT_ROWS = text("""
-    ANALYZE (SKIP_LOCKED) conversations, questions, answers, ratings, corrections, comparisons, seed_examples,
-        prompt_splits
+    SELECT count_rows('conversations', 'questions', 'answers', 'ratings', 'corrections', 'comparisons',
+        'seed_examples', 'prompt_splits')
 """)
 
 

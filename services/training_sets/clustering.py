@@ -222,7 +222,7 @@ def _write(
         ]
         session.execute(insert(PromptSignatureRow), chunk)
     # What follows joins with them, and nobody else can count them before this transaction ends.
-    session.execute(text("ANALYZE prompt_signatures"))
+    session.execute(text("SELECT count_rows('prompt_signatures')"))
 
 
 def _retire(session: Session, persona: PersonaRow, keys: list[str], *, at: datetime) -> None:

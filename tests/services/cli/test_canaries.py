@@ -79,7 +79,7 @@ def test_a_canary_is_begun_shown_watched_and_ended_from_the_shell(run, untold: i
     ended = json.loads(run("canary", "stop", slug, "--reason", "never mind", "--json").output)
     assert (ended["kind"], ended["version"]) == ("rollback", 1)
     assert run("canary", "stop", slug, "--reason", "never mind").exit_code == 3
-    ledger = json.loads(run("ledger", slug, "--json").output)
+    ledger = json.loads(run("ledger", "show", slug, "--json").output)
     assert [(row["kind"], row["share"]) for row in ledger] == [
         ("rollback", None),
         ("canary", 0.2),

@@ -126,7 +126,7 @@ def test_rolling_back_and_reinstating_from_the_shell(run, pirate: str):
     assert json.loads(run("rollback", pirate, "--reason", "it lies", "--json").output)["version"] == 0
     moved = json.loads(run("rollback", pirate, "--to", "1", "--reason", "it did not", "--json").output)
     assert moved["kind"] == "reinstate"
-    ledger = json.loads(run("ledger", pirate, "--json").output)
+    ledger = json.loads(run("ledger", "show", pirate, "--json").output)
     assert [row["kind"] for row in ledger][:2] == ["reinstate", "rollback"]
     assert ledger[1]["reason"] == "it lies"
     assert ledger[0]["actor"].startswith("cli:")

@@ -42,9 +42,10 @@ def settings(own_var_dir: Path) -> Iterator[Settings]:
 
 
 def rows(settings: Settings, statement: str, database: str = "persona_loop") -> list[tuple[object, ...]]:
-    url = embedded.embedded_url(settings, database)
+    url = embedded.embedded_url(settings, owner=True)
     assert url is not None
-    with closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection, connection:
+    address = make_url(url).set(drivername="postgresql", database=database)
+    with closing(psycopg2.connect(address.render_as_string(hide_password=False))) as connection, connection:
         cursor = connection.cursor()
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []

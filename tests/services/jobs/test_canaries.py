@@ -186,7 +186,7 @@ def test_what_a_canary_shows_at_this_moment_can_be_read(tried: Installation):
         assert (found["low"], found["looked_at"], found["canary_conversations"]) == (None, None, 0)
         assert session.scalar(select(func.count()).select_from(CanaryLookRow)) == 0
         rollback(session, persona=PIRATE, to_version=None, reason="enough", actor="me", at=AT)
-        with pytest.raises(NoCanary, match="persona-loop ledger pirate"):
+        with pytest.raises(NoCanary, match="persona-loop ledger show pirate"):
             canary_in(session, PIRATE, at=LATER)
 
 

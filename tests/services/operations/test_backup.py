@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from services.db import embedded, migrate
 from services.db.postgres_programs import programs
-from services.db.session import database_url, make_engine, session_scope
+from services.db.session import make_engine, owner_url, session_scope
 from services.operations.pgpass import pgpass_file, write_pgpass
 from services.operations.secrets import ensure_secrets
 from services.settings import ROOT, Settings
@@ -29,7 +29,7 @@ def own_settings(own_var_dir: Path) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def own_engine(own_settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(database_url(own_settings))
+    engine = make_engine(owner_url(own_settings))
     migrate.upgrade(engine)
     with session_scope(engine) as session:
         add_persona(session, slug="kept")
