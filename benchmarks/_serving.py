@@ -14,7 +14,7 @@ import httpx
 from sqlalchemy import Engine
 
 from services.db import embedded, migrate
-from services.db.session import database_url, make_engine
+from services.db.session import make_engine, owner_url
 from services.errors.outages import ServiceTooSlow
 from services.operations.environment import environment
 from services.operations.processes import Processes
@@ -28,7 +28,7 @@ _LOADED_WITHIN = 120.0  # seconds
 def database(settings: Settings) -> Iterator[Engine]:
     """The installation's embedded PostgreSQL, its schema the newest."""
     embedded.start(settings)
-    engine = make_engine(database_url(settings), pool_size=10)
+    engine = make_engine(owner_url(settings), pool_size=10)
     try:
         migrate.upgrade(engine)
         yield engine

@@ -29,7 +29,7 @@ from benchmarks._table import Bar, Relation, Row, report
 from services.db import embedded, migrate
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow, TrainingRunRow, TrainingSetRow
-from services.db.session import database_url, make_engine, session_scope
+from services.db.session import make_engine, owner_url, session_scope
 from services.domain.promotions import PromotionKind
 from services.domain.training import RunState
 from services.settings import ROOT, Settings
@@ -83,7 +83,7 @@ def main() -> int:
 @contextmanager
 def _database(settings: Settings) -> Iterator[Engine]:
     embedded.start(settings)
-    engine = make_engine(database_url(settings))
+    engine = make_engine(owner_url(settings))
     try:
         yield engine
     finally:

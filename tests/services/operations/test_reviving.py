@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from services.db.session import database_url, make_engine, session_scope
+from services.db.session import make_engine, owner_url, session_scope
 from services.errors.outages import DatabaseUnavailable, ServiceRuns
 from services.operations.secrets import ensure_secrets
 from services.operations.stack import Stack
@@ -58,7 +58,7 @@ def stack_settings(own_var_dir: Path) -> Iterator[Settings]:
 
 @contextmanager
 def closing_engine(settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(database_url(settings))
+    engine = make_engine(owner_url(settings))
     yield engine
     engine.dispose()
 
