@@ -52,6 +52,7 @@ from feedback_app import (
     history,
     judging,
     ledger,
+    limits,
     peers,
     personas,
     raters,
@@ -64,7 +65,6 @@ from feedback_app import (
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
 from services.evaluation.arms import KeptSentences
-from feedback_app.wrong_tries import WrongTries
 from services.language_model.asking import Generator
 from services.settings import Settings
 
@@ -82,11 +82,11 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     Bootstrap5(app)
     request_log.install(app)
     raters.install(app)
-    security.install(app, secret_key=settings.secret_key.get_secret_value())
+    limits.install(app, settings, engine)
+    security.install(app, secret_key=settings.secret_key.get_secret_value(), proxies=settings.proxies)
     signing_in.install(app)
     wording.install(app)
     error_pages.install(app)
-    app.extensions[WrongTries.KEY] = WrongTries()
     for module in (personas, runs, ledger, decisions, judging, accounts, answers, peers, history, health):
         app.register_blueprint(module.blueprint)
     return app

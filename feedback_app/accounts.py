@@ -2,24 +2,23 @@
 
 import re
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from feedback_app import raters
+from feedback_app import limits, raters
 from feedback_app.backend import backend, now
-from feedback_app.error_pages import status_of, with_status
+from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
 from feedback_app.signing_in import Member, current_member, enter, leave, needs, require
-from feedback_app.wrong_tries import WrongTries
 from services.accounts import invitations, managing, sign_ins
 from services.accounts.passwords import SHORTEST
 from services.db.account_tables import AccountRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
-from services.errors.outages import TooManyTries
+from services.errors.outages import TooOften
 from services.errors.refusals import AccountExists, WrongPassword
 from services.errors.tree import InvalidInput, PersonaLoopError
 
@@ -36,17 +35,15 @@ def sign_in_page() -> str:
 @blueprint.post("/sign-in")
 def sign_in() -> Response:
     to, name = typed_text(request.form, "to"), typed_text(request.form, "name")
-    tries: WrongTries = current_app.extensions[WrongTries.KEY]
-    address = request.remote_addr or ""
     try:
-        tries.refuse_many(address, at=now())
+        limits.refuse_guessing(name)
         with session_scope(backend().engine) as session:
             account = sign_ins.check_password(session, name=name, password=request.form.get("password", ""))
             member = _signed_in(session, account)
-    except (WrongPassword, TooManyTries) as problem:
+    except (WrongPassword, TooOften) as problem:
         if isinstance(problem, WrongPassword):
-            tries.add(address, at=now())
-        return with_status(_render_sign_in(to, name=name, problem=problem), status_of(problem))
+            limits.count_wrong_password(name)
+        return refused(_render_sign_in(to, name=name, problem=problem), problem)
     enter(member)
     return redirect(own_page(to) or url_for("accounts.own"), 303)
 
@@ -77,7 +74,7 @@ def accept(token: str) -> Response:
             )
             member = _signed_in(session, account)
     except (InvalidInput, AccountExists) as problem:
-        return with_status(_render_invitation(token, name=name, problem=problem), status_of(problem))
+        return refused(_render_invitation(token, name=name, problem=problem), problem)
     enter(member)
     return redirect(url_for("accounts.own"), 303)
 
@@ -102,7 +99,7 @@ def change_password() -> Response:
                 but=member.token,
             )
     except (InvalidInput, WrongPassword) as problem:
-        return with_status(_render_own(problem=problem), status_of(problem))
+        return refused(_render_own(problem=problem), problem)
     return redirect(url_for("accounts.own", said="password"), 303)
 
 

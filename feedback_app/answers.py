@@ -6,8 +6,9 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
-from feedback_app.error_pages import status_of, with_status
+from feedback_app.error_pages import refused
 from feedback_app.forms import FeedbackDraft, RatingForm, read_submission, typed_text
+from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
@@ -17,6 +18,7 @@ from services.db.session import session_scope
 from services.db.splits import split_of
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import Split, split_key
+from services.errors.outages import TooOften
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import peers, queries, recording
@@ -33,6 +35,7 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
+        count_saying(rater)
         form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
             recording.rate(
@@ -47,7 +50,7 @@ def rate(answer_id: UUID) -> AnyResponse:
             shown = queries.answer_page(session, answer_id=answer, rater=rater)
             persona = find_persona(session, shown.persona)
             peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=now())
-    except (InvalidInput, FormOutdated) as problem:
+    except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, "rating", problem)
     verb = "is" if form.stars == 1 else "are"
     return _saved(answer, "rating", f"Thank you, your {stars_in_words(form.stars)} {verb} saved.")
@@ -57,13 +60,14 @@ def rate(answer_id: UUID) -> AnyResponse:
 def correct(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
+        count_saying(rater)
         submission = read_submission(request.form)
         text = typed_text(request.form, "text")
         with session_scope(backend().engine) as session:
             recording.correct(
                 session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
             )
-    except (InvalidInput, FormOutdated) as problem:
+    except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, "correction", problem)
     return _saved(answer, "correction", _thanks_for_correction(answer, rater))
 
@@ -72,13 +76,14 @@ def correct(answer_id: UUID) -> AnyResponse:
 def comment(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
+        count_saying(rater)
         submission = read_submission(request.form)
         text = typed_text(request.form, "text")
         with session_scope(backend().engine) as session:
             recording.comment(
                 session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
             )
-    except (InvalidInput, FormOutdated) as problem:
+    except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, "comment", problem)
     return _saved(answer, "comment", "Thank you, your comment is saved.")
 
@@ -109,7 +114,7 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
 
 def _refuse(answer_id: AnswerId, section: str, problem: PersonaLoopError) -> Response:
     draft = FeedbackDraft(section=section, text=typed_text(request.form, "text"), problem=str(problem))
-    return with_status(_render(answer_id, draft), status_of(problem))
+    return refused(_render(answer_id, draft), problem)
 
 
 def _saved(answer_id: AnswerId, section: str, thanks: str) -> AnyResponse:

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
 from feedback_app.drawings import NARROW, asked_width, drawing_response
-from feedback_app.error_pages import status_of, with_status
+from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note
 from feedback_app.signing_in import current_member, require
@@ -32,7 +32,7 @@ def approve(decision_id: int) -> AnyResponse:
         with session_scope(backend().engine) as session:
             approve_in(session, decision_id, reason, promoter.actor, at=now())
     except InvalidInput as problem:
-        return with_status(_render(decision_id, reason, problem), status_of(problem))
+        return refused(_render(decision_id, reason, problem), problem)
     return redirect(url_for("decisions.page", decision_id=decision_id), 303)
 
 

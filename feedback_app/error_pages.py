@@ -16,6 +16,7 @@ from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.lookups import UnknownPersona, UnknownRecord
+from services.errors.outages import TooOften
 from services.errors.refusals import NotAllowed, NotTheAsker, WrongPassword
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
@@ -28,6 +29,7 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
     NotAllowed: HTTPStatus.FORBIDDEN,
     WrongPassword: HTTPStatus.FORBIDDEN,
     Refused: HTTPStatus.CONFLICT,
+    TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     PersonaLoopError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -47,7 +49,9 @@ CSRF_SENTENCE = (
 UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
 _NOT_SHOWN = frozenset({"csrf_token", "password", "old", "new"})
 _SHOWN = 60  # characters of what was asked for
-RETRYABLE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
+RETRYABLE = frozenset(
+    {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
+)
 
 
 def install(app: Flask) -> None:
@@ -62,11 +66,14 @@ def status_of(error: PersonaLoopError) -> HTTPStatus:
     return next(STATUS[ancestor] for ancestor in type(error).__mro__ if ancestor in STATUS)
 
 
-def with_status(page: str, status: HTTPStatus) -> Response:
-    """The page under this status, with Retry-After where trying again is the answer."""
-    response = make_response(page, status)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+def refused(page: str, error: PersonaLoopError) -> Response:
+    """The page under the error's status, with Retry-After where trying again is the answer."""
+    response = make_response(page, status_of(error))
+    match error:
+        case TooOften():
+            response.headers["Retry-After"] = str(error.seconds)
+        case Unavailable():
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
@@ -74,11 +81,12 @@ def show_known(error: PersonaLoopError) -> Response:
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return show_unexpected(error)
-    return _error_page(_sentence(error), status, retry=status in RETRYABLE)
+    return refused(_error_page(_sentence(error), status, retry=status in RETRYABLE), error)
 
 
 def show_csrf(error: CSRFError) -> Response:  # noqa: ARG001 - Flask hands the error over
-    return _error_page(CSRF_SENTENCE, HTTPStatus.BAD_REQUEST, retry=_came_from_here())
+    page = _error_page(CSRF_SENTENCE, HTTPStatus.BAD_REQUEST, retry=_came_from_here())
+    return make_response(page, HTTPStatus.BAD_REQUEST)
 
 
 def show_http(error: HTTPException) -> Response:
@@ -88,7 +96,7 @@ def show_http(error: HTTPException) -> Response:
         sentence = (
             f"There is no page {_shortened(request.path)}: begin with the personas, or with your history."
         )
-    return _error_page(sentence, status, retry=False)
+    return make_response(_error_page(sentence, status, retry=False), status)
 
 
 def show_unexpected(error: Exception) -> Response:
@@ -96,7 +104,8 @@ def show_unexpected(error: Exception) -> Response:
     error_id = secrets.token_hex(4)
     note(error=error_id)
     logger.error("error %s while answering %s %s", error_id, request.method, wire_path(), exc_info=error)
-    return _error_page(f"{UNEXPECTED}: {error_id}.", HTTPStatus.INTERNAL_SERVER_ERROR, retry=True)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return make_response(_error_page(f"{UNEXPECTED}: {error_id}.", status, retry=True), status)
 
 
 def _sentence(error: PersonaLoopError) -> str:
@@ -116,10 +125,9 @@ def _shortened(given: str) -> str:
     return given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
 
 
-def _error_page(sentence: str, status: HTTPStatus, *, retry: bool) -> Response:
+def _error_page(sentence: str, status: HTTPStatus, *, retry: bool) -> str:
     kept = _typed_fields() if retry and request.method == "POST" else {}
-    page = render_template("error.html", sentence=sentence, status=status, kept=kept)
-    return with_status(page, status)
+    return render_template("error.html", sentence=sentence, status=status, kept=kept)
 
 
 def _typed_fields() -> dict[str, str]:

@@ -6,13 +6,15 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
-from feedback_app.error_pages import status_of, with_status
+from feedback_app.error_pages import refused
 from feedback_app.forms import RatingForm
+from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
+from services.errors.outages import TooOften
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import peers, recording
@@ -29,6 +31,7 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
     try:
+        count_saying(rater)
         form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
@@ -41,7 +44,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 submission=form.submission,
                 at=now(),
             )
-    except (InvalidInput, FormOutdated) as problem:
+    except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
     thank(answer, "peer", "Thank you, your opinion of it is saved.")
@@ -56,4 +59,4 @@ def _render(answer_id: AnswerId, problem: str = "") -> str:
 
 
 def _refuse(answer_id: AnswerId, problem: PersonaLoopError) -> Response:
-    return with_status(_render(answer_id, str(problem)), status_of(problem))
+    return refused(_render(answer_id, str(problem)), problem)

@@ -4,8 +4,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
-from feedback_app.error_pages import status_of, with_status
+from feedback_app.error_pages import refused
 from feedback_app.forms import AskForm, read_submission
+from feedback_app.limits import count_ask
 from feedback_app.raters import rater_for_asking
 from feedback_app.request_log import note
 from feedback_app.wording import known_questions
@@ -14,7 +15,13 @@ from services.db.session import session_scope
 from services.domain.conversation import check_question
 from services.domain.personas import AUDIENCES
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
-from services.errors.outages import InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks
+from services.errors.outages import (
+    InferenceBusy,
+    InferenceUnavailable,
+    TooManyAsks,
+    TooManyOwnAsks,
+    TooOften,
+)
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import queries
 from services.feedback.routes import routes_of
@@ -44,6 +51,7 @@ def ask(slug: str) -> Response:
         with session_scope(backend().engine) as session:
             find_persona(session, slug)
             rater = rater_for_asking(session)
+        count_ask(rater, slug)
         with backend().asks.one_more(rater):
             answer_id = ask_persona(
                 backend().engine,
@@ -55,8 +63,15 @@ def ask(slug: str) -> Response:
                 submission=submission,
                 at=now(),
             )
-    except (InvalidInput, InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks) as problem:
-        return with_status(_render(slug, form, problem), status_of(problem))
+    except (
+        InvalidInput,
+        InferenceBusy,
+        InferenceUnavailable,
+        TooManyAsks,
+        TooManyOwnAsks,
+        TooOften,
+    ) as problem:
+        return refused(_render(slug, form, problem), problem)
     note(answer=answer_id)
     return redirect(url_for("answers.page", answer_id=answer_id), 303)
 

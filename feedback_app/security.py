@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 # Room for the longest context and question when every character takes twelve bytes in a form.
 LARGEST_FORM_BYTES = 1_000_000
@@ -24,8 +25,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+STRICT_TRANSPORT = f"max-age={365 * 24 * 3600}"
 
 
 class SchemeAwareSessions(SecureCookieSessionInterface):
@@ -35,8 +40,11 @@ class SchemeAwareSessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def install(app: Flask, *, secret_key: str) -> None:
+def install(app: Flask, *, secret_key: str, proxies: int) -> None:
     app.secret_key = secret_key
+    if proxies:
+        # Only what that many proxies wrote is believed; without any, nothing of the kind is.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.session_interface = SchemeAwareSessions()
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM_BYTES
@@ -51,6 +59,8 @@ def install(app: Flask, *, secret_key: str) -> None:
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
     if response.location:
         # Werkzeug corrects an address by naming the host that the request claims; ours are all on this one.
         here = urlsplit(response.location)._replace(scheme="", netloc="")

@@ -10,6 +10,7 @@ from services.db import (  # noqa: F401  (they register their tables)
     judgement_tables,
     lineage_tables,
     prompt_tables,
+    rate_tables,
 )
 from services.db.base import Base
 

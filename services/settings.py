@@ -54,6 +54,17 @@ class Settings(BaseSettings):
     judge_key: SecretStr | None = None
     evaluation_embedding_model: str = ""  # a sentence encoder, hub name or folder; unset: not measured
 
+    # Written as "60/minute" or "500/day". What comes from this machine has no limit by address.
+    asks_per_rater: str = "60/minute"
+    asks_per_address: str = "180/minute"
+    asks_per_persona: str = "3000/minute"
+    feedback_per_rater: str = "120/minute"
+    feedback_per_address: str = "600/minute"
+    wrong_passwords_per_address: str = "10/minute"
+    wrong_passwords_per_name: str = "30/hour"
+    rate_limits_url: SecretStr | None = None  # of a Redis that counts; unset: the database does
+    proxies: int = 0  # how many of them pass requests on to the app and write X-Forwarded-For, -Proto, -Host
+
     airflow_port: int = 8080
     airflow_url: str = ""  # unset: this machine's airflow_port
 

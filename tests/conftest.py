@@ -88,7 +88,7 @@ def cut_away(engine: Engine) -> Iterator[Engine]:
         with session_scope(engine) as session:
             # The ledger refuses to be cut by a trigger; a replica's session runs none.
             session.execute(text("SET LOCAL session_replication_role = replica"))
-            session.execute(text("TRUNCATE personas, raters CASCADE"))
+            session.execute(text("TRUNCATE personas, raters, rate_counters CASCADE"))
 
 
 @pytest.fixture

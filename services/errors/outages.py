@@ -50,10 +50,12 @@ class TooManyOwnAsks(Unavailable):
         )
 
 
-class TooManyTries(Unavailable):
+class TooOften(Unavailable):
+    """Over a limit per rater, address, persona or name; `seconds` until it counts from nothing again."""
+
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
-        super().__init__(f"Too many wrong tries came from your address: try again in {seconds} seconds.")
+        super().__init__(f"That was too often in a short time: try again in {seconds} seconds.")
 
 
 class VisitFailed(Unavailable):

@@ -44,7 +44,7 @@ PersonaLoopError
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
 │   ├── InferenceUnavailable · InferenceBusy
-│   ├── TooManyAsks · TooManyOwnAsks · TooManyTries
+│   ├── TooManyAsks · TooManyOwnAsks · TooOften
 │   ├── RunTooSlow            a DAG run that did not end in time
 │   ├── ServiceDied           a process of the service ended by itself
 │   ├── ServiceTooSlow        parts of the service that are not healthy in time

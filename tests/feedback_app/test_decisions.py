@@ -135,11 +135,11 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, waiting: str):
 
 
 def test_where_a_canary_comes_first_an_approval_promises_no_more(
-    visitor: Visitor, settings: Settings, clean: Engine, waiting: str
+    visitor: Visitor, clean: Engine, waiting: str
 ):
     with session_scope(clean) as session:
         find_persona(session, "pirate").canary_policy = {"share": 0.1}
-    visitor.sign_in(settings)
+    visitor.sign_in()
     assert "some of the conversations (10%) go to it first, in a canary" in words(visitor.get(waiting).text)
 
 

@@ -1,0 +1,119 @@
+"""How often one may ask, say something, or try a password: per rater, per address, per persona.
+
+Counted in the database (or in the Redis that RATE_LIMITS_URL names), so that every process knows. What comes
+from this machine itself has no limit by address: that is whoever runs the service, or a proxy that nobody
+told us about (PROXIES), behind which everybody would be one.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import ClassVar
+
+from flask import Flask, current_app, request
+from limits import RateLimitItem, parse
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import Engine
+
+from feedback_app.rate_counters import TableStorage
+from services.domain.feedback import RaterId
+from services.errors.outages import TooOften
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Each by the name it has in the settings."""
+
+    KEY: ClassVar[str] = "limits"
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "asks_per_rater",
+        "asks_per_address",
+        "asks_per_persona",
+        "feedback_per_rater",
+        "feedback_per_address",
+        "wrong_passwords_per_address",
+        "wrong_passwords_per_name",
+    )
+
+    counters: FixedWindowRateLimiter
+    by_name: Mapping[str, RateLimitItem]
+
+
+def install(app: Flask, settings: Settings, engine: Engine) -> None:
+    """Raises ValueError for a limit that is written as none is."""
+    by_name = {name: _read(name, getattr(settings, name)) for name in Limits.NAMES}
+    app.extensions[Limits.KEY] = Limits(FixedWindowRateLimiter(_storage(settings, engine)), by_name)
+
+
+def count_ask(rater: RaterId, persona: str) -> None:
+    """Raises TooOften."""
+    _count("asks_per_rater", str(rater))
+    _count_address("asks_per_address")
+    _count("asks_per_persona", persona)
+
+
+def count_saying(rater: RaterId) -> None:
+    """A rating, a correction, a comment. Raises TooOften."""
+    _count("feedback_per_rater", str(rater))
+    _count_address("feedback_per_address")
+
+
+def refuse_guessing(name: str) -> None:
+    """Raises TooOften where this address, or anybody under this name, gave wrong passwords too often."""
+    for limit, whose in _guessing(name):
+        if not _limits().counters.test(_limits().by_name[limit], limit, whose):
+            raise _too_often(limit, whose)
+
+
+def count_wrong_password(name: str) -> None:
+    for limit, whose in _guessing(name):
+        _limits().counters.hit(_limits().by_name[limit], limit, whose)
+
+
+def _guessing(name: str) -> tuple[tuple[str, str], ...]:
+    """Passwords are guessed from the machine itself as well: here loopback is an address like others."""
+    return (
+        ("wrong_passwords_per_address", request.remote_addr or ""),
+        ("wrong_passwords_per_name", name.strip().lower()),
+    )
+
+
+def _count(limit: str, whose: str) -> None:
+    if not _limits().counters.hit(_limits().by_name[limit], limit, whose):
+        raise _too_often(limit, whose)
+
+
+def _count_address(limit: str) -> None:
+    address = request.remote_addr or ""
+    if address and not ip_address(address).is_loopback:
+        _count(limit, address)
+
+
+def _too_often(limit: str, whose: str) -> TooOften:
+    ends_at = _limits().counters.get_window_stats(_limits().by_name[limit], limit, whose).reset_time
+    return TooOften(max(1, math.ceil(ends_at - time.time())))
+
+
+def _limits() -> Limits:
+    found: Limits = current_app.extensions[Limits.KEY]
+    return found
+
+
+def _storage(settings: Settings, engine: Engine) -> Storage:
+    if settings.rate_limits_url is None:
+        return TableStorage(engine)
+    storage = storage_from_string(settings.rate_limits_url.get_secret_value())
+    if not isinstance(storage, Storage):
+        raise TypeError("the counters of limits are no asynchronous ones")
+    return storage
+
+
+def _read(name: str, written: str) -> RateLimitItem:
+    try:
+        return parse(written)
+    except ValueError as error:
+        raise ValueError(f"{name} is {written!r}: write a limit such as 60/minute.") from error

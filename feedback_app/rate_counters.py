@@ -1,0 +1,72 @@
+"""The counters of limits in the database: one statement a count, whichever process counts.
+
+The library that applies limits knows Redis and its like alone; RATE_LIMITS_URL names one where there is one.
+"""
+
+import time
+
+from limits.storage import Storage
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+_COUNT = text("""
+    INSERT INTO rate_counters AS c (key, count, ends_at)
+    VALUES (:key, :amount, clock_timestamp() + make_interval(secs => :expiry))
+    ON CONFLICT (key) DO UPDATE SET
+        count = CASE WHEN c.ends_at <= clock_timestamp() THEN 0 ELSE c.count END + excluded.count,
+        ends_at = CASE WHEN c.ends_at <= clock_timestamp() THEN excluded.ends_at ELSE c.ends_at END
+    RETURNING count
+""")
+_READ = text("""
+    SELECT count, extract(epoch FROM ends_at)::float8 FROM rate_counters
+    WHERE key = :key AND ends_at > clock_timestamp()
+""")
+_FORGET = text("DELETE FROM rate_counters WHERE ends_at <= clock_timestamp() - interval '1 minute'")
+
+
+class TableStorage(Storage):
+    """What the strategies of `limits` count with."""
+
+    STORAGE_SCHEME = None  # it has no address: it is made with an engine
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return SQLAlchemyError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """The count within the window that is open, or that begins now and lasts `expiry` seconds."""
+        with self._engine.connect() as connection:
+            count = int(
+                connection.execute(_COUNT, {"key": key, "amount": amount, "expiry": expiry}).scalar_one()
+            )
+            if count == amount:  # a window begins: those that ended go
+                connection.execute(_FORGET)
+        return count
+
+    def get(self, key: str) -> int:
+        return self._read(key)[0]
+
+    def get_expiry(self, key: str) -> float:
+        """When the open window ends, in seconds since 1970; now, where none is open."""
+        return self._read(key)[1]
+
+    def check(self) -> bool:
+        with self._engine.connect() as connection:
+            return connection.scalar(text("SELECT true")) is True
+
+    def reset(self) -> int | None:
+        with self._engine.connect() as connection:
+            return connection.execute(text("DELETE FROM rate_counters")).rowcount
+
+    def clear(self, key: str) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text("DELETE FROM rate_counters WHERE key = :key"), {"key": key})
+
+    def _read(self, key: str) -> tuple[int, float]:
+        with self._engine.connect() as connection:
+            found = connection.execute(_READ, {"key": key}).one_or_none()
+        return (found[0], found[1]) if found else (0, time.time())

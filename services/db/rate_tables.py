@@ -1,0 +1,19 @@
+"""How often somebody did something within a window of time, shared by all processes of the web app."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.db.base import Base
+
+
+class RateCounterRow(Base):
+    """Unlogged: not worth a write to the log, and after a crash everybody begins at nothing."""
+
+    __tablename__ = "rate_counters"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012  (SQLAlchemy reads it as it stands)
