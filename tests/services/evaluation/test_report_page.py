@@ -146,9 +146,11 @@ def test_what_other_arms_reached_is_read_once_and_heard_anew_when_another_was_as
     session: Session, judged: Judged
 ):
     kept, decision = KeptSentences(), judged.decision
-    assert kept.on(session, decision) == ()
+    (without,) = kept.on(session, decision)
+    assert without.startswith("Nothing says whether examples in the prompt would do as well")
     add_arm(session, decision.candidate_report)
     (said,) = kept.on(session, decision)
+    assert said != without
     with unguarded(session):
         decision.candidate_report.items = []
     assert kept.on(session, decision) == (said,)
