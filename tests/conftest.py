@@ -86,9 +86,9 @@ def cut_away(engine: Engine) -> Iterator[Engine]:
         yield engine
     finally:
         with session_scope(engine) as session:
-            # The ledger refuses to be cut by a trigger; a replica's session runs none.
+            # Ledger and audit log refuse to be cut by a trigger; a replica's session runs none.
             session.execute(text("SET LOCAL session_replication_role = replica"))
-            session.execute(text("TRUNCATE personas, raters, rate_counters CASCADE"))
+            session.execute(text("TRUNCATE personas, raters, clients, audit_entries, rate_counters CASCADE"))
 
 
 @pytest.fixture

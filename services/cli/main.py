@@ -9,6 +9,7 @@ import typer
 from services.cli import (
     accounts,
     canaries,
+    clients,
     feedback,
     gate,
     keeping,
@@ -41,6 +42,7 @@ app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
 app.add_typer(raters.commands, name="rater")
 app.add_typer(accounts.commands, name="account")
+app.add_typer(clients.commands, name="client")
 
 
 @app.command()

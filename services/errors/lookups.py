@@ -85,6 +85,12 @@ class UnknownAccount(NotFound):
         super().__init__(f"There is no account {name[:60]!r}: `persona-loop account list` shows them all.")
 
 
+class UnknownClient(NotFound):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no client {name[:60]!r}: `persona-loop client list` shows them all.")
+
+
 class UnknownErasure(NotFound):
     def __init__(self, rater: str) -> None:
         self.rater = rater

@@ -288,6 +288,42 @@ class LastAdmin(Refused):
         super().__init__(f"{name!r} is the only admin: make another account an admin first.")
 
 
+class TokenUnusable(Refused):
+    """None was shown, or one that is unknown or revoked; which of them is no matter of whoever shows it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs the token of a client, as `Authorization: Bearer TOKEN`, and cookies are none: "
+            "`persona-loop client create` makes one."
+        )
+
+
+class ScopeMissing(Refused):
+    def __init__(self, scope: str, *, held: tuple[str, ...]) -> None:
+        self.scope, self.held = scope, held
+        super().__init__(
+            f"This takes the scope {scope} and the token has {', '.join(held)}: ask for a client with it."
+        )
+
+
+class ClientExists(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"There is already a client {name!r}: choose another name, or give it another token with "
+            f"`persona-loop client renew {name}`."
+        )
+
+
+class KeyReused(Refused):
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"The Idempotency-Key {key[:60]!r} came with another request before: "
+            "send this one under a key of its own."
+        )
+
+
 class FormOutdated(Refused):
     """A form that was sent before, of someone who has said something else since."""
 

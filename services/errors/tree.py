@@ -15,7 +15,8 @@ PersonaLoopError
 │   └── InvalidOpinions       arrays of opinions that do not fit together
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
-│   ├── UnknownRater · UnknownErasure · UnknownItem · UnknownAccount · NoTrainingSet
+│   ├── UnknownRater · UnknownErasure · UnknownItem · UnknownAccount · UnknownClient
+│   ├── NoTrainingSet
 │   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no
 │   ├── PersonaExists · RouteRefused
@@ -40,6 +41,8 @@ PersonaLoopError
 │   ├── NotTheAsker           a rater acting on another rater's answer
 │   ├── NotAllowed            nobody signed in, or a role that does not do this
 │   ├── WrongPassword · AccountExists · InvitationUnusable · LastAdmin
+│   ├── TokenUnusable · ScopeMissing · ClientExists
+│   ├── KeyReused             a client's key that came with another request before
 │   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable
