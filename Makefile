@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test up check bench browser clean
+.PHONY: help demo test up backup restore check bench browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,12 @@ demo: $(INSTALLED) ## Watch the whole loop run on real parts, then use the app (
 
 up: $(INSTALLED) ## Start the service and stay: app, inference server, Airflow, database
 	$(BIN)/persona-loop up
+
+backup: $(INSTALLED) ## Back up database and adapters, below TO=folder (unset: var/backups)
+	$(BIN)/persona-loop backup $(TO)
+
+restore: $(INSTALLED) ## Restore the backup FROM=folder into an empty place (REPLACE=1: over what is there)
+	$(BIN)/persona-loop restore $(FROM) $(if $(REPLACE),--replace)
 
 test: $(INSTALLED) browser ## Run every test, the whole loop and the browser included
 	$(BIN)/pytest --numprocesses 2 --dist loadfile

@@ -32,10 +32,10 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     for name, content in contents.items():
         with (partial / name).open("wb") as file:
             _write_through(file, [content])
-    _sync(partial)
+    sync_folder(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def replace_file(path: Path, blocks: Iterable[bytes]) -> None:
@@ -51,7 +51,7 @@ def replace_file(path: Path, blocks: Iterable[bytes]) -> None:
         except BaseException:
             Path(draft.name).unlink(missing_ok=True)
             raise
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_through(file: IO[bytes], blocks: Iterable[bytes]) -> None:
@@ -60,7 +60,8 @@ def _write_through(file: IO[bytes], blocks: Iterable[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Names made, changed or removed in the folder are durable from here on."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

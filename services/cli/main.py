@@ -8,6 +8,7 @@ import typer
 
 from services.cli import (
     accounts,
+    backups,
     canaries,
     clients,
     feedback,
@@ -38,6 +39,7 @@ app.add_typer(ledger.commands, name="ledger")
 app.add_typer(sweep.commands)
 app.add_typer(service.commands)
 app.add_typer(keeping.commands)
+app.add_typer(backups.commands)
 app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
 app.add_typer(raters.commands, name="rater")

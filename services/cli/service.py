@@ -21,7 +21,7 @@ commands = typer.Typer()
 @speaking
 def up() -> None:
     """Start the whole service and stay until Ctrl-C: app, inference server, Airflow, database."""
-    settings = _first_settings()
+    settings = first_settings()
     with Stack(settings, progress=_tell) as stack:
         stack.wait_until_healthy()
         typer.echo(f"The app:  {feedback_url(settings)}")
@@ -41,7 +41,7 @@ def demo(
     """Watch the whole loop run on real parts: rate, retrain, judge, promote, roll back."""
     from services.demo.run import run_demo  # noqa: PLC0415  (the demo's parts are no part of the service)
 
-    run_demo(_first_settings(), once=once)
+    run_demo(first_settings(), once=once)
 
 
 @commands.command()
@@ -62,7 +62,7 @@ def show_database_url(
     typer.echo(write_pgpass(read_settings(), database=database))
 
 
-def _first_settings() -> Settings:
+def first_settings() -> Settings:
     """The settings, after making the secrets where this installation has none yet."""
     ensure_secrets(Path(os.environ.get("VAR_DIR", ROOT / "var")))
     return read_settings()

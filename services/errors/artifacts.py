@@ -72,3 +72,9 @@ class FrozenFileCorrupt(ArtifactError):
             f"The frozen file at {place} does not match its digest: restore it from a backup, or, of a "
             "training set, assemble it again under a new cutoff."
         )
+
+
+class BackupUnusable(ArtifactError):
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"What is in {place} cannot be restored ({reason}): take another backup.")

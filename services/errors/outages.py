@@ -145,3 +145,21 @@ class ServiceTooSlow(Unavailable):
     def __init__(self, parts: tuple[str, ...], logs: str) -> None:
         self.parts, self.logs = parts, logs
         super().__init__(f"Not healthy in time: {', '.join(parts)}. Read their files under {logs}.")
+
+
+class BackupFailed(Unavailable):
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"No backup was made in {place} ({reason}), and nothing is left of the try: correct that and "
+            "make it again."
+        )
+
+
+class RestoreFailed(Unavailable):
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"The backup in {place} is not restored ({reason}): correct that and restore it again, with "
+            "--replace where something of it is there by now."
+        )

@@ -340,6 +340,17 @@ class AirflowRefused(Refused):
         super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")
 
 
+class PlaceNotEmpty(Refused):
+    """A restore puts a whole installation in its place, and nobody's by accident."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"There is something in {what} already: restore into an empty VAR_DIR (and an empty DATABASE_URL "
+            "and ADAPTER_STORE, where they are set), or add --replace, which deletes what is there."
+        )
+
+
 class Redacted(Refused):
     """A set, a suite or a decision that words of an erased rater were taken out of."""
 

@@ -38,6 +38,7 @@ PersonaLoopError
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
+│   ├── PlaceNotEmpty         a restore to where something is
 │   ├── NotTheAsker           a rater acting on another rater's answer
 │   ├── NotAllowed            nobody signed in, or a role that does not do this
 │   ├── WrongPassword · AccountExists · InvitationUnusable · LastAdmin
@@ -55,13 +56,14 @@ PersonaLoopError
 │   ├── PortTaken · ServiceRuns · AdapterStoreUnavailable
 │   ├── AnotherBaseServed     an adapter of one base, a server that holds another
 │   ├── BaseNotServed         a base that no inference server holds
+│   ├── BackupFailed · RestoreFailed
 │   └── SettingsMissing
 ├── ArtifactError
 │   ├── AdapterCorrupt
 │   │   └── AdapterAnswersOtherwise   sound files, other answers than when it was evaluated
 │   ├── AdapterMissing · AdapterExists · AdapterRefused
 │   ├── WeightsOfOtherSize
-│   ├── BaseModelMissing
+│   ├── BaseModelMissing · BackupUnusable
 │   └── FrozenFileCorrupt
 ├── TrainingError
 │   ├── NoSupervisedTokens

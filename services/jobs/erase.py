@@ -20,6 +20,7 @@ from services.adapters.promotions import lock_persona, who_serves
 from services.db.erasing_lock import hold_freezing
 from services.db.erasure_tables import ErasureRow
 from services.db.feedback_tables import PersonaRow
+from services.db.files_lock import hold_backups
 from services.db.lineage_tables import AdapterVersionRow, CheckpointScoreRow, TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
 from services.domain.conversation import Question
@@ -233,7 +234,9 @@ def _take_files_away(installation: Installation, erasure_id: int) -> None:
         sets = session.scalars(select(TrainingSetRow).where(TrainingSetRow.id.in_(ids))).all()
         folders = [runs_dir / folder_name(run) for run in _runs_of(session, sets)]
         left = [folder for folder in folders if folder.exists()]
-    delete_files(installation.settings.store_url, files)
+    with session_scope(installation.engine) as session:
+        hold_backups(session)
+        delete_files(installation.settings.store_url, files)
     for folder in left:
         clear_away(folder)  # a process that works in it does so at its end
     with session_scope(installation.engine) as session:

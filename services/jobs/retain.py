@@ -19,6 +19,7 @@ from services.adapters.promotions import lock_persona
 from services.adapters.store import AdapterName
 from services.db.erasing_lock import hold_freezing
 from services.db.feedback_tables import PersonaRow
+from services.db.files_lock import hold_backups
 from services.db.session import session_scope
 from services.domain.personas import PersonaSlug
 from services.domain.retention import RetentionPolicy
@@ -99,6 +100,7 @@ def _retain_persona(installation: Installation, slug: str, *, at: datetime) -> l
                 mark_removed(session, persona, fate.number, at=at)
     marked = {fate.number for fate in versions if not fate.stays}
     with session_scope(installation.engine) as session:
+        hold_backups(session)
         persona = lock_persona(session, slug)
         folders = _folders(session, installation, persona, at=at)
         for fate in folders:
@@ -116,6 +118,7 @@ def _retain_persona(installation: Installation, slug: str, *, at: datetime) -> l
 
 def _retain_frozen(installation: Installation, *, at: datetime) -> list[Retained]:
     with session_scope(installation.engine) as session:
+        hold_backups(session)
         hold_freezing(session)
         fates = _frozen(session, installation, at=at)
         delete_files(installation.settings.store_url, [one.path for one in fates if not one.stays])

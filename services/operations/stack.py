@@ -5,7 +5,6 @@ must exist before settings can be read (`secrets.ensure_secrets`).
 """
 
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -13,8 +12,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -29,15 +28,14 @@ from services.errors.outages import (
     AirflowUnavailable,
     EmbeddedDatabaseFailed,
     PortTaken,
-    ServiceRuns,
     ServiceTooSlow,
     SettingsMissing,
 )
 from services.operations.airflow_client import AirflowClient
+from services.operations.at_hand import alone_in
 from services.operations.environment import ADMINISTRATOR, airflow_home, airflow_passwords_file, environment
 from services.operations.processes import Processes, end_leftover
 from services.settings import ROOT, Settings, seen_from_here
-from services.var_dir import make_private
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ class Stack:
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         with ExitStack() as undo:
-            undo.enter_context(_alone_in(self._settings.var_dir))
+            undo.enter_context(alone_in(self._settings.var_dir))
             _check_ports(self._settings)
             undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _leave))
             self._start(undo)
@@ -213,18 +211,6 @@ def feedback_url(settings: Settings) -> str:
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signal.SIGTERM)
-
-
-@contextmanager
-def _alone_in(var_dir: Path) -> Iterator[None]:
-    """Two services in one folder would end each other's parts. The lock ends with the process, always."""
-    make_private(var_dir)
-    with (var_dir / "service.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ServiceRuns(str(var_dir)) from error
-        yield
 
 
 def _check_ports(settings: Settings) -> None:
