@@ -9,6 +9,8 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     POST /answers/<uuid>/rate       stars, submission [reasons]                   -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
+    POST /answers/<uuid>/ask        question, submission: what was said before is its context -> 303 answers
+    POST /answers/<uuid>/again      persona, submission: the same question once more          -> 303 answers
     GET  /peers/<uuid>              somebody else's answer that the rater was offered to rate
     POST /peers/<uuid>/rate         stars, submission [reasons]                   -> 303 /peers/<uuid>
     GET  /p/<slug>/runs             the persona's training runs, newest first
@@ -46,6 +48,7 @@ from sqlalchemy import Engine
 from feedback_app import (
     accounts,
     answers,
+    conversations,
     decisions,
     error_pages,
     health,
@@ -68,6 +71,20 @@ from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
 
+PAGES = (
+    personas,
+    runs,
+    ledger,
+    decisions,
+    judging,
+    accounts,
+    answers,
+    conversations,
+    peers,
+    history,
+    health,
+)
+
 
 def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> Flask:
     app = Flask(__name__)
@@ -87,6 +104,6 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     signing_in.install(app)
     wording.install(app)
     error_pages.install(app)
-    for module in (personas, runs, ledger, decisions, judging, accounts, answers, peers, history, health):
+    for module in PAGES:
         app.register_blueprint(module.blueprint)
     return app

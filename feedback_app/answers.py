@@ -1,4 +1,7 @@
-"""One answer and what its asker says of it: stars, a better answer, a comment. Asking is `personas`."""
+"""One answer and what its asker says of it: stars, a better answer, a comment.
+
+Asking is `personas`, asking on `conversations`.
+"""
 
 from uuid import UUID
 
@@ -17,18 +20,19 @@ from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.db.splits import split_of
 from services.domain.feedback import AnswerId, RaterId
+from services.domain.history import as_context
 from services.domain.splits import Split, split_key
 from services.errors.outages import TooOften
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import peers, queries, recording
+from services.feedback import conversations, peers, queries, recording
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 
 
 @blueprint.get("")
 def page(answer_id: UUID) -> str:
-    return _render(AnswerId(answer_id), FeedbackDraft())
+    return render(AnswerId(answer_id), FeedbackDraft())
 
 
 @blueprint.post("/rate")
@@ -88,14 +92,24 @@ def comment(answer_id: UUID) -> AnyResponse:
     return _saved(answer, "comment", "Thank you, your comment is saved.")
 
 
-def _render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
+def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
+    """The page of an answer, with what a refused form on it held."""
     with session_scope(backend().engine) as session:
         rater = require_rater()
         answer = queries.answer_page(session, answer_id=answer_id, rater=rater)
+        *earlier, _ = conversations.turns_until(session, answer_id)
+        personas = queries.list_personas(session)
         peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.stars else None
     note(answer=answer.id, persona=answer.persona, version=answer.version)
     return render_template(
-        "answer.html", answer=answer, draft=draft, thanks=take_thanks(answer_id), peer=peer
+        "answer.html",
+        answer=answer,
+        earlier=earlier,
+        left_out=earlier and as_context([turn.as_turn() for turn in earlier]) != answer.question.context,
+        personas=personas,
+        draft=draft,
+        thanks=take_thanks(answer_id),
+        peer=peer,
     )
 
 
@@ -114,7 +128,7 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
 
 def _refuse(answer_id: AnswerId, section: str, problem: PersonaLoopError) -> Response:
     draft = FeedbackDraft(section=section, text=typed_text(request.form, "text"), problem=str(problem))
-    return refused(_render(answer_id, draft), problem)
+    return refused(render(answer_id, draft), problem)
 
 
 def _saved(answer_id: AnswerId, section: str, thanks: str) -> AnyResponse:

@@ -1,28 +1,23 @@
 """Choosing a persona and asking it. What is said of an answer afterwards is `answers`."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from functools import partial
+
+from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
+from feedback_app.asking import REFUSALS, lead_to_answer
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import AskForm, read_submission
-from feedback_app.limits import count_ask
 from feedback_app.raters import rater_for_asking
 from feedback_app.request_log import note
 from feedback_app.wording import known_questions
 from services.adapters.promotions import find_persona, who_serves
 from services.db.session import session_scope
 from services.domain.conversation import check_question
-from services.domain.personas import AUDIENCES
+from services.domain.personas import AUDIENCES, PersonaSlug
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
-from services.errors.outages import (
-    InferenceBusy,
-    InferenceUnavailable,
-    TooManyAsks,
-    TooManyOwnAsks,
-    TooOften,
-)
-from services.errors.tree import InvalidInput, PersonaLoopError
+from services.errors.tree import PersonaLoopError
 from services.feedback import queries
 from services.feedback.routes import routes_of
 from services.jobs.ask import ask as ask_persona
@@ -51,29 +46,20 @@ def ask(slug: str) -> Response:
         with session_scope(backend().engine) as session:
             find_persona(session, slug)
             rater = rater_for_asking(session)
-        count_ask(rater, slug)
-        with backend().asks.one_more(rater):
-            answer_id = ask_persona(
-                backend().engine,
-                backend().generator,
-                persona_slug=slug,
-                rater=rater,
-                question=question,
-                answer_format=form.answer_format(),
-                submission=submission,
-                at=now(),
-            )
-    except (
-        InvalidInput,
-        InferenceBusy,
-        InferenceUnavailable,
-        TooManyAsks,
-        TooManyOwnAsks,
-        TooOften,
-    ) as problem:
+        asking = partial(
+            ask_persona,
+            backend().engine,
+            backend().generator,
+            persona_slug=slug,
+            rater=rater,
+            question=question,
+            answer_format=form.answer_format(),
+            submission=submission,
+            at=now(),
+        )
+        return lead_to_answer(asking, rater=rater, persona=PersonaSlug(slug))
+    except REFUSALS as problem:
         return refused(_render(slug, form, problem), problem)
-    note(answer=answer_id)
-    return redirect(url_for("answers.page", answer_id=answer_id), 303)
 
 
 def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -> str:

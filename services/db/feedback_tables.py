@@ -89,6 +89,9 @@ class QuestionRow(Base):
     prompt_key: Mapped[str]
     split_key: Mapped[str]
     submission: Mapped[UUID | None]  # the form it came with; a form that was changed meanwhile asks anew
+    follows_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("questions.id")
+    )  # whose answer it goes on from
     asked_at: Mapped[datetime]
     tombstone: Mapped[str | None]
 

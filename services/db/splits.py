@@ -17,6 +17,23 @@ def draw_split(session: Session, *, persona: PersonaRow, key: str, at: datetime)
     draw_splits(session, persona=persona, keys=(key,), at=at)
 
 
+def follow_split(session: Session, *, persona: PersonaRow, key: str, before: str, at: datetime) -> None:
+    """As `draw_split`, for a prompt that repeats another one in its context: it takes that one's side.
+
+    It is drawn where that one was never asked of this persona.
+    """
+    side = session.get(PromptSignatureRow, (persona.id, before)) or session.get(
+        PromptSplitRow, (persona.id, before)
+    )
+    if side is None:
+        draw_split(session, persona=persona, key=key, at=at)
+        return
+    # What is quarantined beside it is not learnt from.
+    split = Split.TRAIN if side.split == Split.TRAIN else Split.HOLDOUT
+    taken = insert(PromptSplitRow).values(persona_id=persona.id, split_key=key, split=split, assigned_at=at)
+    session.execute(taken.on_conflict_do_nothing())
+
+
 def draw_splits(session: Session, *, persona: PersonaRow, keys: Collection[str], at: datetime) -> None:
     """Draw and store the splits of many prompt keys at once, each as `draw_split` would."""
     if not keys:

@@ -16,7 +16,18 @@ from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, 
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import prompt_key, split_key
-from services.errors.refusals import NotTheAsker
+from services.errors.refusals import NotTheAsker, RaterErased
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """In which conversation a question stands, None for one of its own, and on whose answer it goes on."""
+
+    conversation_id: UUID | None = None
+    follows: UUID | None = None
+
+
+ALONE = Standing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ def new_rater(session: Session, *, at: datetime) -> RaterId:
 def ensure_rater(session: Session, rater: RaterId, *, at: datetime) -> None:
     """Store a rater whose id was chosen before; one that is there already stays as it is.
 
-    It stays until the end of this transaction too: `forget_ask` waits.
+    It stays until the end of this transaction too: `forget_ask` waits. Raises RaterErased.
     """
     arriving = insert(RaterRow).values(id=rater, created_at=at)
     session.execute(
@@ -44,6 +55,8 @@ def ensure_rater(session: Session, rater: RaterId, *, at: datetime) -> None:
             index_elements=["id"], set_={"created_at": arriving.excluded.created_at}, where=false()
         )
     )
+    if session.scalar(select(RaterRow.erased_at).where(RaterRow.id == rater)) is not None:
+        raise RaterErased
 
 
 def start_conversation(
@@ -60,6 +73,7 @@ def record_question(
     conversation: ConversationRow,
     question: Question,
     submission: UUID | None = None,
+    follows: UUID | None = None,
     at: datetime,
 ) -> QuestionRow:
     """Store a checked question; its prompt's split is drawn when it is answered."""
@@ -72,6 +86,7 @@ def record_question(
         prompt_key=prompt_key(question),
         split_key=split_key(question),
         submission=submission,
+        follows_id=follows,
         asked_at=at,
     )
     session.add(row)
@@ -85,20 +100,26 @@ def record_ask(
     rater: RaterId,
     question: Question,
     submission: UUID | None,
+    standing: Standing = ALONE,
     at: datetime,
 ) -> RecordedAsk:
-    """A question in a conversation of its own; the same form again gives the same two.
+    """A question where it stands, and its conversation; the same form again gives the same two.
 
     Waits for a twin that is just being stored. Raises NotTheAsker for the form of someone else.
     """
     try:
         with session.begin_nested():
-            conversation = start_conversation(session, persona=persona, rater=rater, at=at)
+            conversation = (
+                session.get_one(ConversationRow, standing.conversation_id)
+                if standing.conversation_id
+                else start_conversation(session, persona=persona, rater=rater, at=at)
+            )
             asked = record_question(
                 session,
                 conversation=conversation,
                 question=question,
                 submission=submission,
+                follows=standing.follows,
                 at=at,
             )
             session.flush()  # here a twin is met, on the unique key of the submission

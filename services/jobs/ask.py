@@ -12,17 +12,23 @@ from sqlalchemy.orm import Session
 
 from services.adapters.live import Drawn, who_answers
 from services.adapters.promotions import find_persona
-from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.db.feedback_tables import AnswerRow, PersonaRow, QuestionRow
 from services.db.session import session_scope
-from services.db.splits import draw_split
+from services.db.splits import draw_split, follow_split
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import PROMPT_VERSION, Question, check_question
 from services.domain.feedback import AnswerId, RaterId
-from services.domain.splits import split_key
 from services.errors.refusals import RaterErased
 from services.errors.tree import InvalidInput
 from services.feedback.erasing import is_buried
-from services.feedback.questions import answer_to, ensure_rater, forget_ask, record_ask
+from services.feedback.questions import (
+    ALONE,
+    Standing,
+    answer_to,
+    ensure_rater,
+    forget_ask,
+    record_ask,
+)
 from services.feedback.routes import answers_for
 from services.language_model.asking import Generator
 from services.serving.answering import Answered, answer
@@ -37,6 +43,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
     question: Question,
     answer_format: AnswerFormat | None = None,
     submission: UUID | None = None,
+    standing: Standing = ALONE,
     at: datetime,
 ) -> AnswerId:
     """The id of the stored answer. The question stays stored when no answer could be made just now.
@@ -57,7 +64,15 @@ def ask(  # noqa: PLR0913  (what a form carries)
         row = answers_for(session, find_persona(session, persona_slug), answer_format)
         persona = row.as_persona()
         ensure_rater(session, rater, at=at)
-        asked = record_ask(session, persona=row, rater=rater, question=question, submission=submission, at=at)
+        asked = record_ask(
+            session,
+            persona=row,
+            rater=rater,
+            question=question,
+            submission=submission,
+            standing=standing,
+            at=at,
+        )
         question_id = asked.question_id
         drawn = who_answers(session, row, rater=rater, conversation=asked.conversation_id)
         known = answer_to(session, question_id)
@@ -74,13 +89,12 @@ def ask(  # noqa: PLR0913  (what a form carries)
             forget_ask(session, question_id)
         raise
     with session_scope(engine) as session:
-        return _keep(session, row, question, answered, drawn, question_id=question_id, at=at)
+        return _keep(session, row, answered, drawn, question_id=question_id, at=at)
 
 
 def _keep(
     session: Session,
     persona: PersonaRow,
-    question: Question,
     answered: Answered,
     drawn: Drawn,
     *,
@@ -93,7 +107,12 @@ def _keep(
         return known
     if is_buried(session, question_id):
         raise RaterErased
-    draw_split(session, persona=persona, key=split_key(question), at=at)
+    asked = session.get_one(QuestionRow, question_id)
+    if asked.follows_id is None:
+        draw_split(session, persona=persona, key=asked.split_key, at=at)
+    else:
+        before = session.get_one(QuestionRow, asked.follows_id).split_key
+        follow_split(session, persona=persona, key=asked.split_key, before=before, at=at)
     return _store(session, answered, drawn, question_id=question_id, at=at)
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.domain.history import ASSISTANT, USER, in_lines
 from services.errors.tree import InvalidInput
 
 _SPEAKERS = {
-    "user": "User",
-    "human": "User",
-    "prompter": "User",
-    "assistant": "Assistant",
+    "user": USER,
+    "human": USER,
+    "prompter": USER,
+    "assistant": ASSISTANT,
     "system": "Instruction",
 }
 
@@ -37,9 +38,9 @@ def turn(role: object, text: object) -> Turn:
 
 def asked(turns: Sequence[Turn]) -> tuple[str, str]:
     """Text and context of the question; raises InvalidInput unless the last to speak is the user."""
-    if not turns or turns[-1].speaker != "User":
+    if not turns or turns[-1].speaker != USER:
         raise InvalidInput("the conversation does not end with a question of the user")
-    return turns[-1].text, "\n".join(f"{one.speaker}: {one.text}" for one in turns[:-1])
+    return turns[-1].text, in_lines((one.speaker, one.text) for one in turns[:-1])
 
 
 def _turn(name: str, message: object) -> Turn:
