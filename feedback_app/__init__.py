@@ -34,6 +34,7 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /history                   one's own questions, newest first
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
+    GET  /metrics                   for Prometheus, with METRICS_TOKEN
 
 Every form carries `csrf_token` and `submission`, an id the server made when it rendered the form, under
 which the same question sent twice has one answer and the same feedback sent twice counts once. What an
@@ -56,6 +57,7 @@ from feedback_app import (
     judging,
     ledger,
     limits,
+    metrics,
     peers,
     personas,
     raters,
@@ -83,6 +85,7 @@ PAGES = (
     peers,
     history,
     health,
+    metrics,
 )
 
 
@@ -98,6 +101,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     request_log.install(app)
+    metrics.install(app)
     raters.install(app)
     limits.install(app, settings, engine)
     security.install(app, secret_key=settings.secret_key.get_secret_value(), proxies=settings.proxies)

@@ -37,6 +37,12 @@ def write_line(response: Response) -> Response:
         about = "".join(f" {name}={quote(str(value))}" for name, value in g.about.items())
         milliseconds = (time.perf_counter() - g.started) * 1000
         logger.info(
-            "%s %s %d %.0fms%s", request.method, wire_path(), response.status_code, milliseconds, about
+            "%s %s %d %.0fms%s",
+            request.method,
+            wire_path(),
+            response.status_code,
+            milliseconds,
+            about,
+            extra={"about": {"status": response.status_code, "ms": round(milliseconds), **g.about}},
         )
     return response

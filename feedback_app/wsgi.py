@@ -5,22 +5,19 @@
 Each process holds one engine. An ask keeps a thread while the model writes, but no connection.
 """
 
-import logging
-
 from flask import Flask
 
 from feedback_app import create_app
 from services.db.session import database_url, make_engine
 from services.language_model.routing import open_generator
+from services.log_lines import write_logs
 from services.settings import read_settings
 
 
 def build() -> Flask:
     """Raises SettingsMissing, and DatabaseUnavailable when the embedded server was not started before."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for talkative in ("httpx", "httpx2"):  # a line for every question passed on: request_log has it already
-        logging.getLogger(talkative).setLevel(logging.WARNING)
     settings = read_settings()
+    write_logs(settings.log_format)
     return create_app(
         settings,
         engine=make_engine(database_url(settings), pool_size=settings.feedback_threads),

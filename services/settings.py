@@ -7,6 +7,7 @@ there when the environment does not set them. Nothing else reads environment var
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,6 +70,9 @@ class Settings(BaseSettings):
     airflow_url: str = ""  # unset: this machine's airflow_port
 
     trainings_at_once: int = 0  # unset: 2 for the embedded base on more than one core, 1 for any other
+
+    metrics_token: SecretStr | None = None  # who reads /metrics sends it; unset or empty: nobody does
+    log_format: Literal["text", "json"] = "text"  # of the app and the inference server
 
     nightly_cron: str = "0 2 * * *"
     nightly_timezone: str = "UTC"

@@ -61,5 +61,6 @@ def _fresh_secrets() -> dict[str, str]:
         "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(48),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"),
         "DATABASE_PASSWORD": secrets.token_urlsafe(24),
+        "METRICS_TOKEN": secrets.token_urlsafe(32),
         "DATABASE_SERVICE_PASSWORD": secrets.token_urlsafe(24),
     }

@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from transformers.utils.logging import disable_progress_bar
 
@@ -27,8 +28,10 @@ from services.adapters.file_store import FileAdapterStore
 from services.db.session import database_url, make_engine
 from services.errors.outages import DatabaseUnavailable, PortTaken, SettingsMissing
 from services.errors.tree import PersonaLoopError
+from services.log_lines import write_logs
 from services.serving.inference_engine import InferenceEngine, load_adapters, load_base_model
 from services.serving.inference_routes import inference_routes
+from services.serving.metrics import add_metrics
 from services.serving.protocol import RETRY_AFTER_SECONDS, details_of, error_body, status_and_code
 from services.serving.warming import start_warming
 from services.settings import Settings, read_settings
@@ -36,7 +39,7 @@ from services.settings import Settings, read_settings
 logger = logging.getLogger(__name__)
 
 
-def create_server(engine: InferenceEngine, *, token: str) -> FastAPI:
+def create_server(engine: InferenceEngine, *, token: str, metrics_token: SecretStr | None = None) -> FastAPI:
     """The application; the engine stops with it."""
 
     @asynccontextmanager
@@ -59,6 +62,7 @@ def create_server(engine: InferenceEngine, *, token: str) -> FastAPI:
         }
 
     app.include_router(inference_routes(engine, token=token))
+    add_metrics(app, engine, token=metrics_token)
     return app
 
 
@@ -144,16 +148,18 @@ def _warm_on_promotions(settings: Settings, engine: InferenceEngine) -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     disable_progress_bar()
     try:
         settings = read_settings()
+        write_logs(settings.log_format)
         listener = bind(settings.inference_host, settings.inference_port)
         engine = build_engine(settings)
     except PersonaLoopError as error:
         sys.exit(str(error))
     _warm_on_promotions(settings, engine)
-    app = create_server(engine, token=settings.inference_token.get_secret_value())
+    app = create_server(
+        engine, token=settings.inference_token.get_secret_value(), metrics_token=settings.metrics_token
+    )
     logger.info("serving %s on %s:%d", settings.base_model, settings.inference_host, settings.inference_port)
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from services.adapters.file_store import FileAdapterStore
 from services.domain.personas import PersonaSlug
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from services.serving.inference_engine import InferenceEngine
 
 TOKEN = "a token for tests"
+METRICS_TOKEN = "a token of Prometheus's"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ def listening(engine: "InferenceEngine") -> Iterator[str]:
     from services.serving.inference_server import bind, create_server  # noqa: PLC0415 - loads torch
 
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_server(engine, token=TOKEN), log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_server(engine, token=TOKEN, metrics_token=SecretStr(METRICS_TOKEN)), log_level="warning"
+        )
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

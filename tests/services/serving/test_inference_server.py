@@ -17,7 +17,7 @@ from services.errors.outages import (
 )
 from services.errors.tree import InvalidInput
 from services.language_model.asking import BASE_NAME, GenerationRequest, InferenceClient
-from tests.services.serving.conftest import TOKEN, listening
+from tests.services.serving.conftest import METRICS_TOKEN, TOKEN, listening
 
 pytestmark = pytest.mark.slow
 
@@ -135,6 +135,16 @@ def test_a_wrong_or_missing_token_is_refused_on_every_v1_route(served):
 def test_health_is_open_and_names_the_base(served):
     health = httpx.get(f"{served.url}/healthz").json()
     assert (health["status"], health["base"]) == ("ready", str(served.base_folder))
+
+
+def test_prometheus_reads_queue_and_requests_and_nobody_else_does(served):
+    httpx.get(f"{served.url}/healthz")
+    assert httpx.get(f"{served.url}/metrics").status_code == 404
+    said = httpx.get(
+        f"{served.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
+    ).text.splitlines()
+    assert "persona_loop_inference_queue 0.0" in said
+    assert any('route="/healthz"' in line for line in said)
 
 
 @pytest.mark.parametrize("name", ["pirate@000000000000", "nobody@000000000000", "../../x", "", "latest"])
