@@ -18,6 +18,11 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg
     GET  /p/<slug>/ledger           who served when, why and by whom; what was live at an instant [at]
     GET  /p/<slug>/live             why what serves now does: decision, evidence, set, recipe
+    GET  /curate                    every persona, for curators, archived ones too
+    GET  /p/<slug>/curate           a curator's page of it; likewise {metrics,ratings,canary}.svg [width]
+    POST /p/<slug>/curate/retrain   submission, by a curator; Airflow runs it     -> 303 /p/<slug>/curate
+    POST /p/<slug>/curate/move      version, reason, by a promoter                -> 303 /p/<slug>/curate
+    POST /p/<slug>/curate/state     state, reason, by a curator                   -> 303 /p/<slug>/curate
     GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
     POST /decisions/<number>/approve  reason, by a promoter                       -> 303 /decisions/<number>
     GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
@@ -50,6 +55,7 @@ from feedback_app import (
     accounts,
     answers,
     conversations,
+    curating,
     decisions,
     error_pages,
     health,
@@ -75,6 +81,7 @@ from services.settings import Settings
 
 PAGES = (
     personas,
+    curating,
     runs,
     ledger,
     decisions,

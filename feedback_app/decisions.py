@@ -9,6 +9,8 @@ from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note
 from feedback_app.signing_in import current_member, require
+from services.accounts import audit
+from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
 from services.domain.roles import Role
 from services.errors.tree import InvalidInput
@@ -30,7 +32,12 @@ def approve(decision_id: int) -> AnyResponse:
     promoter, reason = require(Role.PROMOTER), typed_text(request.form, "reason")
     try:
         with session_scope(backend().engine) as session:
-            approve_in(session, decision_id, reason, promoter.actor, at=now())
+            at = now()
+            approved = approve_in(session, decision_id, reason, promoter.actor, at=at)
+            if approved["at"] == at.isoformat():  # else it was approved before
+                told = {"decision": decision_id, "reason": approved["reason"]}
+                slug = session.get_one(GateDecisionRow, decision_id).candidate_report.version.persona.slug
+                audit.record(session, "approve", slug, actor=promoter.actor, at=at, details=told)
     except InvalidInput as problem:
         return refused(_render(decision_id, reason, problem), problem)
     return redirect(url_for("decisions.page", decision_id=decision_id), 303)

@@ -19,6 +19,7 @@ from services.domain.personas import AUDIENCES, PersonaSlug
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 from services.errors.tree import PersonaLoopError
 from services.feedback import queries
+from services.feedback.personas import check_asked
 from services.feedback.routes import routes_of
 from services.jobs.ask import ask as ask_persona
 
@@ -64,7 +65,7 @@ def ask(slug: str) -> Response:
 
 def _render(slug: str, form: AskForm, problem: PersonaLoopError | None = None) -> str:
     with session_scope(backend().engine) as session:
-        row = find_persona(session, slug)
+        row = check_asked(find_persona(session, slug))
         persona, version = row.as_persona(), who_serves(session, row).number
         targets = routes_of(session, row)
         routes = {wanted: target.as_persona() for wanted, target in targets.items()}

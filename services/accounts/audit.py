@@ -17,6 +17,27 @@ def record(
     session.add(AuditEntryRow(at=at, actor=actor, act=act, subject=subject, details=details or {}))
 
 
+def recorded(session: Session, act: str, subject: str, details: JsonObject) -> bool:
+    """Whether this was recorded before, with these details among its own."""
+    return bool(
+        session.scalar(
+            select(AuditEntryRow.id)
+            .where(
+                AuditEntryRow.act == act,
+                AuditEntryRow.subject == subject,
+                AuditEntryRow.details.contains(details),
+            )
+            .limit(1)
+        )
+    )
+
+
+def on(session: Session, subject: str, *, limit: int) -> Sequence[AuditEntryRow]:
+    """What was done to a subject last, the newest first."""
+    chosen = select(AuditEntryRow).where(AuditEntryRow.subject == subject)
+    return session.scalars(chosen.order_by(AuditEntryRow.id.desc()).limit(limit)).all()
+
+
 def newest(session: Session, *, limit: int, before: int | None = None) -> Sequence[AuditEntryRow]:
     """The newest entries first, those older than entry `before` where it is given."""
     chosen = select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(limit)

@@ -32,7 +32,12 @@ class PersonaRow(Base):
     canary_policy: Mapped[JsonObject] = mapped_column(server_default=sql("'{}'"))  # empty: no canaries
     recipe: Mapped[str]  # a recipe's name; empty: the one the settings choose for the base
     recipe_overrides: Mapped[list[str]]
+    state: Mapped[str] = mapped_column(server_default=sql("'active'"))
+    state_reason: Mapped[str] = mapped_column(server_default=sql("''"))
+    state_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("state IN ('active', 'paused', 'archived')", name="state_known"),)
 
     def as_persona(self) -> Persona:
         return Persona(

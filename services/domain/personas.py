@@ -6,6 +6,7 @@ Reading and storing personas is the database's; building the messages of a promp
 import re
 import string
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import NewType
 
 from services.domain.answer_formats import AnswerFormat, AnswerRules
@@ -21,6 +22,14 @@ AUDIENCES = ("student", "general reader", "scientist", "professional", "educator
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}")
 _TEMPLATE_FIELDS = frozenset({"domain", "audience"})
+
+
+class PersonaState(StrEnum):
+    """PAUSED: asked as ever, and its nights are skipped. ARCHIVED: neither listed nor asked nor trained."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,10 @@ class AirflowRefused(Refused):
         super().__init__(f"Airflow refused ({reason}): correct the form and send it again.")
 
 
+class RunExists(AirflowRefused):
+    """A run of this name was triggered before."""
+
+
 class PlaceNotEmpty(Refused):
     """A restore puts a whole installation in its place, and nobody's by accident."""
 

@@ -19,7 +19,7 @@ PersonaLoopError
 │   ├── NoTrainingSet
 │   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no
-│   ├── PersonaExists · RouteRefused
+│   ├── PersonaExists · PersonaPaused · PersonaArchived · RouteRefused
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── VersionRemoved        its files went by retention
 │   ├── VersionTainted        it learnt from a rater who was erased
@@ -38,6 +38,7 @@ PersonaLoopError
 │   ├── ReportsNotComparable
 │   ├── NothingToJudge · SetsNotComparable
 │   ├── AirflowRefused        a form, a DAG or a run that Airflow does not take
+│   │   └── RunExists         a run of a name that there is already
 │   ├── PlaceNotEmpty         a restore to where something is
 │   ├── NotTheAsker           a rater acting on another rater's answer
 │   ├── NotAllowed            nobody signed in, or a role that does not do this

@@ -14,12 +14,14 @@ from services.domain.canaries import CanaryPolicy
 from services.domain.conversation import check_text
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate_policy import GatePolicy, default_gate
-from services.domain.personas import Persona, check_template, parse_slug
+from services.domain.personas import Persona, PersonaState, check_template, parse_slug
 from services.domain.single_line import check_line
 from services.errors.refusals import PersonaExists
+from services.errors.standing import PersonaArchived, PersonaPaused
 
 NAME_LIMIT = 80
 TEMPLATE_LIMIT = 4_000
+REASON_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,26 @@ def change_policies(row: PersonaRow, policies: Policies) -> None:
         row.gate_policy = _plain(asdict(policies.gate))
     if policies.canary:
         row.canary_policy = {} if policies.canary == "none" else asdict(policies.canary)
+
+
+def change_state(row: PersonaRow, state: PersonaState, *, reason: str, at: datetime) -> None:
+    """From now on; the caller holds the persona's lock. Raises what `check_line` raises for the reason."""
+    row.state, row.state_reason = state, check_line("reason", reason, limit=REASON_LIMIT)
+    row.state_since = at
+
+
+def check_asked(row: PersonaRow) -> PersonaRow:
+    """The persona, or PersonaArchived."""
+    if row.state == PersonaState.ARCHIVED:
+        raise PersonaArchived(row.slug, row.state_reason)
+    return row
+
+
+def check_trained(row: PersonaRow) -> PersonaRow:
+    """The persona, or PersonaPaused, PersonaArchived."""
+    if row.state == PersonaState.PAUSED:
+        raise PersonaPaused(row.slug, row.state_reason)
+    return check_asked(row)
 
 
 def differences(row: PersonaRow, plan: PersonaPlan) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
-from services.domain.personas import PersonaSlug
+from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import NotTheAsker
 
@@ -72,12 +72,15 @@ class PersonaChoice:
 
 
 def list_personas(session: Session) -> list[PersonaChoice]:
-    """All there are, by name."""
+    """All that are asked, by name."""
     target = aliased(PersonaRow)
     rows = session.execute(
         select(PersonaRow, _label(PersonaRow), target.answer_format, _label(target))
         .outerjoin(PersonaRouteRow, PersonaRouteRow.persona_id == PersonaRow.id)
-        .outerjoin(target, target.id == PersonaRouteRow.target_id)
+        .outerjoin(
+            target, and_(target.id == PersonaRouteRow.target_id, target.state != PersonaState.ARCHIVED)
+        )
+        .where(PersonaRow.state != PersonaState.ARCHIVED)
         .order_by(PersonaRow.display_name, PersonaRow.id, target.answer_format)
     )
     found: dict[PersonaSlug, PersonaChoice] = {}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRouteRow, PersonaRow
 from services.domain.answer_formats import AnswerFormat
+from services.domain.personas import PersonaState
 from services.errors.inputs import NoRoute
 from services.errors.refusals import RouteRefused
 
@@ -25,11 +26,11 @@ def answers_for(session: Session, persona: PersonaRow, wanted: AnswerFormat | No
 
 
 def routes_of(session: Session, persona: PersonaRow) -> dict[AnswerFormat, PersonaRow]:
-    """The personas that answer for this one, by the format that they answer in."""
+    """The personas that answer for this one, by the format that they answer in; none that is archived."""
     targets = session.scalars(
         select(PersonaRow)
         .join(PersonaRouteRow, PersonaRouteRow.target_id == PersonaRow.id)
-        .where(PersonaRouteRow.persona_id == persona.id)
+        .where(PersonaRouteRow.persona_id == persona.id, PersonaRow.state != PersonaState.ARCHIVED)
         .order_by(PersonaRow.answer_format)
     )
     return {AnswerFormat(target.answer_format): target for target in targets}

@@ -21,6 +21,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.errors.refusals import RaterErased
 from services.errors.tree import InvalidInput
 from services.feedback.erasing import is_buried
+from services.feedback.personas import check_asked
 from services.feedback.questions import (
     ALONE,
     Standing,
@@ -56,12 +57,12 @@ def ask(  # noqa: PLR0913  (what a form carries)
     one answer that it names for it, and the question is that one's. While a canary is open, the version is
     drawn by the conversation, and the answer keeps how.
 
-    Raises UnknownPersona, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter, InferenceBusy,
-    InferenceUnavailable, DatabaseUnavailable, and RaterErased where that happened meanwhile.
+    Raises UnknownPersona, PersonaArchived, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter,
+    InferenceBusy, InferenceUnavailable, DatabaseUnavailable, and RaterErased where that happened meanwhile.
     """
     question = check_question(question)
     with session_scope(engine) as session:
-        row = answers_for(session, find_persona(session, persona_slug), answer_format)
+        row = answers_for(session, check_asked(find_persona(session, persona_slug)), answer_format)
         persona = row.as_persona()
         ensure_rater(session, rater, at=at)
         asked = record_ask(

@@ -7,12 +7,15 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypedDict
 
 from services.adapters.promotions import find_persona
+from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.training import ModelRecipe, Recipe
+from services.errors.standing import PersonaArchived, PersonaPaused
 from services.errors.tree import InvalidInput
 from services.evaluation.frozen_suites import frozen_items
 from services.evaluation.weaknesses import domain_failures
+from services.feedback.personas import check_trained
 from services.jobs.bases import recipe_of
 from services.jobs.installation import Installation, now, open_installation
 from services.training_sets import assembly
@@ -52,6 +55,9 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
         wait_for_imports(session, find_persona(session, persona))
     with session_scope(installation.engine) as session:
         row = find_persona(session, persona)
+        if held_back := _held_back(row):
+            record_skip(session, row, held_back, cutoff=cutoff, at=now())
+            return {"skipped": held_back.reason, "counts": {}, "dropped": {}}
         keep_apart(session, row, [item.question for item in frozen_items()], at=cutoff)
         recipe = recipe_of(session, installation.settings, row, [])
         outcome = assembly.assemble(
@@ -79,6 +85,15 @@ def assemble_with(installation: Installation, persona: str, cutoff: datetime) ->
             "; ".join(outcome.plan["reasons"]),
         )
         return {"training_set_id": outcome.id}
+
+
+def _held_back(row: PersonaRow) -> Skipped | None:
+    """Why nothing is learnt, where a curator wants it so."""
+    try:
+        check_trained(row)
+    except (PersonaPaused, PersonaArchived) as refusal:
+        return Skipped(f"{row.slug} is {row.state}: {refusal.reason}", dropped={})
+    return None
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -4,10 +4,12 @@ from sqlalchemy import select
 
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
+from services.domain.personas import PersonaState
 from services.jobs.installation import open_installation
 
 
 def due_personas() -> list[str]:
-    """Every persona's slug, in order; `assemble` says of each whether it has enough to learn from tonight."""
+    """The slugs of all that are not archived, in order; `assemble` says of each whether it learns tonight."""
     with open_installation() as installation, session_scope(installation.engine) as session:
-        return list(session.scalars(select(PersonaRow.slug).order_by(PersonaRow.slug)))
+        asked = PersonaRow.state != PersonaState.ARCHIVED
+        return list(session.scalars(select(PersonaRow.slug).where(asked).order_by(PersonaRow.slug)))

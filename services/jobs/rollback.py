@@ -61,10 +61,22 @@ def rollback_with(
             return moved(session, made)
         if restored is not None:
             _clear(session, slug, restored)
-        row = promotions.rollback(
-            session, persona=slug, to_version=version, reason=reason, actor=actor, at=now()
-        )
-        return moved(session, row)
+        return rollback_in(session, slug, version, reason, actor, at=now())
+
+
+def rollback_in(
+    session: Session, persona: PersonaSlug, version: int | None, reason: str, actor: str, *, at: datetime
+) -> Moved:
+    """As `rollback`, in a given session, where nobody looks at the files of a version that bears a mark."""
+    row = promotions.rollback(
+        session,
+        persona=persona,
+        to_version=version,
+        reason=check_line("reason", reason, limit=REASON_LIMIT),
+        actor=actor,
+        at=at,
+    )
+    return moved(session, row)
 
 
 def _moved_by(session: Session, persona: PersonaSlug, actor: str) -> PromotionRow | None:

@@ -13,13 +13,12 @@ from typing import Any, NewType, Self
 import httpx
 
 from services.errors.outages import AirflowUnavailable, RunTooSlow
-from services.errors.refusals import AirflowRefused
+from services.errors.refusals import AirflowRefused, RunExists
 from services.operations.environment import ADMINISTRATOR
 from services.settings import Settings
 
 RunId = NewType("RunId", str)
 
-_TIMEOUT = httpx.Timeout(30.0)
 _PAGE = 1000  # more task instances than one run of the service has
 
 
@@ -57,10 +56,11 @@ class DagRun:
 class AirflowClient:
     """Every method raises AirflowUnavailable when Airflow does not answer, AirflowRefused when it says no."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, patience_s: float = 30.0) -> None:
+        """`patience_s`: how long any answer may take; a page waits less than a script."""
         self._url = settings.airflow_endpoint
         self._password = settings.airflow_password.get_secret_value()
-        self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False)
+        self._http = httpx.Client(base_url=self._url, timeout=patience_s, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -107,9 +107,12 @@ class AirflowClient:
             },
         )
 
-    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> RunId:
-        """Start a run now; `conf` fills the DAG's form."""
-        body = {"logical_date": None, "conf": dict(conf or {})}
+    def trigger(
+        self, dag_id: str, conf: Mapping[str, object] | None = None, *, run_id: RunId | None = None
+    ) -> RunId:
+        """Start a run now; `conf` fills the DAG's form. RunExists for a name that a run has already."""
+        named = {"dag_run_id": run_id} if run_id else {}
+        body = {"logical_date": None, "conf": dict(conf or {}), **named}
         answer = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
         return RunId(str(answer["dag_run_id"]))
 
@@ -189,6 +192,8 @@ class AirflowClient:
             yield
         except httpx.HTTPStatusError as error:
             reason = f"{error.response.status_code}: {_first_line(error.response)}"
+            if error.response.status_code == httpx.codes.CONFLICT:
+                raise RunExists(reason) from error
             if error.response.is_client_error:
                 raise AirflowRefused(reason) from error
             raise AirflowUnavailable(self._url, reason) from error

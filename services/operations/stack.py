@@ -45,6 +45,7 @@ DAG_IDS = frozenset(
         "erase_rater",
         "nightly_retrain",
         "remove_old_versions",
+        "retrain_persona",
         "rollback_adapter",
         "train_new_persona",
         "watch_canaries",

@@ -1,6 +1,7 @@
 """What people may fill in by hand: forms of each DAG, and whether it is taken."""
 
 NEW = "train_new_persona"
+ONE = "retrain_persona"
 BACK = "rollback_adapter"
 ERASE = "erase_rater"
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -18,6 +19,9 @@ FORMS = [
     (NEW, {"slug": "Pirate", "display_name": "Pirate"}, False),
     (NEW, {"slug": "pirate", "display_name": ""}, False),
     (NEW, {"slug": "pirate", "display_name": "Pirate", "overrides": "lora.r=8"}, False),
+    (ONE, {"persona": "pirate"}, True),
+    (ONE, {}, False),
+    (ONE, {"persona": "../x"}, False),
     (BACK, {"persona": "pirate", "reason": "worse on physics"}, True),
     (BACK, {"persona": "pirate", "reason": "worse on physics", "version": 0}, True),
     (BACK, {"persona": "pirate", "reason": "worse on physics", "version": -1}, False),

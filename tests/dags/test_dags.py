@@ -21,7 +21,7 @@ from services.operations.stack import DAG_IDS
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_correction, add_persona
 from tests.dags.conftest import RunScript
-from tests.dags.forms import BACK, ERASE, FORMS, NEW, NOBODY
+from tests.dags.forms import BACK, ERASE, FORMS, NEW, NOBODY, ONE
 from tests.lineage_builders import (
     add_canary,
     add_decision,
@@ -82,11 +82,11 @@ def test_importing_every_dag_file_is_light(run_script: RunScript):
 
 def test_every_file_is_read_and_says_what_it_is_for(facts: dict[str, Any]):
     assert facts["errors"] == {}
-    assert set(facts["dags"]) == {"nightly_retrain", KEEP, NEW, BACK, WATCH, ERASE} == DAG_IDS
+    assert set(facts["dags"]) == {"nightly_retrain", ONE, KEEP, NEW, BACK, WATCH, ERASE} == DAG_IDS
     assert all(dag["doc"] for dag in facts["dags"].values())
 
 
-@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW])
+@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW, ONE])
 def test_retraining_goes_from_assemble_to_promote(facts: dict[str, Any], dag_id: str):
     tasks = facts["dags"][dag_id]["tasks"]
     group = [f"retrain.{name}" for name in RETRAIN]
@@ -129,12 +129,12 @@ def test_canaries_are_watched_by_the_settings_and_never_twice_at_once(
     assert watch["tasks"]["watch"]["upstream"] == ["open_canaries"]
 
 
-@pytest.mark.parametrize("dag_id", [NEW, BACK, ERASE])
+@pytest.mark.parametrize("dag_id", [NEW, ONE, BACK, ERASE])
 def test_forms_are_sent_by_people_only(facts: dict[str, Any], dag_id: str):
     assert facts["dags"][dag_id]["schedule"] is None
 
 
-@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW])
+@pytest.mark.parametrize("dag_id", ["nightly_retrain", NEW, ONE])
 def test_only_training_and_evaluation_wait_for_the_gpu(facts: dict[str, Any], dag_id: str):
     tasks = facts["dags"][dag_id]["tasks"]
     gpu = {name: task for name, task in tasks.items() if task["executor"] == "gpu"}
