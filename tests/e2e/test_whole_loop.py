@@ -208,25 +208,12 @@ def test_a_damaged_version_is_withdrawn_and_people_are_answered_all_the_same(pla
     assert ledger(played)[-1] == "rollback"
 
 
-def rebase(played: PlayedNight, *overrides: str, code: int = 0) -> dict[str, object]:
-    model = f"model={played.settings.other_base_models}"
-    return command("rebase", played.pair.tutor, model, *TRAINED_AS_THE_FIRST, *overrides, "--json", code=code)
-
-
-def test_what_is_no_better_on_another_base_leaves_who_serves(played: PlayedNight):
-    """It learns a handful of rows, and so nothing that anybody would notice."""
-    moves = ledger(played)
-    gated = rebase(played, "training.max_examples=8", "training.epochs=1", code=3)
-    assert gated["verdict"] in {"FAIL", "INSUFFICIENT"}
-    assert ledger(played) == moves
-    assert ask_the_tutor(played) == "base"
-
-
 def test_a_persona_moves_to_another_base_by_a_canary_that_people_rate(played: PlayedNight, tmp_path: Path):
     policy = tmp_path / "policy.json"
     policy.write_text(json.dumps(CANARY))
     command("persona", "policy", played.pair.tutor, str(policy))
-    moved = rebase(played)
+    other_base = f"model={played.settings.other_base_models}"
+    moved = command("rebase", played.pair.tutor, other_base, *TRAINED_AS_THE_FIRST, "--json")
     assert (moved["verdict"], moved["kind"], moved["serves"]) == ("PASS", "canary", 0)
 
     let_them_rate(
