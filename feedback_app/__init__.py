@@ -37,6 +37,7 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     POST /account/password          old, new                                      -> 303 /account
     POST /account/leave-everywhere  -> 303 /sign-in
     GET  /history                   one's own questions, newest first
+    …    /api/v1/…                  for chats of other people's, with a client's token (JSON): `api`
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
     GET  /metrics                   for Prometheus, with METRICS_TOKEN
@@ -73,6 +74,7 @@ from feedback_app import (
     signing_in,
     wording,
 )
+from feedback_app.api import routes as api
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
 from services.evaluation.arms import KeptSentences
@@ -117,4 +119,5 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     error_pages.install(app)
     for module in PAGES:
         app.register_blueprint(module.blueprint)
+    api.install(app)
     return app

@@ -17,7 +17,13 @@ from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.lookups import UnknownPersona, UnknownRecord
 from services.errors.outages import TooOften
-from services.errors.refusals import NotAllowed, NotTheAsker, WrongPassword
+from services.errors.refusals import (
+    NotAllowed,
+    NotTheAsker,
+    ScopeMissing,
+    TokenUnusable,
+    WrongPassword,
+)
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -28,6 +34,8 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
     NotTheAsker: HTTPStatus.FORBIDDEN,
     NotAllowed: HTTPStatus.FORBIDDEN,
     WrongPassword: HTTPStatus.FORBIDDEN,
+    TokenUnusable: HTTPStatus.UNAUTHORIZED,
+    ScopeMissing: HTTPStatus.FORBIDDEN,
     Refused: HTTPStatus.CONFLICT,
     TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

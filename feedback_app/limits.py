@@ -35,6 +35,7 @@ class Limits:
         "asks_per_persona",
         "feedback_per_rater",
         "feedback_per_address",
+        "calls_per_client",
         "wrong_passwords_per_address",
         "wrong_passwords_per_name",
     )
@@ -51,15 +52,30 @@ def install(app: Flask, settings: Settings, engine: Engine) -> None:
 
 def count_ask(rater: RaterId, persona: str) -> None:
     """Raises TooOften."""
-    _count("asks_per_rater", str(rater))
     _count_address("asks_per_address")
+    count_asked(rater, persona)
+
+
+def count_asked(rater: RaterId, persona: str) -> None:
+    """As `count_ask`, for whom a client speaks: the address is the client's. Raises TooOften."""
+    _count("asks_per_rater", str(rater))
     _count("asks_per_persona", persona)
 
 
 def count_saying(rater: RaterId) -> None:
     """A rating, a correction, a comment. Raises TooOften."""
-    _count("feedback_per_rater", str(rater))
     _count_address("feedback_per_address")
+    count_said(rater)
+
+
+def count_said(rater: RaterId) -> None:
+    """As `count_saying`, for whom a client speaks. Raises TooOften."""
+    _count("feedback_per_rater", str(rater))
+
+
+def count_call(client: int) -> None:
+    """Anything that a client asks of the API. Raises TooOften."""
+    _count("calls_per_client", str(client))
 
 
 def refuse_guessing(name: str) -> None:

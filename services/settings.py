@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     asks_per_persona: str = "3000/minute"
     feedback_per_rater: str = "120/minute"
     feedback_per_address: str = "600/minute"
+    calls_per_client: str = "6000/minute"
     wrong_passwords_per_address: str = "10/minute"
     wrong_passwords_per_name: str = "30/hour"
     rate_limits_url: SecretStr | None = None  # of a Redis that counts; unset: the database does

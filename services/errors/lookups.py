@@ -91,6 +91,13 @@ class UnknownClient(NotFound):
         super().__init__(f"There is no client {name[:60]!r}: `persona-loop client list` shows them all.")
 
 
+class UnknownPage(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "No page of this list has this cursor: begin with the first page, and take the `next` of each."
+        )
+
+
 class UnknownErasure(NotFound):
     def __init__(self, rater: str) -> None:
         self.rater = rater

@@ -16,6 +16,7 @@ PersonaLoopError
 ├── NotFound
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
 │   ├── UnknownRater · UnknownErasure · UnknownItem · UnknownAccount · UnknownClient
+│   ├── UnknownPage           a cursor that no page of the list has
 │   ├── NoTrainingSet
 │   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no

@@ -3,12 +3,12 @@
 Each page is one SQL statement. Nothing here writes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from services.db.feedback_tables import (
@@ -93,6 +93,12 @@ def list_personas(session: Session) -> list[PersonaChoice]:
     return list(found.values())
 
 
+def personas_by_slug(session: Session, *, after: str, limit: int) -> Sequence[PersonaRow]:
+    """Those whose slugs come after `after`."""
+    chosen = select(PersonaRow).where(PersonaRow.slug > after).order_by(PersonaRow.slug).limit(limit)
+    return session.scalars(chosen).all()
+
+
 def labels(session: Session, personas: Collection[PersonaRow]) -> dict[str, str]:
     """By slug, the names of these personas in a list."""
     label = _label(PersonaRow).label("label")
@@ -100,11 +106,19 @@ def labels(session: Session, personas: Collection[PersonaRow]) -> dict[str, str]
     return {row.slug: row.label for row in session.execute(select(PersonaRow.slug, label).where(chosen))}
 
 
-def history(session: Session, *, rater: RaterId, limit: int = 50) -> list[AnswerView]:
-    """The rater's own answers, newest first."""
+def history(
+    session: Session, *, rater: RaterId, limit: int = 50, after: AnswerId | None = None
+) -> list[AnswerView]:
+    """The rater's own answers, newest first; from the one after `after` on, where that is given."""
     statement = (
-        _answers().where(ConversationRow.rater_id == rater).order_by(AnswerRow.created_at.desc()).limit(limit)
+        _answers()
+        .where(ConversationRow.rater_id == rater)
+        .order_by(AnswerRow.created_at.desc(), AnswerRow.id.desc())
+        .limit(limit)
     )
+    if after is not None:
+        seen = select(AnswerRow.created_at, AnswerRow.id).where(AnswerRow.id == after).scalar_subquery()
+        statement = statement.where(tuple_(AnswerRow.created_at, AnswerRow.id) < seen)
     return [_view(row) for row in session.execute(statement)]
 
 

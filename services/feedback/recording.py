@@ -119,8 +119,8 @@ def compare(
     choice: Choice,
     submission: UUID,
     at: datetime,
-) -> None:
-    """Append a choice between two answers to one prompt, as they stood on the page.
+) -> int:
+    """Append a choice between two answers to one prompt, as they stood on the page, and return its id.
 
     Raises AnswersNotComparable unless both answer one prompt, UnknownAnswer, NotTheAsker.
     """
@@ -130,7 +130,7 @@ def compare(
     if left == right or len(set(session.scalars(asked))) != 1:
         raise AnswersNotComparable
     once = _said_once(submission, left, rater, f"{right} {choice}")
-    session.execute(
+    added: int | None = session.scalar(
         insert(ComparisonRow)
         .values(
             left_answer_id=left,
@@ -141,7 +141,11 @@ def compare(
             created_at=at,
         )
         .on_conflict_do_nothing(index_elements=["submission"])
+        .returning(ComparisonRow.id)
     )
+    if added is not None:
+        return added
+    return session.scalars(select(ComparisonRow.id).where(ComparisonRow.submission == once)).one()
 
 
 def comment(

@@ -1,0 +1,130 @@
+"""Asking a persona in the name of an end user, and reading what they were answered."""
+
+from datetime import datetime
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from feedback_app.api.calls import Call, as_json, begin, held, read_body, read_headers, read_query
+from feedback_app.api.fields import Acting, Body, Context, Keyed, Label, NoQuery, QuestionText, Shown
+from feedback_app.api.operations import Operation, listing, reading, register
+from feedback_app.api.pages import Page, Place
+from feedback_app.backend import backend
+from feedback_app.limits import count_asked
+from feedback_app.request_log import note
+from services.accounts.end_users import ensure_end_user
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.domain.conversation import Question
+from services.domain.feedback import AnswerId
+from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
+from services.domain.scopes import Scope
+from services.feedback.queries import AnswerView, answer_page, history
+from services.jobs.ask import ask as ask_persona
+
+
+class Asked(Body):
+    """`audience` is whom the answer is for, `domain` what it is about, `context` what it is to go by."""
+
+    question: QuestionText
+    context: Context = ""
+    domain: Label = DEFAULT_DOMAIN
+    audience: Label = DEFAULT_AUDIENCE
+
+
+class AnswerShown(Shown):
+    """`version` is null while it is on trial, so that nobody's rating goes by it; `valid` says whether the
+    answer is in its persona's format, null where that is not looked at.
+    """
+
+    id: UUID
+    persona: str
+    question: str
+    context: str
+    domain: str
+    audience: str
+    text: str
+    version: int | None
+    valid: bool | None
+    asked_at: datetime
+
+
+@listing("/answers", scope=Scope.ANSWERS, shows=Page[AnswerShown], headers=Acting)
+def list_answers(session: Session, call: Call, place: Place) -> Page[AnswerShown]:
+    """What an end user was answered, the newest first."""
+    after = AnswerId(UUID(place.after)) if place.after else None
+    rows = history(session, rater=call.rater, limit=place.wanted, after=after)
+    return place.page(rows, shown, named=lambda one: one.id)
+
+
+@reading("/answers/<uuid:answer_id>", scope=Scope.ANSWERS, shows=AnswerShown, headers=Acting)
+def get_answer(session: Session, call: Call, answer_id: UUID) -> AnswerShown:
+    """One answer to an end user."""
+    return shown(answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater))
+
+
+def ask(slug: str) -> Response:
+    """Ask a persona; the answer comes whole, when it is written."""
+    call = begin(Scope.ANSWERS)
+    headers, _, asked = read_headers(Keyed), read_query(NoQuery), read_body(Asked)
+    with session_scope(backend().engine) as session:
+        find_persona(session, slug)
+        rater = ensure_end_user(session, call.client.id, headers.end_user, at=call.at)
+    count_asked(rater, slug)
+    with session_scope(backend().engine) as session:
+        row = held(session, call, headers, asked, rater=rater)
+    if row.answer is None:
+        # Nothing is held while a model writes: two at once have one question, and one answer that counts.
+        with backend().asks.one_more(rater):
+            answer_id = ask_persona(
+                backend().engine,
+                backend().generator,
+                persona_slug=slug,
+                rater=rater,
+                question=_question(asked),
+                submission=row.submission,
+                at=call.at,
+            )
+        note(persona=slug, answer=answer_id)
+        with session_scope(backend().engine) as session:
+            row = held(session, call, headers, asked, rater=rater)
+            if row.answer is None:
+                row.answer = shown(answer_page(session, answer_id=answer_id, rater=rater)).model_dump_json()
+    return as_json(row.answer, HTTPStatus.CREATED)
+
+
+register(
+    Operation(
+        "POST",
+        "/personas/<slug>/answers",
+        "ask",
+        (ask.__doc__ or ""),
+        Scope.ANSWERS,
+        AnswerShown,
+        status=HTTPStatus.CREATED,
+        headers=Keyed,
+        body=Asked,
+    ),
+    ask,
+)
+
+
+def shown(view: AnswerView) -> AnswerShown:
+    return AnswerShown(
+        id=view.id,
+        persona=view.persona,
+        question=view.question.text,
+        context=view.question.context,
+        domain=view.question.domain,
+        audience=view.question.audience,
+        text=view.text,
+        version=None if view.blind else view.version,
+        valid=view.valid,
+        asked_at=view.asked_at,
+    )
+
+
+def _question(asked: Asked) -> Question:
+    return Question(text=asked.question, domain=asked.domain, audience=asked.audience, context=asked.context)

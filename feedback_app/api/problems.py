@@ -1,0 +1,107 @@
+"""Errors of the API as problem details (RFC 9457), never as pages; a wrong field is named.
+
+The statuses are those of the pages, from one table. Somebody else's answer is no answer to a client.
+"""
+
+import json
+import logging
+import re
+import secrets
+from http import HTTPStatus
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from feedback_app.error_pages import RETRY_AFTER_S, UNEXPECTED, status_of
+from feedback_app.request_log import note, wire_path
+from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
+from services.errors.lookups import UnknownAnswer
+from services.errors.outages import TooOften
+from services.errors.refusals import NotTheAsker, TokenUnusable
+from services.errors.tree import PersonaLoopError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_KIND = "urn:persona-loop:problem:"
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+class WrongField(BaseModel):
+    """`field` is its name in the body, with the place in a list, or that of a header or a parameter."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong; `type` is one per kind of error, `detail` a sentence that says what to do."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[WrongField]
+
+
+def of_known(error: PersonaLoopError) -> Response:
+    if isinstance(error, NotTheAsker):
+        error = UnknownAnswer("")
+    status = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return of_unexpected(error)
+    wrong = []
+    if isinstance(error, EmptyText | TextTooLong | ForbiddenCharacter):
+        wrong = [WrongField(field=error.field, detail=str(error))]
+    response = _problem(_WORD.sub(" ", type(error).__name__), status, str(error), wrong)
+    match error:
+        case TooOften():
+            response.headers["Retry-After"] = str(error.seconds)
+        case Unavailable():
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        case TokenUnusable():
+            response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def of_fields(error: ValidationError) -> Response:
+    """What a body, a header or a parameter has that its schema has not."""
+    wrong = [
+        WrongField(field=_named(one["loc"]), detail=one["msg"].removeprefix("Value error, "))
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    named = ", ".join(dict.fromkeys(one.field for one in wrong))
+    detail = f"This is not as its schema says: see {named}, correct it and send it again."
+    return _problem("Invalid fields", HTTPStatus.BAD_REQUEST, detail, wrong)
+
+
+def of_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    response = _problem(status.phrase, status, error.description or status.phrase, [])
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def of_unexpected(error: Exception) -> Response:
+    """A number that the log knows; the log has the traceback."""
+    error_id = secrets.token_hex(4)
+    note(error=error_id)
+    logger.error("error %s while answering %s", error_id, wire_path(), exc_info=error)
+    return _problem("Unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, f"{UNEXPECTED}: {error_id}.", [])
+
+
+def _named(where: tuple[int | str, ...]) -> str:
+    """The field, and which item of it; not which of its types was tried."""
+    name, *within = where or ("body",)
+    return ".".join(str(part) for part in (name, *(part for part in within if isinstance(part, int))))
+
+
+def _problem(title: str, status: HTTPStatus, detail: str, wrong: list[WrongField]) -> Response:
+    kind = _KIND + title.lower().replace(" ", "-").replace("'", "")
+    problem = Problem(type=kind, title=title.capitalize(), status=status, detail=detail, errors=wrong)
+    return Response(json.dumps(problem.model_dump()), status, content_type=MEDIA_TYPE)

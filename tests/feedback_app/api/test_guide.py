@@ -1,0 +1,50 @@
+"""docs/api.md: its examples are run, as a shell would read them, against the app."""
+
+import re
+import shlex
+from string import Template
+
+from werkzeug.test import TestResponse
+
+from services.settings import ROOT
+from tests.feedback_app.api.conftest import Api
+
+BLOCK = re.compile(r"^```\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """Every curl command of the guide, lines that go on joined."""
+    blocks = "".join(BLOCK.findall((ROOT / "docs" / "api.md").read_text(encoding="utf-8")))
+    return [line for line in blocks.replace("\\\n", " ").splitlines() if line.startswith("curl ")]
+
+
+def run(api: Api, command: str, known: dict[str, str]) -> TestResponse:
+    """As curl would: --json is a POST of that text."""
+    _, *words = shlex.split(Template(command).safe_substitute(known))
+    address, headers, body = words.pop(0), {}, None
+    while words:
+        option, value = words.pop(0), words.pop(0)
+        if option == "--json":
+            body = value
+        else:
+            assert option == "-H", f"this test knows no {option}"
+            name, _, said = value.partition(": ")
+            headers[name] = said
+    method = "GET" if body is None else "POST"
+    kind = None if body is None else "application/json"
+    return api.browser.open(address, method=method, headers=headers, data=body, content_type=kind)
+
+
+def test_every_example_does_what_the_guide_says(api: Api):
+    known = {"ADDRESS": "http://localhost", "TOKEN": api.token}
+    api.end_user = "u-17"
+    known["OTHER"] = api.ask("Why is the sea salty?")["id"]
+    examples = commands()
+    assert len(examples) == 7
+    for command in examples:
+        answered = run(api, command, known)
+        assert answered.status_code == (201 if "--json" in command else 200), (command, answered.text)
+        if "ask-1" in command:
+            known["ANSWER"] = answered.get_json()["id"]
+    shown = run(api, examples[2], known).get_json()["items"]
+    assert [one["id"] for one in shown] == [known["ANSWER"], known["OTHER"]]
