@@ -10,7 +10,8 @@ from services.domain.feedback import CORRECTION_LIMIT
 from services.errors.tree import InvalidInput
 
 _STORABLE = r"^[^\u0000]*$"
-_SAYING_SOMETHING = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+# As Python strips white space: more of it than the expressions of JSON schemas know.
+_SAYING_SOMETHING = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 class Body(BaseModel):
