@@ -19,10 +19,17 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     GET  /p/<slug>/ledger           who served when, why and by whom; what was live at an instant [at]
     GET  /p/<slug>/live             why what serves now does: decision, evidence, set, recipe
     GET  /curate                    every persona, for curators, archived ones too
+    GET  /curate/new                the form for a new persona, by a curator
+    POST /curate/new                slug, name, template, …, do; shows it, or      -> 303 /p/<slug>/curate
     GET  /p/<slug>/curate           a curator's page of it; likewise {metrics,ratings,canary}.svg [width]
     POST /p/<slug>/curate/retrain   submission, by a curator; Airflow runs it     -> 303 /p/<slug>/curate
     POST /p/<slug>/curate/move      version, reason, by a promoter                -> 303 /p/<slug>/curate
     POST /p/<slug>/curate/state     state, reason, by a curator                   -> 303 /p/<slug>/curate
+    GET  /admin/accounts            accounts and open invitations, for admins
+    POST /admin/accounts            name, act [role]                              -> 303 /admin/accounts
+    POST /admin/invitations         role; the page has the link, once
+    POST /admin/invitations/<number>/withdraw                                     -> 303 /admin/accounts
+    GET  /admin/audit               the audit log, newest first [before]
     GET  /decisions/<number>        what the gate said of a candidate; likewise intervals.svg [width]
     POST /decisions/<number>/approve  reason, by a promoter                       -> 303 /decisions/<number>
     GET  /decisions/<number>/judge  -> 303 to the two reports it rests on:
@@ -54,6 +61,7 @@ from sqlalchemy import Engine
 
 from feedback_app import (
     accounts,
+    administering,
     answers,
     conversations,
     curating,
@@ -65,6 +73,7 @@ from feedback_app import (
     ledger,
     limits,
     metrics,
+    new_persona,
     peers,
     personas,
     raters,
@@ -84,11 +93,13 @@ from services.settings import Settings
 PAGES = (
     personas,
     curating,
+    new_persona,
     runs,
     ledger,
     decisions,
     judging,
     accounts,
+    administering,
     answers,
     conversations,
     peers,

@@ -50,7 +50,7 @@ def overview() -> ResponseReturnValue:
 @blueprint.get("/p/<slug>/curate")
 @needs(Role.CURATOR)
 def page(slug: str) -> ResponseReturnValue:
-    return _render(slug)
+    return render(slug)
 
 
 @blueprint.post("/p/<slug>/curate/retrain")
@@ -60,7 +60,7 @@ def start_training(slug: str) -> AnyResponse:
         submission: UUID = read_submission(request.form)
         retrain(backend().engine, backend().settings, slug, submission=submission, actor=curator.actor)
     except (InvalidInput, Refused, Unavailable) as problem:
-        return refused(_render(slug, "retrain", problem), problem)
+        return refused(render(slug, "retrain", problem), problem)
     return _back(slug)
 
 
@@ -74,7 +74,7 @@ def move(slug: str) -> AnyResponse:
             told = {"version": version, "promotion": done["promotion_id"], "reason": reason}
             audit.record(session, done["kind"], slug, actor=promoter.actor, at=now(), details=told)
     except (InvalidInput, Refused) as problem:
-        return refused(_render(slug, "move", problem, reason), problem)
+        return refused(render(slug, "move", problem, reason), problem)
     return _back(slug)
 
 
@@ -89,7 +89,7 @@ def state(slug: str) -> AnyResponse:
             told = {"reason": row.state_reason}
             audit.record(session, STATE_ACTS[wanted], slug, actor=curator.actor, at=now(), details=told)
     except InvalidInput as problem:
-        return refused(_render(slug, "state", problem, reason), problem)
+        return refused(render(slug, "state", problem, reason), problem)
     return _back(slug)
 
 
@@ -126,7 +126,7 @@ def _back(slug: str) -> AnyResponse:
     return redirect(url_for("curating.page", slug=slug), 303)
 
 
-def _render(slug: str, section: str = "", problem: PersonaLoopError | None = None, reason: str = "") -> str:
+def render(slug: str, section: str = "", problem: PersonaLoopError | None = None, reason: str = "") -> str:
     note(persona=slug)
     with session_scope(backend().engine) as session:
         return render_template(

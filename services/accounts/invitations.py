@@ -1,5 +1,6 @@
 """Invitations: the one way to an account. A link for one person, good once and for a week."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -39,6 +40,16 @@ def find_invitation(session: Session, token: str, *, at: datetime) -> Invitation
     if row is None or row.account_id is not None or row.withdrawn_at is not None or row.expires_at <= at:
         raise InvitationUnusable
     return row
+
+
+def waiting(session: Session, *, at: datetime) -> Sequence[InvitationRow]:
+    """Those that somebody can still accept, the newest first."""
+    open_ones = select(InvitationRow).where(
+        InvitationRow.account_id.is_(None),
+        InvitationRow.withdrawn_at.is_(None),
+        InvitationRow.expires_at > at,
+    )
+    return session.scalars(open_ones.order_by(InvitationRow.id.desc())).all()
 
 
 def accept(

@@ -68,6 +68,13 @@ def reopen(session: Session, account: AccountRow, *, actor: str, at: datetime) -
     audit.record(session, "reopen account", account.name, actor=actor, at=at)
 
 
+def sign_out(session: Session, account: AccountRow, *, actor: str, at: datetime) -> int:
+    """End every sign-in of an account: how many that were."""
+    ended = sign_ins.end_all(session, account, at=at)
+    audit.record(session, "sign out", account.name, actor=actor, at=at, details={"browsers": ended})
+    return ended
+
+
 def _keep_an_admin(session: Session, account: AccountRow) -> None:
     """Admins are locked in the order of their ids: two who demote each other at once wait for each other."""
     if account.role != Role.ADMIN:

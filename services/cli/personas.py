@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -11,10 +10,10 @@ import typer
 
 from services.adapters.canaries import parse_canary_policy
 from services.cli.output import EXIT_ERROR, Json, complain, show, speaking
-from services.domain.answer_formats import AnswerFormat, rules_of
+from services.domain.answer_formats import AnswerFormat
 from services.domain.example_policy import ExamplePolicy
 from services.domain.gate_policy import with_kept
-from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
+from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE
 from services.errors.inputs import InvalidFieldName, InvalidPolicy
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan, Policies
@@ -187,26 +186,14 @@ def _plan(
     policy: Path | None,
     answers: Mapping[str, object] = MappingProxyType({}),
 ) -> PersonaPlan:
-    stored = _read_policy(policy)
-    try:
-        examples = ExamplePolicy(**stored.get("examples", {}))
-        rules = rules_of({**stored.get("answers", {}), **answers})
-        generation = replace(default_generation(rules), **stored.get("generation", {}))
-    except TypeError as error:
-        raise InvalidPolicy(f"{error}.") from error
-    return PersonaPlan(
-        persona=Persona(
-            slug=parse_slug(slug),
-            display_name=name or slug,
-            system_template=template,
-            answers=rules,
-            markers=tuple(marker or ()),
-            generation=generation,
-        ),
-        example_policy=examples,
-        gate_policy=with_kept(parse_policy(stored["gate"])) if "gate" in stored else None,
-        canary_policy=parse_canary_policy(stored["canary"]) if "canary" in stored else None,
-        recipe_overrides=tuple(override or ()),
+    return jobs.plan_of(
+        slug,
+        name,
+        template,
+        markers=marker or (),
+        overrides=override or (),
+        stored=_read_policy(policy),
+        answers=answers,
     )
 
 

@@ -61,9 +61,7 @@ def sign_out(name: str, actor: str) -> int:
     """End every sign-in of an account: how many that were. Raises UnknownAccount."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         account = managing.find_account(session, name)
-        ended = sign_ins.end_all(session, account, at=now())
-        audit.record(session, "sign out", account.name, actor=actor, at=now(), details={"browsers": ended})
-        return ended
+        return managing.sign_out(session, account, actor=actor, at=now())
 
 
 def audit_log(limit: int) -> list[Record]:

@@ -1,18 +1,25 @@
 """Creating personas and giving them files: examples to start from, items to be judged on."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.adapters.canaries import parse_canary_policy
 from services.adapters.promotions import find_persona, lock_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
-from services.domain.answer_formats import AnswerFormat, AnswerRules
+from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
+from services.domain.example_policy import ExamplePolicy
+from services.domain.gate_policy import with_kept
 from services.domain.personas import DEFAULT_SYSTEM_TEMPLATE, Persona, default_generation, parse_slug
+from services.errors.inputs import InvalidPolicy
 from services.errors.refusals import PersonaExists
+from services.evaluation.decisions import parse_policy
 from services.feedback.personas import (
     PersonaPlan,
     Policies,
@@ -25,6 +32,8 @@ from services.jobs.installation import now, open_installation
 from services.training.recipe import compose_recipe
 from services.training_sets.import_lock import begin_import
 from services.training_sets.importing import Imported, ImportFile, import_file, import_items
+
+SECTIONS = ("examples", "gate", "canary", "generation", "answers")
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +60,44 @@ def create(
         PersonaPlan(persona, recipe_overrides=tuple(overrides or [])),
         seed_file=Path(seed_file) if seed_file else None,
         again=True,
+    )
+
+
+def plan_of(
+    slug: str,
+    name: str,
+    template: str,
+    *,
+    markers: Sequence[str],
+    stored: Mapping[str, Any],
+    answers: Mapping[str, object],
+    overrides: Sequence[str] = (),
+) -> PersonaPlan:
+    """A plan with the policies of a file or a form, by section; `answers` go before that section of theirs.
+
+    Raises InvalidSlug, InvalidInput for values out of range, InvalidPolicy for what is no policy.
+    """
+    if unknown := stored.keys() - SECTIONS:
+        raise InvalidPolicy(f"{', '.join(sorted(unknown))} is unknown; there are {', '.join(SECTIONS)}.")
+    try:
+        examples = ExamplePolicy(**stored.get("examples", {}))
+        rules = rules_of({**stored.get("answers", {}), **answers})
+        generation = replace(default_generation(rules), **stored.get("generation", {}))
+    except TypeError as error:
+        raise InvalidPolicy(f"{error}.") from error
+    return PersonaPlan(
+        persona=Persona(
+            slug=parse_slug(slug),
+            display_name=name or slug,
+            system_template=template,
+            answers=rules,
+            markers=tuple(markers),
+            generation=generation,
+        ),
+        example_policy=examples,
+        gate_policy=with_kept(parse_policy(stored["gate"])) if "gate" in stored else None,
+        canary_policy=parse_canary_policy(stored["canary"]) if "canary" in stored else None,
+        recipe_overrides=tuple(overrides),
     )
 
 
