@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, false, select
+from sqlalchemy import ColumnElement, delete, exists, false, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from services.db.account_tables import AccountRow
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterRow
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
@@ -140,7 +141,7 @@ def record_ask(
 def forget_ask(session: Session, question_id: UUID) -> None:
     """Leave nothing of a question that was refused: with it goes a conversation or a rater that has no other.
 
-    One that was answered after all stays.
+    One that was answered after all stays, as does a rater with an account.
     """
     conversation = session.scalar(
         select(ConversationRow).join(QuestionRow).where(QuestionRow.id == question_id)
@@ -150,11 +151,22 @@ def forget_ask(session: Session, question_id: UUID) -> None:
     # Whoever asks in the same rater's name at this moment comes before or after, never in between.
     session.execute(select(RaterRow.id).where(RaterRow.id == conversation.rater_id).with_for_update())
     for table, row_id, holds in (
-        (QuestionRow, question_id, AnswerRow.question_id == question_id),
-        (ConversationRow, conversation.id, QuestionRow.conversation_id == conversation.id),
-        (RaterRow, conversation.rater_id, ConversationRow.rater_id == conversation.rater_id),
+        (QuestionRow, question_id, exists().where(AnswerRow.question_id == question_id)),
+        (
+            ConversationRow,
+            conversation.id,
+            exists().where(QuestionRow.conversation_id == conversation.id),
+        ),
+        (RaterRow, conversation.rater_id, _is_somebody(conversation.rater_id)),
     ):
-        session.execute(delete(table).where(table.id == row_id, ~exists().where(holds)))
+        session.execute(delete(table).where(table.id == row_id, ~holds))
+
+
+def _is_somebody(rater: UUID) -> ColumnElement[bool]:
+    """Who asked something else, or may sign in."""
+    return or_(
+        exists().where(ConversationRow.rater_id == rater), exists().where(AccountRow.rater_id == rater)
+    )
 
 
 def answer_to(session: Session, question_id: UUID, *, lock: bool = False) -> AnswerId | None:

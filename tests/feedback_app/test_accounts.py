@@ -13,7 +13,9 @@ from services.db.account_tables import AccountRow, SignInRow
 from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from services.domain.roles import Role
+from services.errors.inputs import TextTooLong
 from tests.builders import AT
+from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import PASSWORD, Visitor
 
 
@@ -180,3 +182,13 @@ def test_without_the_forms_token_nothing_happens(visitor: Visitor, path: str):
 def test_a_role_does_what_the_ones_below_it_do_and_no_more():
     assert [needed for needed in Role if Role.CURATOR.covers(needed)] == [Role.RATER, Role.CURATOR]
     assert all(Role.ADMIN.covers(needed) for needed in Role)
+
+
+def test_a_first_question_that_can_never_be_answered_leaves_the_account_as_it_is(
+    visitor: Visitor, generator: FakeGenerator
+):
+    visitor.sign_in(Role.CURATOR)
+    generator.problem = TextTooLong("question", length=9000, limit=4096, unit="tokens")
+    assert visitor.ask().status_code == 400
+    generator.problem = None
+    assert visitor.ask().status_code == 303

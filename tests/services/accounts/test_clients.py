@@ -13,7 +13,7 @@ from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from services.domain.scopes import Scope
 from services.errors.lookups import UnknownClient
-from services.errors.refusals import ClientExists, KeyReused, TokenUnusable
+from services.errors.refusals import ClientExists, KeyReused, RaterErased, TokenUnusable
 from services.feedback.erasing import bury, lock_rater
 from tests.builders import AT
 
@@ -128,6 +128,8 @@ def test_erasing_a_rater_takes_the_clients_name_and_what_was_answered(session: S
     session.flush()
     lock_rater(session, row.rater_id).erased_at = AT
     session.flush()
+    with pytest.raises(RaterErased):
+        hold(session, client)
     bury(session, row.rater_id, secret="x")
     assert session.scalars(select(EndUserRow)).all() == []
     assert session.scalars(select(KeyedRequestRow.answer)).all() == []
