@@ -44,6 +44,9 @@ Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GE
     POST /account/password          old, new                                      -> 303 /account
     POST /account/leave-everywhere  -> 303 /sign-in
     GET  /history                   one's own questions, newest first
+    GET  /your-data                 what is kept of the rater, and what for
+    GET  /your-data/export          all of it (JSON)
+    POST /your-data/delete          sure                                          -> 303 /your-data
     …    /api/v1/…                  for chats of other people's, with a client's token (JSON): `api`
     GET  /healthz                   200 when the process is up (JSON)
     GET  /readyz                    200 when database and inference server answer, else 503 (JSON)
@@ -74,6 +77,7 @@ from feedback_app import (
     limits,
     metrics,
     new_persona,
+    own_data,
     peers,
     personas,
     raters,
@@ -104,6 +108,7 @@ PAGES = (
     conversations,
     peers,
     history,
+    own_data,
     health,
     metrics,
 )

@@ -13,6 +13,7 @@ from flask import Flask, Response, current_app, g, request
 from flask import session as visit
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import now
 from feedback_app.signing_in import current_member
@@ -92,6 +93,13 @@ def remember(response: Response) -> Response:
             samesite="Lax",
             secure=request.is_secure,
         )
+    return response
+
+
+def forget(response: AnyResponse) -> AnyResponse:
+    """The response, with which this browser's cookie goes: its rater was erased."""
+    g.pop("rater_to_remember", None)
+    response.delete_cookie(COOKIE)
     return response
 
 

@@ -12,7 +12,7 @@ from flask import session as visit
 from flask.typing import ResponseReturnValue
 
 from feedback_app.backend import backend, now
-from services.accounts import sign_ins
+from services.accounts import managing, sign_ins
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
@@ -98,4 +98,5 @@ def _load(token: str) -> Member | None:
         if row is None:
             return None
         account = row.account
-        return Member(token, account.id, account.name, Role(account.role), RaterId(account.rater_id))
+        rater = managing.rater_of(session, account, at=now())
+        return Member(token, account.id, account.name, Role(account.role), rater)

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from services.accounts import audit, sign_ins
 from services.accounts.passwords import hash_password, is_password
 from services.db.account_tables import AccountRow
+from services.db.feedback_tables import RaterRow
+from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.errors.lookups import UnknownAccount
 from services.errors.refusals import LastAdmin, WrongPassword
@@ -27,6 +29,16 @@ def find_account(session: Session, name: str) -> AccountRow:
 def accounts(session: Session) -> Sequence[AccountRow]:
     """Every account, by name."""
     return session.scalars(select(AccountRow).order_by(func.lower(AccountRow.name))).all()
+
+
+def rater_of(session: Session, account: AccountRow, *, at: datetime) -> RaterId:
+    """Under whom an account rates: another than before once that one was erased."""
+    if session.get_one(RaterRow, account.rater_id).erased_at is not None:
+        fresh = RaterRow(created_at=at)
+        session.add(fresh)
+        session.flush()
+        account.rater_id = fresh.id
+    return RaterId(account.rater_id)
 
 
 def change_password(

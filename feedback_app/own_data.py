@@ -1,0 +1,64 @@
+"""What is kept of whoever looks: shown, taken along, deleted for good."""
+
+import json
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feedback_app.backend import backend
+from feedback_app.error_pages import refused
+from feedback_app.raters import current_rater, forget, require_rater
+from feedback_app.signing_in import leave
+from services.adapters.file_store import FileAdapterStore
+from services.db.session import session_scope
+from services.errors.tree import InvalidInput
+from services.feedback.own_data import own_data
+from services.jobs.installation import Installation
+from services.jobs.own_erasure import erase_own
+
+blueprint = Blueprint("own_data", __name__, url_prefix="/your-data")
+
+
+@blueprint.get("")
+def page() -> str:
+    return _render()
+
+
+@blueprint.get("/export")
+def export() -> Response:
+    with session_scope(backend().engine) as session:
+        told = own_data(session, require_rater())
+    content = json.dumps(told, ensure_ascii=False, indent=1)
+    response = Response(content, content_type="application/json; charset=utf-8")
+    response.headers["Content-Disposition"] = "attachment; filename=my-data.json"
+    return response
+
+
+@blueprint.post("/delete")
+def delete() -> AnyResponse:
+    rater = require_rater()
+    if request.form.get("sure") != "yes":
+        problem = InvalidInput("Nothing was deleted: tick the box if you mean it, and send it again.")
+        return refused(_render(problem), problem)
+    erase_own(_installation(), str(rater))
+    leave()
+    return forget(redirect(url_for("own_data.page", deleted="yes"), 303))
+
+
+def _installation() -> Installation:
+    store = FileAdapterStore(backend().settings.store_url)
+    return Installation(backend().settings, backend().engine, store, backend().generator)
+
+
+def _render(problem: InvalidInput | None = None) -> str:
+    rater = current_rater()
+    counts: dict[str, int] = {}
+    if rater is not None:
+        with session_scope(backend().engine) as session:
+            counts = {name: len(rows) for name, rows in own_data(session, rater).items()}
+    return render_template(
+        "own_data.html",
+        counts=counts if any(counts.values()) else {},
+        deleted=request.args.get("deleted") == "yes",
+        problem_text=str(problem or ""),
+    )

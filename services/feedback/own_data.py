@@ -1,0 +1,70 @@
+"""All that is kept of one rater, as they may read it and take it with them."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import (
+    AnswerRow,
+    CommentRow,
+    ComparisonRow,
+    ConversationRow,
+    CorrectionRow,
+    PersonaRow,
+    QuestionRow,
+    RatingRow,
+)
+from services.domain.feedback import RaterId
+
+Record = dict[str, Any]
+
+Journal = type[RatingRow] | type[CorrectionRow] | type[CommentRow] | type[ComparisonRow]
+SAID: dict[str, tuple[Journal, tuple[str, ...]]] = {
+    "ratings": (RatingRow, ("answer_id", "stars", "thumb", "reasons", "created_at")),
+    "corrections": (CorrectionRow, ("answer_id", "text", "created_at")),
+    "comments": (CommentRow, ("answer_id", "text", "created_at")),
+    "comparisons": (ComparisonRow, ("left_answer_id", "right_answer_id", "choice", "created_at")),
+}
+
+
+def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
+    """Questions with their answers, then what was said, oldest first; a tombstone holds nothing to show."""
+    told: dict[str, list[Record]] = {"questions": list(_questions(session, rater))}
+    for name, (table, columns) in SAID.items():
+        rows = session.scalars(
+            select(table).where(table.rater_id == rater, table.tombstone.is_(None)).order_by(table.id)
+        )
+        told[name] = [{column: _plain(getattr(row, column)) for column in columns} for row in rows]
+    return told
+
+
+def _questions(session: Session, rater: RaterId) -> Iterator[Record]:
+    asked = session.execute(
+        select(QuestionRow, AnswerRow, PersonaRow.slug)
+        .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
+        .join(PersonaRow, ConversationRow.persona_id == PersonaRow.id)
+        .outerjoin(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+        .where(ConversationRow.rater_id == rater, QuestionRow.tombstone.is_(None))
+        .order_by(QuestionRow.asked_at, QuestionRow.id)
+    )
+    for question, answer, slug in asked:
+        yield {
+            "persona": slug,
+            "question": question.text,
+            "context": question.context,
+            "domain": question.domain,
+            "audience": question.audience,
+            "asked_at": _plain(question.asked_at),
+            "answer_id": str(answer.id) if answer else None,
+            "answer": answer.text if answer else None,
+        }
+
+
+def _plain(value: object) -> object:
+    """As JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, (str, int, list)) or value is None else str(value)
