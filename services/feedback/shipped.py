@@ -18,6 +18,8 @@ from services.domain.promotions import PromotionKind
 
 def shipped_in(session: Session, *, rater: RaterId, answers: Collection[AnswerId]) -> dict[AnswerId, int]:
     """By answer the number of that version, for the corrections that came so far."""
+    if not answers:
+        return {}
     mine = {
         row.id: AnswerId(row.answer_id)
         for row in session.execute(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import Engine, event
 
 from services.adapters.promotions import find_persona, rollback
@@ -34,20 +35,25 @@ def test_a_history_shows_ones_own_questions_newest_first_with_what_was_said(
     assert f'href="{first}"' in page
 
 
-def test_a_history_is_one_statement_however_long(visitor: Visitor, engine: Engine):
+@pytest.mark.parametrize(("corrected", "count"), [(0, 1), (1, 3), (3, 3)])
+def test_a_history_is_a_fixed_number_of_statements_however_long(
+    visitor: Visitor, engine: Engine, corrected: int, count: int
+):
     statements: list[str] = []
 
     def listen(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
     for number in range(3):
-        visitor.ask(question=f"Question {number}")
+        path = visitor.answer_of(visitor.ask(question=f"Question {number}"))
+        if number < corrected:
+            visitor.submit(visitor.get(path), f"{path}/correct", text="Better!")
     event.listen(engine, "before_cursor_execute", listen)
     try:
         visitor.get("/history")
     finally:
         event.remove(engine, "before_cursor_execute", listen)
-    assert len(statements) == 1
+    assert len(statements) == count
 
 
 def test_which_version_answered_is_not_told_before_its_canary_has_ended(visitor: Visitor, clean: Engine):

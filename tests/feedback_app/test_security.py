@@ -27,7 +27,7 @@ def post_paths(app: Flask, answer: str) -> list[str]:
     filled = [rule.replace("<slug>", "pirate").replace("/answers/<uuid:answer_id>", answer) for rule in rules]
     filled = [rule.replace("<uuid:answer_id>", answer.rsplit("/", 1)[1]) for rule in filled]
     filled = [re.sub("<int:[a-z_]+>|<token>", "1", rule) for rule in filled]
-    assert len(filled) == 12
+    assert len(filled) > 12
     assert not any("<" in rule for rule in filled)
     return filled
 
