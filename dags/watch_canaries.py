@@ -2,6 +2,7 @@
 
 Shown to be no worse by the margin, the version serves everyone; shown to be worse, the champion has all
 conversations back, with the reason in the ledger and a pause before the next canary. Else it goes on.
+Beside that, whoever is to be alerted hears of what began or ended since.
 """
 
 from airflow.sdk import CronTriggerTimetable, conf, dag, task
@@ -30,7 +31,14 @@ def watch_canaries() -> None:
         with refusals_are_final():
             return canaries.watch(persona)["sentence"]
 
+    @task(**LIGHT)
+    def alert() -> int:
+        from services.jobs import alerts
+
+        return len(alerts.look())
+
     watch.expand(persona=open_canaries())
+    alert()
 
 
 watch_canaries()

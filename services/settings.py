@@ -75,6 +75,19 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None  # who reads /metrics sends it; unset or empty: nobody does
     log_format: Literal["text", "json"] = "text"  # of the app and the inference server
 
+    # Whom to alert, and when. Mail goes by STARTTLS; with neither of the two alerts are only kept.
+    alert_webhook_url: SecretStr | None = None
+    alert_mail_to: str = ""  # addresses, separated by commas
+    alert_mail_from: str = ""  # unset: the first of them
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: SecretStr | None = None
+    alert_promotion_days: int = Field(default=14, ge=1)  # without a promotion
+    alert_failing_nights: int = Field(default=3, ge=1)
+    alert_rating_days: int = Field(default=3, ge=1)  # without a rating
+    alert_free_percent: float = 10.0  # of the store's disk, less is nearly full
+
     nightly_cron: str = "0 2 * * *"
     nightly_timezone: str = "UTC"
     canary_cron: str = "*/5 * * * *"  # how often open canaries are looked at

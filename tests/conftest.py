@@ -88,7 +88,9 @@ def cut_away(engine: Engine) -> Iterator[Engine]:
         with session_scope(engine) as session:
             # Ledger and audit log refuse to be cut by a trigger; a replica's session runs none.
             session.execute(text("SET LOCAL session_replication_role = replica"))
-            session.execute(text("TRUNCATE personas, raters, clients, audit_entries, rate_counters CASCADE"))
+            session.execute(
+                text("TRUNCATE personas, raters, clients, audit_entries, rate_counters, alerts CASCADE")
+            )
 
 
 @pytest.fixture

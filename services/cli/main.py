@@ -8,6 +8,7 @@ import typer
 
 from services.cli import (
     accounts,
+    alerts,
     backups,
     canaries,
     clients,
@@ -40,6 +41,7 @@ app.add_typer(sweep.commands)
 app.add_typer(service.commands)
 app.add_typer(keeping.commands)
 app.add_typer(backups.commands)
+app.add_typer(alerts.commands)
 app.add_typer(training_sets.sets, name="training-set")
 app.add_typer(training_sets.commands)
 app.add_typer(raters.commands, name="rater")

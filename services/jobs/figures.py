@@ -78,6 +78,13 @@ _QUERIES: tuple[tuple[str, str, bool, tuple[str, ...], str], ...] = (
         "GROUP BY 1, 2",
     ),
     (
+        "persona_loop_open_alerts",
+        "Alerts that are not over.",
+        False,
+        ("kind",),
+        "SELECT kind, count(*) FROM alerts WHERE over_at IS NULL GROUP BY 1",
+    ),
+    (
         "persona_loop_nights_without_promotion",
         "Nights that looked at the persona since a version of it was last promoted, or tried in a canary.",
         False,

@@ -127,6 +127,7 @@ def test_canaries_are_watched_by_the_settings_and_never_twice_at_once(
     watch = facts["dags"][WATCH]
     assert (watch["schedule"], watch["catchup"], watch["max_active_runs"]) == (settings.canary_cron, False, 1)
     assert watch["tasks"]["watch"]["upstream"] == ["open_canaries"]
+    assert watch["tasks"]["alert"]["upstream"] == []  # told also while no canary is open
 
 
 @pytest.mark.parametrize("dag_id", [NEW, ONE, BACK, ERASE])
