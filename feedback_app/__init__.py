@@ -122,6 +122,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
         generator=generator,
         asks=AsksUnderWay.beside_others(settings.feedback_threads),
         notes=KeptSentences(),
+        rated_days={},
     )
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)

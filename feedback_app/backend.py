@@ -2,7 +2,7 @@
 has read once of decisions, and the clock. No queries."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from flask import current_app
@@ -23,6 +23,7 @@ class Backend:
     generator: Generator
     asks: AsksUnderWay
     notes: KeptSentences
+    rated_days: dict[tuple[int, date], int]  # ratings of days that are over, by persona
 
 
 def backend() -> Backend:

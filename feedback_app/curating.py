@@ -105,7 +105,8 @@ def metrics_drawing(slug: str) -> Response:
 @needs(Role.CURATOR)
 def ratings_drawing(slug: str) -> Response:
     with session_scope(backend().engine) as session:
-        days = curating.rated_days(session, find_persona(session, slug), at=now())
+        row = find_persona(session, slug)
+        days = curating.rated_days(session, row, at=now(), kept=backend().rated_days)
     return drawing_response(rating_chart(days, title=f"Ratings of {slug} per day", width=asked_width()))
 
 

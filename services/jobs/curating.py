@@ -5,7 +5,7 @@ Each function reads in a fixed number of statements, however much there is. Noth
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -160,21 +160,35 @@ def courses_of(session: Session, persona: PersonaRow) -> list[MetricCourse]:
     ]
 
 
-def rated_days(session: Session, persona: PersonaRow, *, at: datetime) -> list[RatedDay]:
-    """The last days up to this one, in UTC; a rating that was changed counts on each of its days."""
-    today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    first = today - timedelta(days=DAYS - 1)
+def rated_days(
+    session: Session, persona: PersonaRow, *, at: datetime, kept: dict[tuple[int, date], int]
+) -> list[RatedDay]:
+    """The last days up to this one, in UTC; a rating that was changed counts on each of its days.
+
+    Days before yesterday get no ratings any more: what was counted of them is looked up in `kept` and added.
+    """
+    today = at.astimezone(UTC).date()
+    days = [today - timedelta(days=before) for before in range(DAYS - 1, -1, -1)]
+    unknown = next(day for day in days if day >= today - timedelta(days=1) or (persona.id, day) not in kept)
+    counted = _ratings_since(session, persona, unknown)
+    found = [RatedDay(day, kept[persona.id, day] if day < unknown else counted.get(day, 0)) for day in days]
+    kept.update({(persona.id, one.day): one.ratings for one in found[:-2]})
+    return found
+
+
+def _ratings_since(session: Session, persona: PersonaRow, first: date) -> dict[date, int]:
     day = func.date(func.timezone("UTC", RatingRow.created_at))
     counted = session.execute(
         select(day.label("day"), func.count().label("ratings"))
         .join(AnswerRow, AnswerRow.id == RatingRow.answer_id)
         .join(AdapterVersionRow, AdapterVersionRow.id == AnswerRow.adapter_version_id)
-        .where(AdapterVersionRow.persona_id == persona.id, RatingRow.created_at >= first)
+        .where(
+            AdapterVersionRow.persona_id == persona.id,
+            RatingRow.created_at >= datetime.combine(first, time(), UTC),
+        )
         .group_by(day)
     )
-    by_day = {one.day: one.ratings for one in counted}
-    days = [(first + timedelta(days=number)).date() for number in range(DAYS)]
-    return [RatedDay(one, by_day.get(one, 0)) for one in days]
+    return {one.day: one.ratings for one in counted}
 
 
 def looks_of(session: Session, persona: PersonaRow) -> tuple[list[Look], CanaryPolicy]:
