@@ -30,7 +30,7 @@ from services.domain.fingerprint import ServerFacts
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.scopes import Scope
 from services.feedback.personas import PersonaPlan, create_persona
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, Hearing
 from services.settings import Settings
 
 NAME = "fuzz"
@@ -44,7 +44,11 @@ class _Sentence:
 
     text: str = "The rivers carry it there."
 
-    def generate(self, request: GenerationRequest) -> Generated:  # noqa: ARG002 - the Protocol's signature
+    def generate(
+        self,
+        request: GenerationRequest,  # noqa: ARG002 - the Protocol's signature
+        heard: Hearing | None = None,  # noqa: ARG002
+    ) -> Generated:
         return Generated(self.text, "stop", prompt_tokens=1, completion_tokens=5)
 
     def log_probabilities(

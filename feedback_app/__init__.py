@@ -1,11 +1,13 @@
 """The feedback app: people choose a persona, ask it, and rate, correct and comment on its answers.
 
-Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GET):
+Pages, all plain HTML forms that work without JavaScript (POST, then 303 to a GET); what asks is answered with
+server-sent events instead where a script accepts them (`streaming`):
 
     GET  /                          the personas
     GET  /p/<slug>                  one persona, with the form to ask it
     POST /p/<slug>/ask              question, submission [context, domain, audience, format] -> 303 answers
-    GET  /answers/<uuid>            question, answer and the three feedback forms
+    POST /stop                      submission: enough of the answer being written  -> 204
+    GET  /answers/<uuid>            what was said before, question, answer, forms to go on and to rate
     POST /answers/<uuid>/rate       stars, submission [reasons]                   -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
@@ -66,6 +68,7 @@ from feedback_app import (
     accounts,
     administering,
     answers,
+    asking,
     conversations,
     curating,
     decisions,
@@ -106,6 +109,7 @@ PAGES = (
     administering,
     answers,
     conversations,
+    asking,
     peers,
     history,
     own_data,

@@ -1,17 +1,23 @@
 """From a form that asks to the page of its answer: counted, and not too many at once.
 
-What is asked is said by who calls.
+What is asked is said by who calls. A page's script is told the answer while it is written (`streaming`) and
+may stop it.
 """
 
-from collections.abc import Callable
+from contextlib import ExitStack
+from uuid import UUID
 
-from flask import redirect, url_for
-from werkzeug.wrappers import Response
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from feedback_app.backend import backend
+from feedback_app.backend import backend, now
+from feedback_app.forms import read_submission
 from feedback_app.limits import count_ask
+from feedback_app.raters import require_rater
 from feedback_app.request_log import note
-from services.domain.feedback import AnswerId, RaterId
+from feedback_app.streaming import MIMETYPE, Asking, Telling, stream
+from services.db.session import session_scope
+from services.domain.feedback import RaterId
 from services.domain.personas import PersonaSlug
 from services.errors.outages import (
     InferenceBusy,
@@ -21,15 +27,31 @@ from services.errors.outages import (
     TooOften,
 )
 from services.errors.tree import InvalidInput
+from services.feedback.stopping import stop_writing
 
 # For which a form is shown again with the sentence beside it.
 REFUSALS = (InvalidInput, InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks, TooOften)
 
+blueprint = Blueprint("asking", __name__)
 
-def lead_to_answer(ask: Callable[[], AnswerId], *, rater: RaterId, persona: PersonaSlug) -> Response:
+
+def lead_to_answer(ask: Asking, *, rater: RaterId, persona: PersonaSlug, submission: UUID) -> AnyResponse:
     """Raises REFUSALS and what `ask` raises."""
     count_ask(rater, persona)
-    with backend().asks.one_more(rater):
-        answer_id = ask()
+    with ExitStack() as under_way:
+        under_way.enter_context(backend().asks.one_more(rater))
+        if request.accept_mimetypes.best == MIMETYPE:
+            telling = Telling(backend().engine, submission, since=now())
+            return stream(telling, ask, under_way.pop_all())
+        answer_id = ask(listener=None)
     note(answer=answer_id)
     return redirect(url_for("answers.page", answer_id=answer_id), 303)
+
+
+@blueprint.post("/stop")
+def stop() -> Response:
+    """Enough of what is being written in answer to this form."""
+    rater, submission = require_rater(), read_submission(request.form)
+    with session_scope(backend().engine) as session:
+        stop_writing(session, submission=submission, rater=rater, at=now())
+    return Response(status=204)

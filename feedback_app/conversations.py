@@ -27,6 +27,7 @@ def ask_on(answer_id: UUID) -> Response:
     answer, rater = AnswerId(answer_id), require_rater()
     persona = _persona_of(answer, rater)
     try:
+        submission = read_submission(request.form)
         ask = partial(
             conversation.ask_on,
             backend().engine,
@@ -34,10 +35,10 @@ def ask_on(answer_id: UUID) -> Response:
             answer_id=answer,
             rater=rater,
             text=typed_text(request.form, "question"),
-            submission=read_submission(request.form),
+            submission=submission,
             at=now(),
         )
-        return lead_to_answer(ask, rater=rater, persona=persona)
+        return lead_to_answer(ask, rater=rater, persona=persona, submission=submission)
     except REFUSALS as problem:
         return _refuse(answer, "ask", problem)
 
@@ -47,6 +48,7 @@ def ask_again(answer_id: UUID) -> Response:
     answer, rater = AnswerId(answer_id), require_rater()
     persona = PersonaSlug(request.form.get("persona", "")) or _persona_of(answer, rater)
     try:
+        submission = read_submission(request.form)
         ask = partial(
             conversation.ask_again,
             backend().engine,
@@ -54,10 +56,10 @@ def ask_again(answer_id: UUID) -> Response:
             answer_id=answer,
             rater=rater,
             persona_slug=persona,
-            submission=read_submission(request.form),
+            submission=submission,
             at=now(),
         )
-        return lead_to_answer(ask, rater=rater, persona=persona)
+        return lead_to_answer(ask, rater=rater, persona=persona, submission=submission)
     except REFUSALS as problem:
         return _refuse(answer, "again", problem)
 

@@ -58,7 +58,7 @@ def ask(slug: str) -> Response:
             submission=submission,
             at=now(),
         )
-        return lead_to_answer(asking, rater=rater, persona=PersonaSlug(slug))
+        return lead_to_answer(asking, rater=rater, persona=PersonaSlug(slug), submission=submission)
     except REFUSALS as problem:
         return refused(_render(slug, form, problem), problem)
 

@@ -16,6 +16,7 @@ HEADERS = {
             "default-src 'none'",
             "style-src 'self'",
             "script-src 'self'",
+            "connect-src 'self'",  # an answer is told while it is written
             "img-src 'self' data:",  # Bootstrap draws its form marks from data: images
             "form-action 'self'",
             "base-uri 'none'",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
@@ -14,7 +15,7 @@ from services.domain.progress import Progress, TrainingReport
 from services.domain.training import HalfPrecision, ModelRecipe, Objective, StageResult, TrainedAdapter
 from services.errors.artifacts import AdapterCorrupt
 from services.errors.outages import AnotherBaseServed
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import STOPPED, Generated, GenerationRequest, Hearing
 from services.training.trainer import TrainingJob
 
 FACTS = ServerFacts("the only base", "nf4", "cpu", "1", {"torch": "2.13.0"})
@@ -32,13 +33,14 @@ class FakeGenerator:
     by_model: dict[str, str] = field(default_factory=dict)
     problem: Exception | None = None
     meanwhile: Callable[[], object] = lambda: None  # happens while the answer is being written
+    between_words: Callable[[], object] = lambda: None
     requests: list[GenerationRequest] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
     server: ServerFacts = FACTS
     of_other_bases: set[str] = field(default_factory=set)
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         self.requests.append(request)
         self.meanwhile()
         if self.problem is not None:
@@ -47,12 +49,23 @@ class FakeGenerator:
         if request.model in self.damaged:
             raise AdapterCorrupt(request.model, "a flipped byte")
         text = self.texts.pop(0) if self.texts else self.by_model.get(request.model, self.text)
+        told = self._told(text, heard) if heard else text
         return Generated(
-            text=text,
-            finish_reason="stop",
+            text=told,
+            finish_reason="stop" if told == text else STOPPED,
             prompt_tokens=len(request.messages),
-            completion_tokens=len(text.split()),
+            completion_tokens=len(told.split()),
         )
+
+    def _told(self, text: str, heard: Hearing) -> str:
+        """Word by word, each before `between_words` happens."""
+        told = ""
+        for word in re.findall(r"\s*\S+\s*$|\s*\S+", text):
+            told += word
+            if not heard(word):
+                break
+            self.between_words()
+        return told
 
     def facts(self) -> ServerFacts:
         return self.server

@@ -97,6 +97,7 @@ class QuestionRow(Base):
     follows_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("questions.id")
     )  # whose answer it goes on from
+    stopped_at: Mapped[datetime | None]  # when its asker had enough of the answer that was being written
     asked_at: Mapped[datetime]
     tombstone: Mapped[str | None]
 

@@ -29,6 +29,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import NotTheAsker
+from services.language_model.asking import STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class AnswerView:
     rules: AnswerRules
     attempts: int
     valid: bool | None
+    stopped: bool  # its asker had enough in the middle
     asked_at: datetime
     stars: int | None
     reasons: tuple[str, ...]
@@ -213,6 +215,7 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         rules=rules_of({**row.answer_rules, "format": row.answer_format}),
         attempts=answer.attempts,
         valid=answer.valid,
+        stopped=answer.finish_reason == STOPPED,
         asked_at=answer.accepted_at,
         stars=row.stars,
         reasons=tuple(row.reasons or ()),

@@ -32,7 +32,7 @@ from services.feedback.questions import (
 )
 from services.feedback.routes import answers_for
 from services.language_model.asking import Generator
-from services.serving.answering import Answered, answer
+from services.serving.answering import Answered, Listener, answer
 
 
 def ask(  # noqa: PLR0913  (what a form carries)
@@ -45,6 +45,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
     answer_format: AnswerFormat | None = None,
     submission: UUID | None = None,
     standing: Standing = ALONE,
+    listener: Listener | None = None,
     at: datetime,
 ) -> AnswerId:
     """The id of the stored answer. The question stays stored when no answer could be made just now.
@@ -55,7 +56,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
     The same question from the same form (`submission`) again has the answer of the first time, whether that
     is there already or is just being made. Asked for another format than its own, a persona lets the
     one answer that it names for it, and the question is that one's. While a canary is open, the version is
-    drawn by the conversation, and the answer keeps how.
+    drawn by the conversation, and the answer keeps how. What is stored is what `listener` was told.
 
     Raises UnknownPersona, PersonaArchived, NoRoute, NotTheAsker, EmptyText, TextTooLong, ForbiddenCharacter,
     InferenceBusy, InferenceUnavailable, DatabaseUnavailable, and RaterErased where that happened meanwhile.
@@ -83,7 +84,14 @@ def ask(  # noqa: PLR0913  (what a form carries)
     seed = int.from_bytes(question_id.bytes[:4], "big") >> 1
     try:
         answered = answer(
-            engine, generator, question, persona=persona, seed=seed, serving=drawn.serving, at=at
+            engine,
+            generator,
+            question,
+            persona=persona,
+            seed=seed,
+            serving=drawn.serving,
+            listener=listener,
+            at=at,
         )
     except InvalidInput:
         with session_scope(engine) as session:

@@ -19,11 +19,12 @@ from services.feedback.conversations import place_of, turns_until
 from services.feedback.questions import Standing
 from services.jobs.ask import ask
 from services.language_model.asking import Generator
+from services.serving.answering import Listener
 
 _HALF = 0.5
 
 
-def ask_on(
+def ask_on(  # noqa: PLR0913  (what a form carries)
     engine: Engine,
     generator: Generator,
     *,
@@ -31,6 +32,7 @@ def ask_on(
     rater: RaterId,
     text: str,
     submission: UUID | None = None,
+    listener: Listener | None = None,
     at: datetime,
 ) -> AnswerId:
     """The answer to a question that goes on from this answer, as `ask` gives it.
@@ -57,6 +59,7 @@ def ask_on(
                 question=question,
                 submission=submission,
                 standing=Standing(place.conversation_id, follows=place.question_id),
+                listener=listener,
                 at=at,
             )
         except InvalidInput as problem:
@@ -65,7 +68,7 @@ def ask_on(
             turns = without_oldest(turns, share=_share_that_fits(problem))
 
 
-def ask_again(
+def ask_again(  # noqa: PLR0913
     engine: Engine,
     generator: Generator,
     *,
@@ -73,6 +76,7 @@ def ask_again(
     rater: RaterId,
     persona_slug: PersonaSlug | None = None,
     submission: UUID | None = None,
+    listener: Listener | None = None,
     at: datetime,
 ) -> AnswerId:
     """Another answer to the question of this one, by the same persona or by another; raises as `ask_on`."""
@@ -89,6 +93,7 @@ def ask_again(
         question=place.question,
         submission=submission,
         standing=Standing(conversation, follows=place.follows),
+        listener=listener,
         at=at,
     )
 

@@ -4,7 +4,7 @@ Loads no model and no torch: the web app, evaluation and the CLI ask through thi
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from json import JSONDecodeError
@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from openai import (
     APIConnectionError,
+    APIError,
     APIStatusError,
     AuthenticationError,
     BadRequestError,
@@ -20,7 +21,7 @@ from openai import (
     OpenAI,
     omit,
 )
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai.types.chat import ChatCompletion
 
 from services.domain.conversation import Message, clean_generated
 from services.domain.fingerprint import ServerFacts
@@ -37,6 +38,10 @@ from services.errors.outages import (
 from services.errors.tree import InvalidInput, PersonaLoopError
 
 BASE_NAME = "base"  # the serving name of version 0, the plain base
+STOPPED = "stopped"  # the finish reason of an answer of which its asker had enough
+
+# Told each next piece of an answer while it is written; false for enough. The pieces together are its text.
+Hearing = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,8 @@ class Generated:
 
 
 class Generator(Protocol):
-    def generate(self, request: GenerationRequest) -> Generated:
-        """One answer.
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
+        """One answer, told to `heard` as it is written; once that has enough it ends there, STOPPED.
 
         Raises InferenceBusy, InferenceUnavailable, AdapterMissing, AdapterCorrupt, AdapterStoreUnavailable,
         AnotherBaseServed, TextTooLong.
@@ -99,18 +104,8 @@ def complete_chat(
 
     Raises the library's errors as they are, and InferenceUnavailable for a reply that is no completion.
     """
-    settings = request.settings
     try:
-        answer = client.chat.completions.create(
-            model=request.model,
-            messages=cast("list[ChatCompletionMessageParam]", _wire(request.messages)),
-            max_tokens=settings.max_new_tokens,
-            temperature=settings.temperature if settings.do_sample else 0.0,
-            top_p=settings.top_p if settings.do_sample else 1.0,
-            seed=request.seed,
-            stop=list(request.stop) or omit,
-            extra_body=added,
-        )
+        answer = client.chat.completions.create(**_asked(request), extra_body=added)
     except JSONDecodeError as error:
         raise InferenceUnavailable(address) from error
     # The library takes any body for what it asked for: a page of a proxy, an object without choices.
@@ -123,6 +118,37 @@ def complete_chat(
         prompt_tokens=usage.prompt_tokens if usage else 0,
         completion_tokens=usage.completion_tokens if usage else 0,
     )
+
+
+def stream_chat(
+    client: OpenAI,
+    request: GenerationRequest,
+    heard: Hearing,
+    *,
+    address: str,
+    added: Mapping[str, object] | None = None,
+) -> Generated:
+    """As `complete_chat`, piece by piece. A reply that breaks off in the middle is no completion either."""
+    text, finish_reason, prompt_tokens, completion_tokens = "", "", 0, 0
+    try:
+        with client.chat.completions.create(
+            **_asked(request), extra_body=added, stream=True, stream_options={"include_usage": True}
+        ) as chunks:
+            for chunk in chunks:
+                if chunk.usage:
+                    prompt_tokens = chunk.usage.prompt_tokens
+                    completion_tokens = chunk.usage.completion_tokens
+                for choice in chunk.choices:
+                    finish_reason = choice.finish_reason or finish_reason
+                    piece = choice.delta.content or ""
+                    text += piece
+                    if piece and not heard(clean_generated(piece)):
+                        return Generated(text, STOPPED, prompt_tokens, completion_tokens)
+    except JSONDecodeError as error:
+        raise InferenceUnavailable(address) from error
+    if not finish_reason:
+        raise InferenceUnavailable(address)
+    return Generated(text, finish_reason, prompt_tokens, completion_tokens)
 
 
 class InferenceClient:
@@ -138,12 +164,14 @@ class InferenceClient:
             base_url=f"{endpoint}/v1", api_key=token, timeout=timeout_seconds, max_retries=0
         )
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         added = {
             "min_tokens": request.settings.min_new_tokens,
             "repetition_penalty": request.settings.repetition_penalty,
         }
         with self._our_errors(request.model):
+            if heard is not None:
+                return stream_chat(self._client, request, heard, address=self._endpoint, added=added)
             return complete_chat(self._client, request, address=self._endpoint, added=added)
 
     def log_probabilities(
@@ -180,6 +208,8 @@ class InferenceClient:
             raise InferenceUnavailable(self._endpoint) from error
         except APIStatusError as error:
             raise self._our_error(model, error) from error
+        except APIError as error:  # told in the middle of a stream
+            raise InferenceUnavailable(self._endpoint) from error
 
     def _our_error(self, model: str, error: APIStatusError) -> PersonaLoopError:
         body = cast("Mapping[str, object]", error.body if isinstance(error.body, dict) else {})
@@ -211,6 +241,19 @@ class InferenceClient:
 def _too_long(details: Mapping[str, object]) -> TextTooLong:
     length, limit = cast("int", details["length"]), cast("int", details["limit"])
     return TextTooLong("prompt", length=length, limit=limit, unit=str(details["unit"]))
+
+
+def _asked(request: GenerationRequest) -> dict[str, Any]:
+    settings = request.settings
+    return {
+        "model": request.model,
+        "messages": _wire(request.messages),
+        "max_tokens": settings.max_new_tokens,
+        "temperature": settings.temperature if settings.do_sample else 0.0,
+        "top_p": settings.top_p if settings.do_sample else 1.0,
+        "seed": request.seed,
+        "stop": list(request.stop) or omit,
+    }
 
 
 def _wire(messages: Sequence[Message]) -> list[dict[str, str]]:

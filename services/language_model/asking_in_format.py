@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from services.domain.conversation import Question, WorkedExample, persona_messages, with_examples
 from services.domain.personas import Persona
 from services.errors.tree import PersonaLoopError
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import STOPPED, Generated, GenerationRequest
 
 # A greedy answer asked for again would be the same one: from the second attempt on it is drawn.
 RETRY_TEMPERATURE = 0.7
@@ -56,6 +56,8 @@ def ask_in_format(
         return InFormat(generated, request, attempts=1, valid=None)
     attempts = 1
     while (problem := rules.problem(generated.text, question.text)) and attempts <= rules.max_retries:
+        if generated.finish_reason == STOPPED:
+            break
         again = _again(request, seed=_seed_of_retry(seed, attempts))
         try:
             generated = ask(again)

@@ -11,7 +11,7 @@ from services.domain.conversation import Message
 from services.domain.fingerprint import ServerFacts
 from services.errors.outages import InferenceBusy, InferenceUnavailable, SettingsMissing
 from services.errors.tree import InvalidInput
-from services.language_model.asking import Generated, GenerationRequest, complete_chat
+from services.language_model.asking import Generated, GenerationRequest, Hearing, complete_chat, stream_chat
 
 
 class Endpoint:
@@ -24,9 +24,11 @@ class Endpoint:
         secret = key.get_secret_value() if key else "none"
         self._client = OpenAI(base_url=url, api_key=secret, timeout=timeout_seconds, max_retries=2)
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         """One answer. Raises InferenceBusy, InferenceUnavailable, SettingsMissing, InvalidInput."""
         try:
+            if heard is not None:
+                return stream_chat(self._client, request, heard, address=self._url)
             return complete_chat(self._client, request, address=self._url)
         except APIError as error:
             raise self._our_error(error) from error

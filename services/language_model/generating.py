@@ -13,6 +13,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 from services.domain.personas import GenerationSettings
 from services.language_model.sampling import RowWiseChoice, RowWiseLength
 from services.language_model.stopping import Decode, RowWiseStop
+from services.language_model.telling import Listener, RowWiseTelling
 
 _Row = TypeVar("_Row")
 
@@ -23,6 +24,7 @@ class PromptRow:
     settings: GenerationSettings
     seed: int
     stop: tuple[str, ...] = ()
+    told: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def generate_batch(
         settings, [row.seed for row in batch], prompts=prompts, prompt_mask=mask, end_ids=end_ids
     )
     least = [row.min_new_tokens for row in settings]
+    telling = RowWiseTelling([row.told for row in rows], width=prompts.shape[1])
     stop = RowWiseStop([row.stop for row in batch], least, width=prompts.shape[1], decode=decode)
     with torch.inference_mode():
         output = model.generate(
@@ -70,7 +73,7 @@ def generate_batch(
                 pad_token_id=pad_id,
             ),
             logits_processor=LogitsProcessorList([choice]),
-            stopping_criteria=StoppingCriteriaList([RowWiseLength(settings, prompts=prompts), stop]),
+            stopping_criteria=StoppingCriteriaList([RowWiseLength(settings, prompts=prompts), stop, telling]),
         )
     new_tokens = cast("list[list[int]]", output[:, prompts.shape[1] :].tolist())
     return [

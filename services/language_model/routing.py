@@ -16,6 +16,7 @@ from services.language_model.asking import (
     Generated,
     GenerationRequest,
     Generator,
+    Hearing,
     InferenceClient,
 )
 
@@ -34,9 +35,9 @@ class RoutedGenerator:
         self._servers = tuple(servers)
         self._found: dict[str, Generator] = {}
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         """See Generator; AnotherBaseServed when no server holds the adapter's base."""
-        return self._ask(request.model, lambda server: server.generate(request))
+        return self._ask(request.model, lambda server: server.generate(request, heard))
 
     def log_probabilities(
         self, model: str, messages: tuple[Message, ...], completion: str

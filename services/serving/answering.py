@@ -5,8 +5,10 @@ Holds no transaction while the model generates. Storing the answer is `services.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -17,12 +19,24 @@ from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.errors.artifacts import AdapterCorrupt, AdapterMissing
 from services.errors.tree import Unavailable
-from services.language_model.asking import Generator
+from services.language_model.asking import Generated, GenerationRequest, Generator
 from services.language_model.asking_in_format import InFormat, ask_in_format
 
 logger = logging.getLogger(__name__)
 
 ACTOR = "answering"
+
+
+class Listener(Protocol):
+    """Is told an answer while it is written."""
+
+    def begin(self) -> None:
+        """What was told before, if anything, is void: the answer is written anew."""
+        ...
+
+    def hear(self, piece: str) -> bool:
+        """The next words; false for enough."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Answered:
     latency_ms: int
 
 
-def answer(
+def answer(  # noqa: PLR0913  (what an ask consists of)
     engine: Engine,
     generator: Generator,
     question: Question,
@@ -42,6 +56,7 @@ def answer(
     persona: Persona,
     seed: int,
     serving: Serving,
+    listener: Listener | None = None,
     at: datetime,
 ) -> Answered:
     """Generate with the serving version; an unsound one is withdrawn and its replacement answers.
@@ -54,7 +69,7 @@ def answer(
     while True:
         try:
             answered = ask_in_format(
-                generator.generate,
+                _heard_by(listener, generator),
                 persona,
                 question,
                 model=serving.name,
@@ -67,6 +82,17 @@ def answer(
             serving = _replacement(engine, persona.slug, unsound=serving, problem=problem, at=at)
         else:
             return Answered(serving, answered, round((time.monotonic() - started) * 1000))
+
+
+def _heard_by(listener: Listener | None, generator: Generator) -> Callable[[GenerationRequest], Generated]:
+    if listener is None:
+        return generator.generate
+
+    def ask(request: GenerationRequest) -> Generated:
+        listener.begin()
+        return generator.generate(request, listener.hear)
+
+    return ask
 
 
 def _replacement(

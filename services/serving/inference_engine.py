@@ -21,7 +21,7 @@ from services.domain.training import Quantisation
 from services.errors.artifacts import BaseModelMissing
 from services.errors.inputs import TextTooLong
 from services.errors.tree import InvalidInput
-from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.language_model.asking import BASE_NAME, Generated, GenerationRequest, Hearing
 from services.language_model.base_digest import base_digest
 from services.language_model.generating import AnswerRow, PromptRow, ScoredRow, generate_batch, score_batch
 from services.language_model.loading import context_length, load_base, load_tokenizer
@@ -32,6 +32,7 @@ from services.serving.adapters_in_memory import AdaptersInMemory
 from services.serving.as_evaluated import check_answers
 from services.serving.batching import Batcher
 from services.serving.server_facts import server_facts
+from services.serving.spelling import Spelling
 from services.serving.tokenizing import Tokenizing
 
 ADAPTERS_IN_MEMORY = 64
@@ -78,11 +79,15 @@ class InferenceEngine:
             self._run, batch_size=batch_size, queue_limit=queue_limit
         )
 
-    def generate(self, request: GenerationRequest) -> Future[_Result]:
-        """A future Generated; TextTooLong at once when prompt and answer do not fit the context."""
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Future[_Result]:
+        """A future Generated; TextTooLong at once when prompt and answer do not fit the context.
+
+        `heard` is called on the model's thread and must not wait; once it has enough the answer is cut.
+        """
         prompt = self._tokenizing.prompt(request.model, request.messages)
         self._check_room(len(prompt), request.settings.max_new_tokens)
-        row = PromptRow(tuple(prompt), request.settings, request.seed, request.stop)
+        told = self._spelling(request, heard) if heard else None
+        row = PromptRow(tuple(prompt), request.settings, request.seed, request.stop, told)
         return self._batcher.submit((_Kind.GENERATE, request.model), row)
 
     def complete(
@@ -122,6 +127,15 @@ class InferenceEngine:
 
     def stop(self) -> None:
         self._batcher.stop()
+
+    def _spelling(self, request: GenerationRequest, heard: Hearing) -> Spelling:
+        return Spelling(
+            partial(self._tokenizing.decode, request.model),
+            end_ids=(self._tokenizing.end_id(request.model), *self.base.end_ids),
+            most=request.settings.max_new_tokens,
+            stops=request.stop,
+            heard=heard,
+        )
 
     def _check_room(self, prompt_tokens: int, answer_tokens: int) -> None:
         room = self.base.context_length - answer_tokens

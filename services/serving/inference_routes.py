@@ -15,9 +15,11 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
 from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.serving.event_stream import chat_events
 from services.serving.inference_engine import InferenceEngine
 from services.serving.protocol import (
     AdapterRequest,
@@ -57,8 +59,8 @@ def _token_check(token: str) -> Callable[[str], None]:
 
 
 def _add_asking(routes: APIRouter, engine: InferenceEngine) -> None:
-    @routes.post("/chat/completions")
-    async def chat(body: ChatRequest) -> ChatResponse:
+    @routes.post("/chat/completions", response_model=None)
+    async def chat(body: ChatRequest) -> ChatResponse | StreamingResponse:
         request = GenerationRequest(
             model=body.model,
             messages=to_messages(body.messages),
@@ -66,6 +68,8 @@ def _add_asking(routes: APIRouter, engine: InferenceEngine) -> None:
             seed=_seed(body.seed),
             stop=body.stops(),
         )
+        if body.stream:
+            return await chat_events(engine, request, with_usage=body.stream_options.include_usage)
         future = await run_in_threadpool(engine.generate, request)
         return _chat_response(body.model, cast("Generated", await asyncio.wrap_future(future)))
 

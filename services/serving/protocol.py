@@ -62,7 +62,6 @@ class _Sampling(_Strict):
     seed: int | None = Field(default=None, ge=0, le=_LARGEST_SEED)
     stop: _Stop | Annotated[tuple[_Stop, ...], Field(max_length=MOST_STOPS)] | None = None
     n: Literal[1] = 1
-    stream: Literal[False] = False
 
     def stops(self) -> tuple[str, ...]:
         """The texts at which the answer ends, of which OpenAI's protocol lets one stand alone."""
@@ -81,15 +80,22 @@ class _Sampling(_Strict):
         )
 
 
+class StreamOptions(_Strict):
+    include_usage: bool = False
+
+
 class ChatRequest(_Sampling):
     model: str
     messages: tuple[WireMessage, ...] = Field(min_length=1)
+    stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
 
 
 class CompletionRequest(_Sampling):
     """Text for the model to go on with, without any chat template."""
 
     model: str
+    stream: Literal[False] = False
     prompt: str = Field(min_length=1, max_length=TEXT_LIMIT)
 
 

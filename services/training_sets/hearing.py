@@ -56,6 +56,7 @@ UNION SELECT prompt_key FROM seed_examples
 WHERE persona_id = :persona AND imported_at > :since AND imported_at <= :cutoff
 """
 # A text that answers one prompt is one answer, however often it was given: its raters judge the same thing.
+# Where its asker had enough in the middle it shows nobody how to answer, however good it was so far.
 # Numbers count from 0 in an order that is always the same.
 _NUMBER_ANSWERS = """
 CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
@@ -64,7 +65,7 @@ SELECT a.id AS answer_id,
 FROM heard_prompts p
 JOIN questions q ON q.prompt_key = p.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-JOIN answers a ON a.question_id = q.id
+JOIN answers a ON a.question_id = q.id AND a.finish_reason <> 'stopped'
 WHERE EXISTS (SELECT FROM ratings j
               WHERE j.answer_id = a.id AND j.created_at <= :cutoff AND j.tombstone IS NULL)
 """

@@ -4,6 +4,7 @@ The app, its server and PostgreSQL are real; only the model is a fake. Screensho
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +91,9 @@ def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
 
     page.get_by_role("radio", name="4 stars").check(force=True)
     page.get_by_role("button", name="Save my rating").click()
-    expect(page.get_by_role("status")).to_have_text("Thank you, your 4 stars are saved.")
+    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+        "Thank you, your 4 stars are saved."
+    )
     expect(page.get_by_role("radio", name="4 stars")).to_be_checked()
     photograph(page, "rating")
 
@@ -98,12 +101,16 @@ def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
     expect(better).to_have_value(PLAIN)
     better.fill(BETTER)
     page.get_by_role("button", name="Save my better answer").click()
-    expect(page.get_by_role("status")).to_have_text("Thank you, your better answer is saved.")
+    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+        "Thank you, your better answer is saved."
+    )
     expect(page.get_by_label("Write a better answer")).to_have_value(BETTER)
 
     page.get_by_label("Leave a comment").fill("Right, but too dry for a pirate.")
     page.get_by_role("button", name="Save my comment").click()
-    expect(page.get_by_role("status")).to_have_text("Thank you, your comment is saved.")
+    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+        "Thank you, your comment is saved."
+    )
 
     with session_scope(engine) as session:
         add_serving_version(session, find_persona(session, "pirate"))
@@ -132,8 +139,71 @@ def test_without_javascript_the_keyboard_alone_is_enough(browser: Browser, site:
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="3 stars")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("Thank you, your 3 stars are saved.")
+    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+        "Thank you, your 3 stars are saved."
+    )
     context.close()
+
+
+def test_an_answer_is_read_while_it_is_written_and_stopped_and_the_conversation_goes_on(
+    browser: Browser, site: str, generator: FakeGenerator
+):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.goto(f"{site}/p/pirate")
+    may_go_on, words = threading.Event(), iter(range(1000))
+    generator.between_words = lambda: may_go_on.wait(30) if next(words) == 5 else time.sleep(0.1)
+    page.get_by_label("Your question").fill(QUESTION)
+    page.get_by_role("button", name="Ask").click()
+    written = page.locator("[data-written]")
+    expect(written).to_have_text("The moon's gravity pulls on all")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    photograph(page, "being-written")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    may_go_on.set()
+    page.wait_for_url("**/answers/*")
+    expect(page.get_by_text("You stopped it here.")).to_be_visible()
+    expect(page.locator("#answer-text")).to_contain_text("The moon's gravity pulls on all")
+    expect(page.locator("#answer-text")).not_to_contain_text("up to metres")
+
+    generator.between_words = lambda: None
+    first = page.url
+    page.get_by_label("Go on asking Pirate").fill("And the lakes?")
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url(lambda url: url != first)
+    expect(page.get_by_role("heading", name="And the lakes?")).to_be_visible()
+    expect(page.locator(".turns")).to_contain_text(QUESTION)
+    photograph(page, "conversation")
+    page.set_viewport_size({"width": 375, "height": 800})
+    check_width(page, "conversation-375")
+    photograph(page, "conversation-375")
+    second = page.url
+    page.get_by_label("Or ask the same once more").select_option("professor")
+    page.get_by_role("button", name="Ask again").click()
+    page.wait_for_url(lambda url: url != second)
+    expect(page.get_by_text("answered by The Professor")).to_be_visible()
+    page.close()
+
+
+def test_a_stream_that_breaks_off_ends_on_the_page_of_the_answer(
+    browser: Browser, site: str, generator: FakeGenerator
+):
+    page = browser.new_page()
+    page.goto(f"{site}/p/pirate")
+    broken = {"status": 200, "content_type": "text/event-stream", "body": 'event: piece\ndata: "Half"\n\n'}
+    streamed = "text/event-stream"
+    page.route(
+        "**/ask",
+        lambda route: (
+            route.fulfill(**broken) if route.request.headers["accept"] == streamed else route.continue_()
+        ),
+    )
+    page.get_by_label("Your question").fill(QUESTION)
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_url("**/answers/*")
+    expect(page.locator("#answer-text")).to_contain_text("up to metres")
+    assert len(generator.requests) == 1
+    page.close()
 
 
 def test_while_the_persona_writes_the_page_says_so_and_takes_no_second_click(browser: Browser, site: str):

@@ -9,7 +9,7 @@ from services.domain.personas import Persona, PersonaSlug
 from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.evaluation.asking import PATIENCE_SECONDS, SECONDS_BETWEEN_TRIES, ask_all, item_seed
 from services.evaluation.scoring import ChoiceScore, PairScore
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, Hearing
 from tests.fakes import FakeGenerator
 
 PIRATE = Persona(PersonaSlug("pirate"), "Pirate")
@@ -38,11 +38,11 @@ class BusyGenerator(FakeGenerator):
 
     refused: set[int] = field(default_factory=set)
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         if request.seed not in self.refused:
             self.refused.add(request.seed)
             raise InferenceBusy
-        return super().generate(request)
+        return super().generate(request, heard)
 
 
 def test_every_item_is_asked_with_the_personas_settings_and_its_own_seed():

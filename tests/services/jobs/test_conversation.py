@@ -16,7 +16,7 @@ from services.errors.tree import InvalidInput
 from services.feedback.questions import new_rater
 from services.jobs.ask import ask
 from services.jobs.conversation import ask_on
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, Hearing
 from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
 
@@ -30,10 +30,10 @@ class Narrow(FakeGenerator):
     room: int = 10_000
     told: bool = True
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         length = len(request.messages[-1].content)
         if length <= self.room:
-            return super().generate(request)
+            return super().generate(request, heard)
         if self.told:
             raise TextTooLong("prompt", length=length, limit=self.room, unit="tokens")
         raise InvalidInput("The context is too short.")

@@ -28,7 +28,7 @@ from services.evaluation.reports import find_report
 from services.evaluation.suites import compose_items, suite_items
 from services.jobs.evaluate import evaluate_with
 from services.jobs.installation import Installation
-from services.language_model.asking import BASE_NAME, Generated, GenerationRequest
+from services.language_model.asking import BASE_NAME, Generated, GenerationRequest, Hearing
 from tests.builders import AT, add_items, add_persona
 from tests.fakes import FACTS, FakeGenerator
 from tests.services.jobs.evaluating import REFERENCE, add_candidate, decide, freeze_references, item
@@ -154,9 +154,9 @@ def test_a_report_says_how_its_version_was_served(
 class Wavering(FakeGenerator):
     """Knows the answer when it is asked the same again."""
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         self.text = "Salt." if request in self.requests else "Sand."
-        return super().generate(request)
+        return super().generate(request, heard)
 
 
 def test_the_candidate_is_asked_once_more_and_the_gate_counts_what_that_changes(

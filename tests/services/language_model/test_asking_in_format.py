@@ -6,7 +6,7 @@ from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.conversation import Question
 from services.domain.personas import GenerationSettings, Persona, PersonaSlug, default_generation
 from services.errors.outages import InferenceBusy
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, Hearing
 from services.language_model.asking_in_format import RETRY_TEMPERATURE, InFormat, ask_in_format
 from tests.fakes import FakeGenerator
 
@@ -17,10 +17,10 @@ MCQ = AnswerRules(AnswerFormat.MCQ, stop=("\n",))
 class GetsBusy(FakeGenerator):
     """Refuses once it has said its texts."""
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         if not self.texts:
             raise InferenceBusy
-        return super().generate(request)
+        return super().generate(request, heard)
 
 
 def ask(generator: FakeGenerator, rules: AnswerRules, **settings: object) -> InFormat:

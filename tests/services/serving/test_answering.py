@@ -13,7 +13,7 @@ from services.domain.conversation import Question
 from services.errors.artifacts import AdapterMissing
 from services.errors.outages import InferenceBusy
 from services.errors.tree import PersonaLoopError
-from services.language_model.asking import Generated, GenerationRequest
+from services.language_model.asking import Generated, GenerationRequest, Hearing
 from services.serving.answering import Answered, answer
 from tests.builders import AT, add_persona
 from tests.fakes import FakeGenerator
@@ -26,10 +26,10 @@ WHY = Question("Why?", "physics", "student")
 class Forgetful(FakeGenerator):
     """Knows only the models it has a text for."""
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         if request.model not in self.by_model:
             raise AdapterMissing(request.model)
-        return super().generate(request)
+        return super().generate(request, heard)
 
 
 def asked(engine: Engine, generator: FakeGenerator, slug: str) -> Answered:
@@ -52,10 +52,10 @@ def test_the_base_answers_for_versions_that_are_gone(clean: Engine):
 class BusyOnRetry(FakeGenerator):
     """Has a full queue for all but the first request."""
 
-    def generate(self, request: GenerationRequest) -> Generated:
+    def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         if self.requests:
             raise InferenceBusy
-        return super().generate(request)
+        return super().generate(request, heard)
 
 
 def test_an_answer_that_lacks_its_format_is_given_when_the_server_is_busy_on_the_retry(clean: Engine):

@@ -15,6 +15,7 @@ from services.domain.feedback import Thumb
 from services.domain.splits import Split
 from services.domain.training import RunState
 from services.errors.artifacts import FrozenFileCorrupt
+from services.language_model.asking import STOPPED
 from services.training_sets.skipping import Skipped
 from tests.builders import (
     AT,
@@ -103,6 +104,19 @@ def test_held_out_prompts_become_references_and_are_never_in_a_row(nights: Night
     assert kept_back.isdisjoint(row["prompt_key"] for row in nights.rows(training_set))
     assert training_set.report["held_out"]["references"] == 2
     assert training_set.dropped["held out to judge"] == 4
+
+
+def test_an_answer_that_was_stopped_in_the_middle_teaches_nothing_but_by_a_better_one(
+    session: Session, nights: Nights, rated: list[AnswerRow]
+):
+    first, second, *_ = rated
+    first.finish_reason = second.finish_reason = STOPPED
+    add_correction(session, first, text="A whole one.")
+    rows = nights.rows(nights.assemble())
+    taught = {row.get("completion") or row.get("chosen") for row in rows}
+    assert "A whole one." in taught
+    assert rated[2].text in taught
+    assert not {first.text, second.text} & taught
 
 
 def test_what_was_said_after_the_cutoff_does_not_count(

@@ -1,0 +1,57 @@
+// While a persona writes, show its words, let it be stopped, and keep its form from being sent twice. Every page
+// works the same without this: then the answer's page arrives whole.
+for (const form of document.querySelectorAll("form[data-waiting]")) {
+  const button = form.querySelector("button[type=submit]");
+  const status = form.querySelector("[data-status]");
+  const stop = form.querySelector("[data-stop]");
+  const written = form.querySelector("[data-written]");
+  const fields = () => new URLSearchParams(new FormData(form));
+
+  const show = (waiting) => {
+    button.disabled = waiting;
+    status.textContent = waiting ? form.dataset.waiting : "";
+    if (!waiting) {
+      written.textContent = "";
+      written.hidden = stop.hidden = true;
+    }
+  };
+  const told = {
+    piece(words) {
+      written.textContent += words;
+      if (!stop.hidden) return;
+      written.hidden = stop.hidden = stop.disabled = false;
+      stop.focus({ preventScroll: true }); // the button that was pressed takes no keys any more
+    },
+    anew() { written.textContent = ""; },
+    done(page) { location.assign(page); },
+    refused() { form.submit(); }, // its page says why
+  };
+  const listen = async () => {
+    const headers = { Accept: "text/event-stream" };
+    const response = await fetch(form.action, { method: "POST", body: fields(), headers });
+    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return form.submit();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let left = ""; ;) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error("broken off");
+      const events = (left + value).split("\n\n");
+      left = events.pop();
+      for (const event of events) {
+        const [, kind, data] = event.match(/^event: (\w+)\ndata: (.*)$/) ?? [];
+        if (kind) told[kind](JSON.parse(data));
+        if (kind === "done" || kind === "refused") return;
+      }
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    show(true);
+    listen().catch(() => form.submit()); // the same form again has the same answer
+  });
+  stop.addEventListener("click", () => {
+    stop.disabled = true;
+    fetch(stop.dataset.stop, { method: "POST", body: fields() });
+  });
+  addEventListener("pageshow", () => show(false)); // also after the browser's back button
+}
