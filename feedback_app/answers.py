@@ -15,11 +15,11 @@ from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
-from feedback_app.wording import stars_in_words
+from feedback_app.wording import rating_in_words
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.db.splits import split_of
-from services.domain.feedback import AnswerId, RaterId
+from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.domain.history import as_context
 from services.domain.splits import Split, split_key
 from services.errors.outages import TooOften
@@ -46,7 +46,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 session,
                 answer_id=answer,
                 rater=rater,
-                stars=form.stars,
+                stars=form.given,
                 reasons=form.reasons,
                 submission=form.submission,
                 at=now(),
@@ -56,8 +56,8 @@ def rate(answer_id: UUID) -> AnyResponse:
             peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=now())
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, "rating", problem)
-    verb = "is" if form.stars == 1 else "are"
-    return _saved(answer, "rating", f"Thank you, your {stars_in_words(form.stars)} {verb} saved.")
+    verb = "is" if isinstance(form.given, Thumb) or form.given == 1 else "are"
+    return _saved(answer, "rating", f"Thank you, your {rating_in_words(form.given)} {verb} saved.")
 
 
 @blueprint.post("/correct")
@@ -99,7 +99,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         answer = queries.answer_page(session, answer_id=answer_id, rater=rater)
         *earlier, _ = conversations.turns_until(session, answer_id)
         personas = queries.list_personas(session)
-        peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.stars else None
+        peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.rating else None
     note(answer=answer.id, persona=answer.persona, version=answer.version)
     return render_template(
         "answer.html",

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import Question
-from services.domain.feedback import Reason
+from services.domain.feedback import Reason, Thumb
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.tree import InvalidInput
 
@@ -51,16 +51,16 @@ class AskForm:
 
 @dataclass(frozen=True, slots=True)
 class RatingForm:
-    """Stars, in range or not, the reasons beside them, and the id under which they count once."""
+    """Stars, in range or not, or a thumb, the reasons beside it, and the id under which it counts once."""
 
-    stars: int
+    given: int | Thumb
     reasons: frozenset[Reason]
     submission: UUID
 
     @classmethod
     def read(cls, fields: Fields) -> "RatingForm":
         """InvalidInput for what cannot be understood."""
-        return cls(_read_stars(fields), _read_reasons(fields), read_submission(fields))
+        return cls(_read_given(fields), _read_reasons(fields), read_submission(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,17 @@ class FeedbackDraft:
 def typed_text(fields: Fields, name: str) -> str:
     """One text field with the line ends that browsers send (CRLF) as plain newlines."""
     return fields.get(name, "").replace("\r\n", "\n")
+
+
+def _read_given(fields: Fields) -> int | Thumb:
+    """The thumb whose button sent the form, else its stars; InvalidInput for what is neither."""
+    thumb = fields.get("thumb")
+    if thumb is None:
+        return _read_stars(fields)
+    try:
+        return Thumb(thumb)
+    except ValueError as error:
+        raise InvalidInput("A thumb is up or down: choose one of the two.") from error
 
 
 def _read_stars(fields: Fields) -> int:

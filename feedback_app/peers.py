@@ -39,7 +39,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 session,
                 answer_id=answer,
                 rater=rater,
-                stars=form.stars,
+                stars=form.given,
                 reasons=form.reasons,
                 submission=form.submission,
                 at=now(),

@@ -10,10 +10,11 @@ from functools import cache
 from flask import Flask
 from markupsafe import Markup, escape
 
+from feedback_app.differences import difference
 from feedback_app.forms import new_submission
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
-from services.domain.feedback import Reason
+from services.domain.feedback import Reason, Thumb
 from services.evaluation.wording import breakable, figure, instant, moment, signed, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
@@ -24,6 +25,7 @@ FORMAT_NAMES = {
     AnswerFormat.JSON: "JSON",
 }
 STAR_WORDS = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
+THUMB_WORDS = {Thumb.UP: "thumb up", Thumb.DOWN: "thumb down"}
 TONES = 6  # as many as style.css knows
 
 _COMMAND = re.compile(r"`([^`]+)`")
@@ -31,6 +33,8 @@ _COMMAND = re.compile(r"`([^`]+)`")
 
 def install(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
+    app.add_template_filter(rating_in_words)
+    app.add_template_filter(difference)
     app.add_template_filter(version_in_words)
     app.add_template_filter(moment)
     app.add_template_filter(instant)
@@ -54,6 +58,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(sentence, "memory_sentence")
     app.jinja_env.globals |= {
         "STAR_WORDS": STAR_WORDS,
+        "THUMB_WORDS": THUMB_WORDS,
         "REASONS": [reason.value for reason in Reason],
         "MEMORY_COUNTED": COUNTED,
     }
@@ -62,6 +67,10 @@ def install(app: Flask) -> None:
 
 def stars_in_words(stars: int) -> str:
     return "1 star" if stars == 1 else f"{stars} stars"
+
+
+def rating_in_words(given: int | Thumb) -> str:
+    return THUMB_WORDS[given] if isinstance(given, Thumb) else stars_in_words(given)
 
 
 def version_in_words(version: int) -> str:

@@ -23,7 +23,7 @@ from services.db.feedback_tables import (
     RatingRow,
 )
 from services.domain.example_policy import ExamplePolicy
-from services.domain.feedback import AnswerId, RaterId
+from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import NotTheAsker
 
@@ -80,6 +80,7 @@ class PeerAnswer:
     domain: str
     text: str
     stars: int | None
+    thumb: Thumb | None
     reasons: tuple[str, ...]
 
 
@@ -110,6 +111,7 @@ def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerA
             PersonaRow.slug,
             PersonaRow.display_name,
             RatingRow.stars,
+            RatingRow.thumb,
             RatingRow.reasons,
         )
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
@@ -135,5 +137,6 @@ def peer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> PeerA
         domain=row.QuestionRow.domain,
         text=row.AnswerRow.text,
         stars=row.stars,
+        thumb=Thumb(row.thumb) if row.thumb else None,
         reasons=tuple(row.reasons or ()),
     )

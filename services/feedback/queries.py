@@ -25,7 +25,7 @@ from services.db.feedback_tables import (
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
-from services.domain.feedback import AnswerId, RaterId
+from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
 from services.errors.refusals import NotTheAsker
@@ -58,9 +58,14 @@ class AnswerView:
     stopped: bool  # its asker had enough in the middle
     asked_at: datetime
     stars: int | None
+    thumb: Thumb | None  # in the place of stars
     reasons: tuple[str, ...]
     correction: str | None
     comment: str | None
+
+    @property
+    def rating(self) -> int | Thumb | None:
+        return self.thumb or self.stars
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ def _answers() -> Select[*tuple[Any, ...]]:
             AdapterVersionRow.number.label("version"),
             _in_open_canary().label("blind"),
             RatingRow.stars.label("stars"),
+            RatingRow.thumb.label("thumb"),
             RatingRow.reasons.label("reasons"),
             _newest_text(CorrectionRow).label("correction"),
             _newest_text(CommentRow).label("comment"),
@@ -218,6 +224,7 @@ def _view(row: Any) -> AnswerView:  # noqa: ANN401  (SQLAlchemy rows of mixed en
         stopped=answer.finish_reason == STOPPED,
         asked_at=answer.accepted_at,
         stars=row.stars,
+        thumb=Thumb(row.thumb) if row.thumb else None,
         reasons=tuple(row.reasons or ()),
         correction=row.correction,
         comment=row.comment,

@@ -66,6 +66,34 @@ def test_a_changed_mind_is_a_new_row_and_the_newest_counts(visitor: Visitor, pat
     assert ratings(engine) == ([2, 5], [5])
 
 
+def test_a_thumb_says_it_too_and_the_newest_of_stars_and_thumbs_counts(
+    visitor: Visitor, path: str, engine: Engine
+):
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
+    visitor.submit(visitor.get(path), f"{path}/rate", thumb="down", reasons="too long")
+    page = visitor.get(path).text
+    assert "Thank you, your thumb down is saved." in page
+    assert "You gave it thumb down" in page
+    assert 'value="down" formnovalidate' in page
+    assert page.count('aria-pressed="true"') == 1
+    assert "thumb down" in visitor.get("/history").text
+    with session_scope(engine) as session:
+        said = session.scalars(select(RatingRow).order_by(RatingRow.id)).all()
+        assert [(one.stars, one.thumb, one.reasons) for one in said] == [
+            (4, None, []),
+            (None, "down", ["too long"]),
+        ]
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="5")
+    assert ratings(engine)[1] == [5]
+
+
+def test_a_thumb_that_is_none_is_refused(visitor: Visitor, path: str, engine: Engine):
+    sent = visitor.submit(visitor.get(path), f"{path}/rate", thumb="sideways", stars="4")
+    assert sent.status_code == 400
+    assert "A thumb is up or down" in sent.text
+    assert ratings(engine) == ([], [])
+
+
 def test_a_form_that_was_gone_back_to_is_saved_or_refused_but_never_thanked_for_in_vain(
     visitor: Visitor, path: str, engine: Engine
 ):
@@ -139,6 +167,14 @@ def test_a_better_answer_starts_from_the_answer_and_stays_in_its_place(
     assert ">\nArr!\n\nSalt.</textarea>" in page.text
     assert "A short answer." in page.text
     assert texts(engine, CorrectionRow) == ["Arr!\n\nSalt."]
+
+
+def test_what_a_better_answer_changes_is_shown_word_by_word_and_inert(visitor: Visitor, path: str):
+    assert "What you changed" not in visitor.get(path).text
+    visitor.submit(visitor.get(path), f"{path}/correct", text="A <b>long</b> answer.")
+    page = visitor.get(path).text
+    assert "[taken out: </span>short " in page
+    assert "[put in: </span>&lt;b&gt;long&lt;/b&gt; " in page
 
 
 def test_a_comment_is_saved_and_shown(visitor: Visitor, path: str, engine: Engine):
