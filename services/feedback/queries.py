@@ -101,8 +101,9 @@ def list_personas(session: Session) -> list[PersonaChoice]:
 
 
 def personas_by_slug(session: Session, *, after: str, limit: int) -> Sequence[PersonaRow]:
-    """Those whose slugs come after `after`."""
-    chosen = select(PersonaRow).where(PersonaRow.slug > after).order_by(PersonaRow.slug).limit(limit)
+    """Those that are asked and whose slugs come after `after`."""
+    asked = PersonaRow.state != PersonaState.ARCHIVED
+    chosen = select(PersonaRow).where(PersonaRow.slug > after, asked).order_by(PersonaRow.slug).limit(limit)
     return session.scalars(chosen).all()
 
 

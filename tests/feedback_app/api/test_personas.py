@@ -6,7 +6,9 @@ from feedback_app.api.operations import OPERATIONS
 from feedback_app.backend import Backend
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
-from tests.builders import add_persona
+from services.domain.personas import PersonaState
+from services.feedback.personas import change_state
+from tests.builders import AT, add_persona
 from tests.feedback_app.api.conftest import Api
 from tests.lineage_builders import add_serving_version, add_version
 
@@ -14,6 +16,8 @@ from tests.lineage_builders import add_serving_version, add_version
 def test_personas_come_by_slug(app: Flask, api: Api):
     with session_scope(app.extensions[Backend.KEY].engine) as session:
         add_persona(session, slug="bard", display_name="Bard")
+        archived = add_persona(session, slug="lost", display_name="Lost")
+        change_state(archived, PersonaState.ARCHIVED, reason="done with", at=AT)
     first = api.get("/personas?limit=1").get_json()
     assert first["items"] == [{"slug": "bard", "name": "Bard", "format": "free_text"}]
     second = api.get(f"/personas?limit=1&cursor={first['next']}").get_json()
