@@ -42,7 +42,7 @@ def test_a_persona_may_have_the_name_of_a_page_or_a_role(
         assert "The Namesake" in visitor.get(f"/p/{slug}{path}").text
     named = [rule.rule for rule in app.url_map.iter_rules() if "slug" in rule.arguments]
     assert named
-    assert all(rule.startswith("/p/<slug>") for rule in named)
+    assert all(rule.startswith(("/p/<slug>", "/api/v1/personas/<slug>")) for rule in named)
 
 
 def test_personas_are_offered_by_name(visitor: Visitor):
