@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import schemathesis
 from flask import Flask
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from schemathesis import Case, GenerationMode, Response
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
@@ -74,6 +74,7 @@ def _fuzz_one(
     )
     @given(operation.as_strategy(generation_mode=mode), st.integers(0, 3))
     def send(case: Case[Any], turn: int) -> None:
+        assume(not any(value in ([], {}, None) for value in (case.query or {}).values()))  # never sent
         if mode.is_positive and turn:
             _speak_of_what_is_there(case, known, turn)
         response = case.call(headers=headers)
@@ -82,16 +83,18 @@ def _fuzz_one(
             case.validate_response(response, headers=headers)
         except FailureGroup as failures:
             for failure in failures.exceptions:
-                _note(fuzzed, operation.label, failure, response.text)
+                _note(fuzzed, operation.label, failure, response)
 
     send()
 
 
-def _note(fuzzed: Fuzzed, label: str, failure: Failure, answered: str) -> None:
+def _note(fuzzed: Fuzzed, label: str, failure: Failure, response: Response) -> None:
     kind = type(failure).__name__
-    if kind == "RejectedPositiveData" and any(f':{one}"' in answered for one in _OF_THE_ANSWER):
+    if kind == "RejectedPositiveData" and any(f':{one}"' in response.text for one in _OF_THE_ANSWER):
         return
-    fuzzed.violations.setdefault(f"{label}: {kind}", f"{failure}\n{answered[:800]}")
+    fuzzed.violations.setdefault(
+        f"{label}: {kind}", f"{failure}\n{response.request.url}\n{response.text[:800]}"
+    )
 
 
 def _answers_to_speak_of(app: Flask, headers: dict[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.domain.scopes import Scope
+from services.feedback.personas import check_asked
 from services.feedback.queries import AnswerView, answer_page, history
 from services.jobs.ask import ask as ask_persona
 
@@ -70,7 +71,7 @@ def ask(slug: str) -> Response:
     call = begin(Scope.ANSWERS)
     headers, _, asked = read_headers(Keyed), read_query(NoQuery), read_body(Asked)
     with session_scope(backend().engine) as session:
-        find_persona(session, slug)
+        check_asked(find_persona(session, slug))
         rater = ensure_end_user(session, call.client.id, headers.end_user, at=call.at)
     count_asked(rater, slug)
     with session_scope(backend().engine) as session:

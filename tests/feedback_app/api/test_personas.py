@@ -1,10 +1,12 @@
 """The personas and their versions, and the document that says all this."""
 
 from flask import Flask
+from sqlalchemy import select
 
 from feedback_app.api.operations import OPERATIONS
 from feedback_app.backend import Backend
 from services.adapters.promotions import find_persona
+from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from services.domain.personas import PersonaState
 from services.feedback.personas import change_state
@@ -24,6 +26,16 @@ def test_personas_come_by_slug(app: Flask, api: Api):
     assert [one["slug"] for one in second["items"]] == ["pirate"]
     assert second["next"] is None
     assert api.get("/personas/bard").get_json() == first["items"][0]
+
+
+def test_an_archived_persona_is_neither_listed_nor_asked(app: Flask, api: Api):
+    with session_scope(app.extensions[Backend.KEY].engine) as session:
+        find_persona(session, "pirate").state = PersonaState.ARCHIVED
+    assert api.get("/personas").get_json()["items"] == []
+    refused = api.post("/personas/pirate/answers", {"question": "Why?"})
+    assert (refused.status_code, refused.get_json()["title"]) == (409, "Persona archived")
+    with session_scope(app.extensions[Backend.KEY].engine) as session:
+        assert session.scalars(select(RaterRow)).all() == []
 
 
 def test_versions_come_newest_first_and_say_which_serves(app: Flask, api: Api):
