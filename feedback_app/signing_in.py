@@ -43,6 +43,7 @@ class Member(flask_login.UserMixin):  # type: ignore[misc]
 
 def install(app: Flask) -> None:
     manager = flask_login.LoginManager(app)
+    manager.session_protection = None  # the token is the protection; a phone changes its address all day
     manager.user_loader(_load)
     app.context_processor(lambda: {"member": current_member(), "Role": Role})
 
