@@ -19,7 +19,7 @@ from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.errors.outages import TooOften
-from services.errors.refusals import AccountExists, WrongPassword
+from services.errors.people import AccountExists, WrongPassword
 from services.errors.tree import InvalidInput, PersonaLoopError
 
 blueprint = Blueprint("accounts", __name__)

@@ -11,7 +11,7 @@ from feedback_app.signing_in import needs, require
 from services.accounts import audit, invitations, managing
 from services.db.session import session_scope
 from services.domain.roles import Role
-from services.errors.refusals import LastAdmin
+from services.errors.people import LastAdmin
 from services.errors.tree import InvalidInput
 
 blueprint = Blueprint("administering", __name__, url_prefix="/admin")

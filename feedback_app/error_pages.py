@@ -17,13 +17,7 @@ from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.lookups import UnknownPersona, UnknownRecord
 from services.errors.outages import TooOften
-from services.errors.refusals import (
-    NotAllowed,
-    NotTheAsker,
-    ScopeMissing,
-    TokenUnusable,
-    WrongPassword,
-)
+from services.errors.people import NotAllowed, NotTheAsker, ScopeMissing, TokenUnusable, WrongPassword
 from services.errors.tree import InvalidInput, NotFound, PersonaLoopError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from feedback_app.backend import now
 from feedback_app.signing_in import current_member
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
-from services.errors.refusals import NotTheAsker
+from services.errors.people import NotTheAsker
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)

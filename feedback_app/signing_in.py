@@ -16,7 +16,7 @@ from services.accounts import managing, sign_ins
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
-from services.errors.refusals import NotAllowed
+from services.errors.people import NotAllowed
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Parameters, ResponseReturnValue]

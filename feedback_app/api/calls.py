@@ -21,7 +21,7 @@ from services.db.client_tables import KeyedRequestRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.scopes import Scope
-from services.errors.refusals import ScopeMissing, TokenUnusable
+from services.errors.people import ScopeMissing, TokenUnusable
 
 Model = TypeVar("Model", bound=BaseModel)
 

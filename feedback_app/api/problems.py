@@ -18,7 +18,7 @@ from feedback_app.request_log import note, wire_path
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 from services.errors.lookups import UnknownAnswer
 from services.errors.outages import TooOften
-from services.errors.refusals import NotTheAsker, TokenUnusable
+from services.errors.people import NotTheAsker, TokenUnusable
 from services.errors.tree import PersonaLoopError, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from services.db.client_tables import ClientRow
 from services.domain.scopes import Scope
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownClient
-from services.errors.refusals import ClientExists, TokenUnusable
+from services.errors.people import ClientExists, TokenUnusable
 
 NAME_LIMIT = 60  # characters
 

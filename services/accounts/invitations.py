@@ -14,7 +14,7 @@ from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.domain.single_line import check_line
-from services.errors.refusals import AccountExists, InvitationUnusable
+from services.errors.people import AccountExists, InvitationUnusable
 
 LIFETIME = timedelta(days=7)
 NAME_LIMIT = 60  # characters

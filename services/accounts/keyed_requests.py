@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from services.db.client_tables import KeyedRequestRow
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
-from services.errors.refusals import KeyReused, RaterErased
+from services.errors.people import KeyReused
+from services.errors.refusals import RaterErased
 
 KEPT = timedelta(days=7)
 _FORGOTTEN_AT_ONCE = 5  # more than come with each new key, so that the table does not grow

@@ -13,7 +13,7 @@ from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.errors.lookups import UnknownAccount
-from services.errors.refusals import LastAdmin, WrongPassword
+from services.errors.people import LastAdmin, WrongPassword
 
 
 def find_account(session: Session, name: str) -> AccountRow:

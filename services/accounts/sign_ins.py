@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.accounts.passwords import hash_password, is_password, outdated
 from services.accounts.tokens import digest_of, new_token
 from services.db.account_tables import AccountRow, SignInRow
-from services.errors.refusals import WrongPassword
+from services.errors.people import WrongPassword
 
 LIFETIME = timedelta(days=14)
 

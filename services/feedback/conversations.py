@@ -12,7 +12,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.history import Turn
 from services.domain.personas import PersonaSlug
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import NotTheAsker
+from services.errors.people import NotTheAsker
 
 LONGEST = 200  # turns; the oldest beyond them are neither shown nor read
 

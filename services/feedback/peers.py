@@ -25,7 +25,7 @@ from services.db.feedback_tables import (
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import NotTheAsker
+from services.errors.people import NotTheAsker
 
 # The answer with the fewest opinions that the rater neither asked for nor was offered before; the newest of
 # those, as people may still care for it.

@@ -28,7 +28,7 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import NotTheAsker
+from services.errors.people import NotTheAsker
 from services.language_model.asking import STOPPED
 
 

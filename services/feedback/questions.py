@@ -17,7 +17,8 @@ from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, 
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.splits import prompt_key, split_key
-from services.errors.refusals import NotTheAsker, RaterErased
+from services.errors.people import NotTheAsker
+from services.errors.refusals import RaterErased
 
 
 @dataclass(frozen=True, slots=True)

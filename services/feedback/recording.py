@@ -41,7 +41,8 @@ from services.errors.inputs import (
     StarsOutOfRange,
 )
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import FormOutdated, NotTheAsker
+from services.errors.people import NotTheAsker
+from services.errors.refusals import FormOutdated
 
 
 def rate(

@@ -11,7 +11,8 @@ from services.errors.artifacts import AdapterMissing
 from services.errors.inputs import EmptyText, StarsOutOfRange
 from services.errors.lookups import UnknownAnswer, UnknownPersona
 from services.errors.outages import DatabaseUnavailable, InferenceBusy
-from services.errors.refusals import NotTheAsker, PersonaExists
+from services.errors.people import NotTheAsker
+from services.errors.refusals import PersonaExists
 from services.errors.training import NothingToLearn
 from services.errors.tree import PersonaLoopError
 from tests.fakes import FakeGenerator

@@ -13,7 +13,8 @@ from services.db.feedback_tables import RaterRow
 from services.db.session import session_scope
 from services.domain.scopes import Scope
 from services.errors.lookups import UnknownClient
-from services.errors.refusals import ClientExists, KeyReused, RaterErased, TokenUnusable
+from services.errors.people import ClientExists, KeyReused, TokenUnusable
+from services.errors.refusals import RaterErased
 from services.feedback.erasing import bury, lock_rater
 from tests.builders import AT
 

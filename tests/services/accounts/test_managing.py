@@ -9,7 +9,7 @@ from services.accounts import audit, invitations, managing, sign_ins
 from services.db.account_tables import AccountRow
 from services.domain.roles import Role
 from services.errors.lookups import UnknownAccount
-from services.errors.refusals import InvitationUnusable, LastAdmin, WrongPassword
+from services.errors.people import InvitationUnusable, LastAdmin, WrongPassword
 from tests.builders import AT
 
 PASSWORD = "correct horse battery"

@@ -18,7 +18,8 @@ from services.errors.inputs import (
     TextTooLong,
 )
 from services.errors.lookups import UnknownAnswer
-from services.errors.refusals import FormOutdated, NotTheAsker
+from services.errors.people import NotTheAsker
+from services.errors.refusals import FormOutdated
 from services.feedback.queries import answer_page, history
 from services.feedback.questions import new_rater
 from services.feedback.recording import comment, correct, rate

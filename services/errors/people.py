@@ -1,0 +1,82 @@
+"""What raters, accounts and clients may not do. The tree is drawn in `tree`."""
+
+from services.errors.tree import Refused
+
+
+class NotTheAsker(Refused):
+    def __init__(self) -> None:
+        super().__init__("This answer belongs to another rater: open one of your own answers.")
+
+
+class NotAllowed(Refused):
+    """Nobody is signed in, or under an account whose role does not do this."""
+
+    def __init__(self, needed: str, role: str = "") -> None:
+        self.needed, self.role = needed, role
+        whose = f"Your account is of a {role}" if role else "You are not signed in"
+        super().__init__(
+            f"{whose}, and this takes a {needed}: sign in with such an account at /sign-in, or ask an admin."
+        )
+
+
+class WrongPassword(Refused):
+    def __init__(self) -> None:
+        super().__init__("There is no account of this name with this password: look at both and try again.")
+
+
+class AccountExists(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is already an account {name!r}: choose another name.")
+
+
+class InvitationUnusable(Refused):
+    """Unknown, used, withdrawn or too old; which of them is no matter of whoever holds it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This invitation cannot be used (any more): ask whoever sent it for another, which is good for "
+            "one person and seven days."
+        )
+
+
+class LastAdmin(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} is the only admin: make another account an admin first.")
+
+
+class TokenUnusable(Refused):
+    """None was shown, or one that is unknown or revoked; which of them is no matter of whoever shows it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs the token of a client, as `Authorization: Bearer TOKEN`, and cookies are none: "
+            "`persona-loop client create` makes one."
+        )
+
+
+class ScopeMissing(Refused):
+    def __init__(self, scope: str, *, held: tuple[str, ...]) -> None:
+        self.scope, self.held = scope, held
+        super().__init__(
+            f"This takes the scope {scope} and the token has {', '.join(held)}: ask for a client with it."
+        )
+
+
+class ClientExists(Refused):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"There is already a client {name!r}: choose another name, or give it another token with "
+            f"`persona-loop client renew {name}`."
+        )
+
+
+class KeyReused(Refused):
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"The Idempotency-Key {key[:60]!r} came with another request before: "
+            "send this one under a key of its own."
+        )
