@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -17,16 +16,15 @@ from werkzeug.serving import make_server
 from feedback_app import create_app
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
-from services.settings import ROOT, Settings
+from services.settings import Settings
 from services.training.holding import RunLock
 from tests.builders import add_persona
 from tests.conftest import cut_away
-from tests.e2e.chromium import running_chromium
+from tests.e2e.chromium import check_width, photograph, running_chromium
 from tests.fakes import FakeGenerator
 from tests.lineage_builders import add_serving_version
 from tests.told_runs import add_told_run
 
-SCREENSHOTS = ROOT / "var" / "screenshots"
 QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"
 PLAIN = (
     "The moon's gravity pulls on all water, lakes included. A tide is the difference in pull between the "
@@ -64,12 +62,6 @@ def site(settings: Settings, engine: Engine, generator: FakeGenerator) -> Iterat
 def browser() -> Iterator[Browser]:
     with running_chromium() as browser:
         yield browser
-
-
-def photograph(page: Page, name: str) -> Path:
-    path = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
-    return path
 
 
 def ask(page: Page, site: str, *, persona: str, question: str) -> None:
@@ -296,9 +288,3 @@ def test_a_run_is_watched_without_javascript_and_drawn_on_any_screen(
             expect(page.get_by_role("link", name="Follow the run")).to_be_visible()
             context.close()
     lock.give_back()
-
-
-def check_width(page: Page, name: str) -> None:
-    """No page scrolls sideways, not even with a word that is wider than the screen."""
-    photograph(page, name)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
