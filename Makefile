@@ -24,7 +24,7 @@ restore: $(INSTALLED) ## Restore the backup FROM=folder into an empty place (REP
 	$(BIN)/persona-loop restore $(FROM) $(if $(REPLACE),--replace)
 
 test: $(INSTALLED) browser ## Run every test, the whole loop and the browser included
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -5,7 +5,6 @@ there when the environment does not set them. Nothing else reads environment var
 """
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -102,55 +101,55 @@ class Settings(BaseSettings):
     database_password: SecretStr  # of the embedded server's owner
     database_service_password: SecretStr  # of the role that everything but migrations signs in as
 
-    @cached_property
+    @property
     def store_url(self) -> str:
         return self.adapter_store or f"file://{self.var_dir.resolve() / 'adapters'}"
 
-    @cached_property
+    @property
     def base_cache(self) -> Path:
         """Where bases in 4 bits are kept, for trainer and server alike."""
         return self.var_dir.resolve() / "cache" / "bases"
 
-    @cached_property
+    @property
     def adapter_cache(self) -> Path:
         """Where the inference server keeps the files of adapters it has loaded."""
         return self.var_dir.resolve() / "cache" / "adapters"
 
-    @cached_property
+    @property
     def runs_dir(self) -> Path:
         """The work folders of training runs."""
         return self.var_dir.resolve() / "runs"
 
-    @cached_property
+    @property
     def inference_endpoint(self) -> str:
         return self.inference_url or f"http://{seen_from_here(self.inference_host)}:{self.inference_port}"
 
-    @cached_property
+    @property
     def other_servers(self) -> dict[int, str]:
         """The bases of OTHER_BASE_MODELS by the ports, after INFERENCE_PORT, of this machine's servers."""
         return dict(enumerate(self.other_base_models.split(), self.inference_port + 1))
 
-    @cached_property
+    @property
     def inference_endpoints(self) -> tuple[str, ...]:
         """Of every inference server, the one that holds BASE_MODEL first."""
         host = seen_from_here(self.inference_host)
         here = (f"http://{host}:{port}" for port in self.other_servers)
         return (self.inference_endpoint, *here, *self.other_inference_urls.split())
 
-    @cached_property
+    @property
     def airflow_endpoint(self) -> str:
         return self.airflow_url or f"http://127.0.0.1:{self.airflow_port}"
 
-    @cached_property
+    @property
     def recipe_name(self) -> str:
         return self.recipe or usual_recipe(self.base_model)
 
-    @cached_property
+    @property
     def embedded_base(self) -> bool:
         """Whether the base is the small one of this repository."""
         return is_embedded(self.base_model)
 
-    @cached_property
+    @property
     def trainings_side_by_side(self) -> int:
         """How many trainings may run at once; small ones gain by it, on a GPU they would share its memory."""
         small = self.embedded_base and usable_cores() > 1

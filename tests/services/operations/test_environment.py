@@ -70,3 +70,12 @@ def test_logs_of_tasks_are_closed_to_other_accounts(tmp_path: Path):
 def test_a_log_that_worker_and_api_share_is_not_pushed_to_itself(tmp_path: Path):
     given = environment(installation(tmp_path, database_url="postgresql://a@db/x"))
     assert given["AIRFLOW__EDGE__PUSH_LOGS"] == "False"
+
+
+def test_a_copy_with_another_folder_has_its_own_addresses(tmp_path: Path):
+    own = installation(tmp_path)
+    assert own.store_url == f"file://{tmp_path / 'adapters'}"
+    assert (
+        own.model_copy(update={"var_dir": tmp_path / "b"}).store_url
+        == f"file://{tmp_path / 'b' / 'adapters'}"
+    )

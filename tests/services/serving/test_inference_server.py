@@ -236,7 +236,7 @@ def test_a_prompt_that_leaves_no_room_for_the_answer_is_refused_whole(served):
         ({"messages": [{"role": "user", "content": 7}]}, "content"),
         ({"seed": -1}, "seed"),
         ({"seed": "one"}, "seed"),
-        ({"stream": True}, "stream"),
+        ({"stream": 7}, "stream"),
         ({"n": 2}, "n "),
         ({"temperature": -1}, "temperature"),
         ({"top_p": 0}, "top_p"),
