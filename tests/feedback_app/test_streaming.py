@@ -100,8 +100,9 @@ def test_the_same_form_once_more_leads_to_the_same_answer_at_once(
 ):
     page = visitor.get("/p/pirate")
     form = hidden_fields(page, "/p/pirate/ask") | {"question": "Why?"}
-    sent = [visitor.client.post("/p/pirate/ask", data=form, headers=ACCEPT) for _ in range(2)]
-    first, again = (events(response)[-1] for response in sent)
+    first, again = (
+        events(visitor.client.post("/p/pirate/ask", data=form, headers=ACCEPT))[-1] for _ in range(2)
+    )
     plain = visitor.client.post("/p/pirate/ask", data=form)
     assert first == again == ("done", plain.location)
     assert len(generator.requests) == len(answers(engine)) == 1
