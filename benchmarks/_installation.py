@@ -17,7 +17,16 @@ from services.settings import Settings, read_settings
 
 _PORTS = ("FEEDBACK_PORT", "INFERENCE_PORT", "AIRFLOW_PORT")
 # What would make another installation of this one.
-_ELSEWHERE = ("DATABASE_URL", "ADAPTER_STORE", "INFERENCE_URL", "AIRFLOW_URL")
+_ELSEWHERE = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "ADAPTER_STORE",
+    "INFERENCE_URL",
+    "OTHER_INFERENCE_URLS",
+    "OTHER_BASE_MODELS",
+    "AIRFLOW_URL",
+    "RATE_LIMITS_URL",
+)
 
 
 @contextmanager

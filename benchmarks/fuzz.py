@@ -9,8 +9,6 @@ in place of a model, a sentence that is always the same. Violations are printed 
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +17,12 @@ from sqlalchemy import Engine
 
 from benchmarks._fuzzing import PERSONA, Fuzzed, fuzz
 from benchmarks._installation import own_installation
+from benchmarks._serving import database
 from benchmarks._table import Bar, Relation, Row, report
 from feedback_app import create_app
 from feedback_app.limits import Limits
 from services.accounts import clients
-from services.db import embedded, migrate
-from services.db.session import make_engine, owner_url, session_scope
+from services.db.session import session_scope
 from services.domain.conversation import Message
 from services.domain.fingerprint import ServerFacts
 from services.domain.personas import Persona, PersonaSlug
@@ -67,7 +65,7 @@ def main() -> int:
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, own_installation(Path(folder)) as settings:
         Path(folder).chmod(0o711)  # PostgreSQL's user looks into it
-        with _database(settings) as engine:
+        with database(settings) as engine:
             fuzzed, seconds = _fuzz(settings, engine, requests)
     report(NAME, _rows(fuzzed, seconds))
     for what, shown in fuzzed.violations.items():
@@ -76,7 +74,6 @@ def main() -> int:
 
 
 def _fuzz(settings: Settings, engine: Engine, requests: int) -> tuple[Fuzzed, float]:
-    migrate.upgrade(engine)
     at = datetime.now(UTC)
     with session_scope(engine) as session:
         create_persona(session, PersonaPlan(Persona(PersonaSlug(PERSONA), "Pirate")), at=at)
@@ -98,17 +95,6 @@ def _rows(fuzzed: Fuzzed, seconds: float) -> list[Row]:
         Row("kinds of violation of the document", len(fuzzed.violations), bar=none),
         Row("seconds", round(seconds, 1)),
     ]
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Engine]:
-    embedded.start(settings)
-    engine = make_engine(owner_url(settings))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-        embedded.stop(settings)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ from feedback_app import limits, raters
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
-from feedback_app.signing_in import Member, current_member, enter, leave, needs, require
+from feedback_app.signing_in import Member, current_member, enter, leave, member_of, needs, require
 from services.accounts import invitations, managing, sign_ins
 from services.accounts.passwords import SHORTEST
 from services.db.account_tables import AccountRow
 from services.db.session import session_scope
-from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.errors.outages import TooOften
 from services.errors.people import AccountExists, WrongPassword
@@ -118,8 +117,7 @@ def own_page(to: str) -> str:
 
 
 def _signed_in(session: Session, account: AccountRow) -> Member:
-    signed = sign_ins.sign_in(session, account, at=now())
-    return Member(signed.token, account.id, account.name, Role(account.role), RaterId(account.rater_id))
+    return member_of(session, account, sign_ins.sign_in(session, account, at=now()))
 
 
 def _render_sign_in(to: str, *, name: str = "", problem: PersonaLoopError | None = None) -> str:

@@ -10,9 +10,11 @@ import flask_login
 from flask import Flask, redirect, request, url_for
 from flask import session as visit
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from feedback_app.backend import backend, now
 from services.accounts import managing, sign_ins
+from services.db.account_tables import AccountRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
@@ -30,15 +32,11 @@ class Member(flask_login.UserMixin):  # type: ignore[misc]
     account_id: UUID
     name: str
     role: Role
+    actor: str  # as journals and ledgers name them
     rater: RaterId
 
     def get_id(self) -> str:
         return self.token
-
-    @property
-    def actor(self) -> str:
-        """As journals and ledgers name them."""
-        return f"account:{self.name}"
 
 
 def install(app: Flask) -> None:
@@ -98,6 +96,16 @@ def _load(token: str) -> Member | None:
         row = sign_ins.find_sign_in(session, token, at=now())
         if row is None:
             return None
-        account = row.account
-        rater = managing.rater_of(session, account, at=now())
-        return Member(token, account.id, account.name, Role(account.role), rater)
+        return member_of(session, row.account, token)
+
+
+def member_of(session: Session, account: AccountRow, token: str) -> Member:
+    """Whoever signed in under this account, known by this token."""
+    return Member(
+        token=token,
+        account_id=account.id,
+        name=account.name,
+        role=Role(account.role),
+        actor=account.actor,
+        rater=managing.rater_of(session, account, at=now()),
+    )

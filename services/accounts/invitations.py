@@ -73,7 +73,7 @@ def accept(
     session.add(account)
     session.flush()
     invitation.account_id = account.id
-    audit.record(session, "accept invitation", name, actor=f"account:{name}", at=at)
+    audit.record(session, "accept invitation", name, actor=account.actor, at=at)
     return account
 
 

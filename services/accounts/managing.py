@@ -49,7 +49,7 @@ def change_password(
         raise WrongPassword
     account.password_hash = hash_password(new)
     sign_ins.end_all(session, account, at=at, but=but)
-    audit.record(session, "change password", account.name, actor=f"account:{account.name}", at=at)
+    audit.record(session, "change password", account.name, actor=account.actor, at=at)
 
 
 def change_role(session: Session, account: AccountRow, role: Role, *, actor: str, at: datetime) -> None:

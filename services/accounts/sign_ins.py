@@ -1,6 +1,5 @@
 """Signing in: a browser that showed the password gets a token, by which it is known until that is ended."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -12,14 +11,6 @@ from services.db.account_tables import AccountRow, SignInRow
 from services.errors.people import WrongPassword
 
 LIFETIME = timedelta(days=14)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """`token` is told this once."""
-
-    account: AccountRow
-    token: str
 
 
 def check_password(session: Session, *, name: str, password: str) -> AccountRow:
@@ -35,14 +26,15 @@ def check_password(session: Session, *, name: str, password: str) -> AccountRow:
     return open_account
 
 
-def sign_in(session: Session, account: AccountRow, *, at: datetime) -> SignedIn:
+def sign_in(session: Session, account: AccountRow, *, at: datetime) -> str:
+    """The token by which this browser is known from here on; it is told this once."""
     token = new_token()
     session.add(
         SignInRow(
             token_digest=digest_of(token), account_id=account.id, created_at=at, expires_at=at + LIFETIME
         )
     )
-    return SignedIn(account, token)
+    return token
 
 
 def find_sign_in(session: Session, token: str, *, at: datetime) -> SignInRow | None:

@@ -28,6 +28,11 @@ class AccountRow(Base):
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
+    @property
+    def actor(self) -> str:
+        """As journals and ledgers name whoever acts under it."""
+        return f"account:{self.name}"
+
     __table_args__ = (
         CheckConstraint(f"role IN ({_ROLES})", name="role_known"),
         Index("accounts_name_uq", func.lower(sql("name")), unique=True),

@@ -25,12 +25,11 @@ def database_url(settings: Settings) -> str:
 def owner_url(settings: Settings) -> str:
     """As `database_url`, of the account that owns the tables: for migrations, backups and Airflow's own.
 
-    With a DATABASE_URL it is DATABASE_OWNER_URL, and where that is unset one account for everything.
+    With a DATABASE_URL it is DATABASE_OWNER_URL, and where that is unset one account for everything; without,
+    the embedded server's, whatever else is set: a migration never goes where the service does not.
     """
-    if settings.database_owner_url is not None:
-        return settings.database_owner_url.get_secret_value()
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+        return (settings.database_owner_url or settings.database_url).get_secret_value()
     url = embedded_url(settings, owner=True)
     if url is None:
         raise DatabaseUnavailable(str(settings.var_dir / "postgres"))

@@ -37,7 +37,7 @@ class VersionNeverServed(Refused):
         )
         super().__init__(
             f"Version {version} of {slug!r} {served}, so it cannot be put back: choose one that "
-            f"`persona-loop ledger {slug}` names for more than a canary, or promote it through the gate."
+            f"`persona-loop ledger show {slug}` names for more than a canary, or promote it through the gate."
         )
 
 

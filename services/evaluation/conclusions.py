@@ -60,7 +60,7 @@ def next_step(session: Session, decision: GateDecisionRow, *, at: datetime) -> s
     if canary is not None and canary.decision_id == decision.id:
         return f"Its canary is open: `persona-loop canary show {persona.slug}` says how it goes."
     if moves_by(session, decision):
-        return f"It was carried out: `persona-loop ledger {persona.slug}` says what became of it."
+        return f"It was carried out: `persona-loop ledger show {persona.slug}` says what became of it."
     if decision.verdict == Verdict.FAIL:
         return "Nobody can let it serve: train another version, or wait for the night that does."
     untold = decision.verdict == Verdict.INSUFFICIENT

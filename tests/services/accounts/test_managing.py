@@ -66,14 +66,14 @@ def test_the_only_admin_stays_one(session: Session):
 
 def test_a_closed_account_is_signed_out_and_opened_again_knows_its_password(session: Session):
     ada = add_account(session, "Ada", Role.CURATOR)
-    signed = sign_ins.sign_in(session, ada, at=AT)
-    assert sign_ins.find_sign_in(session, signed.token, at=AT)
+    token = sign_ins.sign_in(session, ada, at=AT)
+    assert sign_ins.find_sign_in(session, token, at=AT)
     managing.close(session, ada, actor="test", at=AT)
     with pytest.raises(WrongPassword):
         sign_ins.check_password(session, name="Ada", password=PASSWORD)
     managing.reopen(session, ada, actor="test", at=AT)
     assert sign_ins.check_password(session, name=" ADA ", password=PASSWORD) is ada
-    assert sign_ins.find_sign_in(session, signed.token, at=AT) is None
+    assert sign_ins.find_sign_in(session, token, at=AT) is None
 
 
 def test_a_withdrawn_invitation_is_no_good_and_a_used_one_cannot_be_withdrawn(session: Session):

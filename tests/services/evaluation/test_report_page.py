@@ -78,9 +78,8 @@ def test_a_passed_decision_says_so_and_names_where_it_led(session: Session):
     page = decision_page(session, decision.id, at=AT)
     assert page.meaning.endswith("it may serve people.")
     assert page.standing.moves == (row,)
-    assert (
-        page.standing.next_step == "It was carried out: `persona-loop ledger pirate` says what became of it."
-    )
+    told = "It was carried out: `persona-loop ledger show pirate` says what became of it."
+    assert page.standing.next_step == told
     answers = changed_answers(session, decision.id)
     assert answers.improved == answers.worsened == ()
 

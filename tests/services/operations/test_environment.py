@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.db.session import owner_url
 from services.errors.outages import DatabaseUnavailable
 from services.operations.environment import environment
 from services.operations.secrets import ensure_secrets
@@ -79,3 +80,12 @@ def test_a_copy_with_another_folder_has_its_own_addresses(tmp_path: Path):
         own.model_copy(update={"var_dir": tmp_path / "b"}).store_url
         == f"file://{tmp_path / 'b' / 'adapters'}"
     )
+
+
+def test_the_tables_owner_is_asked_for_where_the_service_is(tmp_path: Path):
+    owner = "postgresql://owner@db/own"
+    both = installation(tmp_path, database_url="postgresql://a@db/own", database_owner_url=owner)
+    assert owner_url(both) == owner
+    assert owner_url(installation(tmp_path, database_url="postgresql://a@db/own")) == "postgresql://a@db/own"
+    with pytest.raises(DatabaseUnavailable):  # the embedded server's, which does not run
+        owner_url(installation(tmp_path, database_owner_url=owner))

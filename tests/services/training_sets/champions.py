@@ -12,7 +12,7 @@ from services.domain.promotions import PromotionKind
 from services.domain.training import RunState
 from tests.builders import AT, add_answer, add_correction
 from tests.lineage_builders import add_run, add_version, unguarded
-from tests.services.training_sets.conftest import Record
+from tests.services.training_sets.conftest import Nights, Record
 
 SECOND = AT + timedelta(minutes=90)  # of the second night's words
 
@@ -33,6 +33,20 @@ def crown(session: Session, training_set: TrainingSetRow, *, minutes: float = 61
             )
         )
     session.flush()
+
+
+def going_on(persona: PersonaRow) -> PersonaRow:
+    """The persona, whose nights go on from the champion with as much replay as there is new."""
+    persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 50}
+    return persona
+
+
+def first_night(session: Session, nights: Nights, asked: Iterator[str]) -> TrainingSetRow:
+    """The first night's set of eight corrections; who learnt it serves."""
+    say(session, nights.persona, asked, 8)
+    training_set = nights.assemble()
+    crown(session, training_set)
+    return training_set
 
 
 def say(session: Session, persona: PersonaRow, asked: Iterator[str], count: int, **when) -> list[str]:

@@ -11,7 +11,7 @@ from services.adapters.promotions import champion_at
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from tests.builders import AT, add_answer, add_correction
-from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.champions import SECOND, crown, first_night, going_on, say, sources
 from tests.services.training_sets.conftest import Nights
 
 Damage = Callable[[Path], object]
@@ -20,17 +20,12 @@ DAMAGES = [Path.unlink, lambda file: file.write_bytes(file.read_bytes() + b"{}\n
 
 @pytest.fixture
 def persona(persona: PersonaRow) -> PersonaRow:
-    persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 50}
-    return persona
+    return going_on(persona)
 
 
 @pytest.fixture
-def first(session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> TrainingSetRow:
-    """The first night's set of eight corrections; who learnt it serves."""
-    say(session, persona, asked, 8)
-    training_set = nights.assemble()
-    crown(session, training_set)
-    return training_set
+def first(session: Session, nights: Nights, asked: Iterator[str]) -> TrainingSetRow:
+    return first_night(session, nights, asked)
 
 
 def place(nights: Nights, path: str) -> Path:

@@ -10,24 +10,19 @@ from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.feedback.questions import new_rater
 from tests.builders import AT, add_answer, add_correction, add_items, add_review
-from tests.services.training_sets.champions import SECOND, crown, say, sources
+from tests.services.training_sets.champions import SECOND, crown, first_night, going_on, say, sources
 from tests.services.training_sets.conftest import Nights, Record
 from tests.services.training_sets.test_clustering import item
 
 
 @pytest.fixture
 def persona(persona: PersonaRow) -> PersonaRow:
-    persona.example_policy = persona.example_policy | {"start": "champion", "replay_percent": 50}
-    return persona
+    return going_on(persona)
 
 
 @pytest.fixture
-def first(session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]) -> TrainingSetRow:
-    """The first night's set of eight corrections; who learnt it serves."""
-    say(session, persona, asked, 8)
-    training_set = nights.assemble()
-    crown(session, training_set)
-    return training_set
+def first(session: Session, nights: Nights, asked: Iterator[str]) -> TrainingSetRow:
+    return first_night(session, nights, asked)
 
 
 class TestWhatDoesNotComeBack:
