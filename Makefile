@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test up backup restore check bench browser clean
+.PHONY: help demo test up backup restore check bench messages browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,15 @@ check: $(INSTALLED) ## Format, lint, types, import contracts
 bench: $(INSTALLED) ## Run benchmarks/NAME.py (NAME=x), or all of them
 	@for bench in $(if $(NAME),$(NAME),$$(ls benchmarks | sed -n 's/^\([a-z]\w*\)\.py$$/\1/p')); do \
 		$(BIN)/python -m benchmarks.$$bench $(ARGS) || exit 1; done
+
+messages: $(INSTALLED) ## Bring the catalogues of translations up to date with the sentences of the app
+	@mkdir -p var
+	$(BIN)/pybabel -q extract --mapping pyproject.toml --add-location file --sort-by-file \
+		--omit-header --output var/messages.pot feedback_app
+	@for catalogue in feedback_app/translations/*/messages.po; do \
+		language=$$(basename $$(dirname $$catalogue)); \
+		$(BIN)/pybabel -q update --input-file var/messages.pot --output-file $$catalogue --locale $$language \
+			--width 110 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date || exit 1; done
 
 browser: $(INSTALLED) # A Chromium for the browser tests: the one that is there, else Playwright's, else Debian's
 	@bash tests/e2e/install_browser.sh $(BIN)

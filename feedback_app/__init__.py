@@ -39,6 +39,7 @@ server-sent events instead where a script accepts them (`streaming`):
     POST /judge/<report>/<report>   item, choice                                  -> 303 the next two
     GET  /sign-in                   for who has an account [to]
     POST /sign-in                   name, password, to                            -> 303 to
+    POST /language                  language, to: what every page speaks          -> 303 to
     POST /sign-out                  -> 303 /
     GET  /invitations/<token>       the form that makes an account
     POST /invitations/<token>       name, password                                -> 303 /account
@@ -76,6 +77,7 @@ from feedback_app import (
     health,
     history,
     judging,
+    languages,
     ledger,
     limits,
     metrics,
@@ -136,6 +138,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     limits.install(app, settings, engine)
     security.install(app, secret_key=settings.secret_key.get_secret_value(), proxies=settings.proxies)
     signing_in.install(app)
+    languages.install(app)
     wording.install(app)
     error_pages.install(app)
     for module in PAGES:

@@ -1,7 +1,5 @@
 """The pages of accounts: signing in and out, accepting an invitation, one's own account."""
 
-import re
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
@@ -11,6 +9,7 @@ from feedback_app import limits, raters
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
+from feedback_app.own_pages import own_page
 from feedback_app.signing_in import Member, current_member, enter, leave, member_of, needs, require
 from services.accounts import invitations, managing, sign_ins
 from services.accounts.passwords import SHORTEST
@@ -22,8 +21,6 @@ from services.errors.people import AccountExists, WrongPassword
 from services.errors.tree import InvalidInput, PersonaLoopError
 
 blueprint = Blueprint("accounts", __name__)
-
-_OWN_PAGE = re.compile(r"(/[\w-]+)+", re.ASCII)
 
 
 @blueprint.get("/sign-in")
@@ -109,11 +106,6 @@ def leave_everywhere() -> Response:
         sign_ins.end_all(session, session.get_one(AccountRow, member.account_id), at=now())
     leave()
     return redirect(url_for("accounts.sign_in_page"), 303)
-
-
-def own_page(to: str) -> str:
-    """A page of this site, or nothing: no form leads elsewhere."""
-    return to if _OWN_PAGE.fullmatch(to) else ""
 
 
 def _signed_in(session: Session, account: AccountRow) -> Member:

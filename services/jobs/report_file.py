@@ -34,8 +34,13 @@ def write_report(decision_id: int, out: Path) -> Path:
 def render(page: DecisionPage, answers: ChangedAnswers) -> str:
     """The whole file as text; every text of people and models in it is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(_PAGES / "templates"), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(_PAGES / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined] # a file is in English
     words = (wording.title_of, wording.figure, wording.signed, wording.moment, wording.breakable)
     environment.filters |= {one.__name__: one for one in words}
     return environment.get_template("decision_file.html").render(

@@ -1,0 +1,62 @@
+"""Which language a page speaks: what was chosen, else what the browser asks for, else English."""
+
+import re
+
+import pytest
+
+from tests.feedback_app.conftest import Visitor, hidden_fields
+
+
+def language_of(visitor: Visitor, accepted: str = "", path: str = "/") -> tuple[str, str]:
+    """Of the page, with the direction it is read in."""
+    page = visitor.client.get(path, headers={"Accept-Language": accepted})
+    found = re.search(r'<html lang="(\w+)" dir="(\w+)">', page.text)
+    assert found is not None
+    return found[1], found[2]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", ("en", "ltr")),
+        ("tlh, *;q=0.1", ("en", "ltr")),
+        ("de-AT, en;q=0.5", ("de", "ltr")),
+        ("fr, ar-EG;q=0.8, de;q=0.2", ("ar", "rtl")),
+        ("en-US, de;q=0.9", ("en", "ltr")),
+    ],
+)
+def test_a_page_speaks_what_the_browser_asks_for(visitor: Visitor, accepted: str, language: tuple[str, str]):
+    assert language_of(visitor, accepted) == language
+
+
+def test_what_was_chosen_holds_on_every_page_until_something_else_is_chosen(visitor: Visitor):
+    page = visitor.get("/p/pirate")
+    chosen = visitor.submit(page, "/language", language="ar")
+    assert chosen.location == "/p/pirate"
+    assert language_of(visitor, "de") == ("ar", "rtl")
+    assert language_of(visitor, "de", "/nowhere") == ("ar", "rtl")
+    visitor.submit(visitor.get("/history"), "/language", language="en")
+    assert language_of(visitor, "de") == ("en", "ltr")
+
+
+@pytest.mark.parametrize("language", ["fr", "../../etc", "", "de; Path=/x"])
+def test_a_language_that_there_is_none_of_is_the_browsers_again(visitor: Visitor, language: str):
+    visitor.submit(visitor.get("/"), "/language", language="ar")
+    visitor.submit(visitor.get("/"), "/language", language=language)
+    assert language_of(visitor, "de") == ("de", "ltr")
+    visitor.client.set_cookie("language", language)
+    assert language_of(visitor, "de") == ("de", "ltr")
+
+
+def test_choosing_a_language_leads_to_no_other_site(visitor: Visitor):
+    fields = hidden_fields(visitor.get("/"), "/language") | {"to": "//elsewhere.example", "language": "de"}
+    assert visitor.client.post("/language", data=fields).location == "/"
+
+
+def test_who_keeps_a_page_is_told_what_it_differs_by(visitor: Visitor):
+    page = visitor.client.get("/history", headers={"Accept-Language": "de"})
+    assert page.headers["Content-Language"] == "de"
+    assert {"accept-language", "cookie"} <= {name.lower() for name in page.vary}
+    asset = visitor.get("/static/style.css")
+    assert "accept-language" not in {name.lower() for name in asset.vary}
+    asset.close()
