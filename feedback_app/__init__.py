@@ -8,6 +8,7 @@ server-sent events instead where a script accepts them (`streaming`):
     POST /p/<slug>/ask              question, submission [context, domain, audience, format] -> 303 answers
     POST /stop                      submission: enough of the answer being written  -> 204
     GET  /answers/<uuid>            what was said before, question, answer, forms to go on and to rate
+    GET  /answers/<uuid>/why        why it is as it is, for its asker and for curators
     POST /answers/<uuid>/rate       stars or thumb, submission [reasons]          -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
@@ -90,6 +91,7 @@ from feedback_app import (
     runs,
     security,
     signing_in,
+    why,
     wording,
 )
 from feedback_app.api import routes as api
@@ -98,6 +100,7 @@ from feedback_app.backend import Backend
 from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
+from services.training_sets.word_index import KeptIndexes
 
 PAGES = (
     personas,
@@ -110,6 +113,7 @@ PAGES = (
     accounts,
     administering,
     answers,
+    why,
     conversations,
     asking,
     peers,
@@ -129,6 +133,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
         asks=AsksUnderWay.beside_others(settings.feedback_threads),
         notes=KeptSentences(),
         rated_days={},
+        indexes=KeptIndexes(),
     )
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)

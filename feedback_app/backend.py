@@ -1,5 +1,5 @@
-"""What the views stand on: the process's one engine, its generator, its asks, what it
-has read once of decisions, and the clock. No queries."""
+"""What the views stand on: the process's one engine, its generator, its asks, what it has read once of
+decisions and training sets, and the clock. No queries."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,6 +12,7 @@ from feedback_app.asks_under_way import AsksUnderWay
 from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
+from services.training_sets.word_index import KeptIndexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Backend:
     asks: AsksUnderWay
     notes: KeptSentences
     rated_days: dict[tuple[int, date], int]  # ratings of days that are over, by persona
+    indexes: KeptIndexes
 
 
 def backend() -> Backend:

@@ -6,6 +6,7 @@ import re
 import zlib
 from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -52,6 +53,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(laid_out)
     app.add_template_filter(schema_laid_out)
     app.add_template_filter(tone)
+    app.add_template_filter(pseudonym)
     app.add_template_filter(duration)
     app.add_template_filter(loss)
     app.add_template_filter(size_words)
@@ -147,6 +149,11 @@ def moment_of_iso(text: str) -> str:
 def tone(slug: str) -> str:
     """The style class that colours a persona, the same on every page."""
     return f"tone-{zlib.crc32(slug.encode()) % TONES}"
+
+
+def pseudonym(rater: UUID) -> str:
+    """What a rater is called to others: the same on every page, and no name."""
+    return f"rater {rater.hex[:8]}"
 
 
 def duration(seconds: float) -> str:

@@ -140,6 +140,12 @@ def answer_page(session: Session, *, answer_id: AnswerId, rater: RaterId) -> Ans
     return _view(row)
 
 
+def is_blind(session: Session, answer_id: AnswerId) -> bool:
+    """As in `AnswerView`."""
+    asked = select(_in_open_canary()).select_from(AnswerRow).join(QuestionRow).join(ConversationRow)
+    return bool(session.scalar(asked.where(AnswerRow.id == answer_id)))
+
+
 def _answers() -> Select[*tuple[Any, ...]]:
     return (
         select(
