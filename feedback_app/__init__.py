@@ -12,10 +12,12 @@ server-sent events instead where a script accepts them (`streaming`):
     POST /answers/<uuid>/rate       stars or thumb, submission [reasons]          -> 303 /answers/<uuid>
     POST /answers/<uuid>/correct    text, submission                              -> 303 /answers/<uuid>
     POST /answers/<uuid>/comment    text, submission                              -> 303 /answers/<uuid>
+    POST /answers/<uuid>/undo       said, said_id: within a minute                -> 303 /answers/<uuid>
     POST /answers/<uuid>/ask        question, submission: what was said before is its context -> 303 answers
     POST /answers/<uuid>/again      persona, submission: the same question once more          -> 303 answers
     GET  /peers/<uuid>              somebody else's answer that the rater was offered to rate
     POST /peers/<uuid>/rate         stars or thumb, submission [reasons]          -> 303 /peers/<uuid>
+    POST /peers/<uuid>/undo         said, said_id: within a minute                -> 303 /peers/<uuid>
     GET  /p/<slug>/runs             the persona's training runs, newest first
     GET  /runs/<number>             one of them; renews itself while it runs, unless asked to stand [still]
     GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg

@@ -1,8 +1,10 @@
-"""One answer and what its asker says of it: stars, a better answer, a comment.
+"""One answer and what its asker says of it: stars, a better answer, a comment; and taking that back at once.
 
 Asking is `personas`, asking on `conversations`.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -10,22 +12,23 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
-from feedback_app.forms import FeedbackDraft, RatingForm, read_submission, typed_text
+from feedback_app.forms import FeedbackDraft, RatingForm, UndoForm, read_submission, typed_text
 from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
-from feedback_app.wording import rating_in_words
+from feedback_app.wording import rating_in_words, taken_back_in_words
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.db.splits import split_of
-from services.domain.feedback import AnswerId, RaterId, Thumb
+from services.domain.feedback import AnswerId, RaterId, Said, Thumb
 from services.domain.history import as_context
 from services.domain.splits import Split, split_key
 from services.errors.outages import TooOften
+from services.errors.people import TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import conversations, peers, queries, recording
+from services.feedback import conversations, peers, queries, recording, retracting
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 
@@ -37,59 +40,74 @@ def page(answer_id: UUID) -> str:
 
 @blueprint.post("/rate")
 def rate(answer_id: UUID) -> AnyResponse:
-    answer, rater = AnswerId(answer_id), require_rater()
+    answer, rater, at = AnswerId(answer_id), require_rater(), now()
     try:
         count_saying(rater)
         form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
-            recording.rate(
+            rating = recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
                 stars=form.given,
                 reasons=form.reasons,
                 submission=form.submission,
-                at=now(),
+                at=at,
             )
             shown = queries.answer_page(session, answer_id=answer, rater=rater)
             persona = find_persona(session, shown.persona)
-            peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=now())
+            peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=at)
     except (InvalidInput, FormOutdated, TooOften) as problem:
-        return _refuse(answer, "rating", problem)
+        return _refuse(answer, Said.RATING, problem)
     verb = "is" if isinstance(form.given, Thumb) or form.given == 1 else "are"
-    return _saved(answer, "rating", f"Thank you, your {rating_in_words(form.given)} {verb} saved.")
+    words = f"Thank you, your {rating_in_words(form.given)} {verb} saved."
+    return _saved(answer, Said.RATING, words, said_id=rating, at=at)
 
 
 @blueprint.post("/correct")
 def correct(answer_id: UUID) -> AnyResponse:
-    answer, rater = AnswerId(answer_id), require_rater()
-    try:
-        count_saying(rater)
-        submission = read_submission(request.form)
-        text = typed_text(request.form, "text")
-        with session_scope(backend().engine) as session:
-            recording.correct(
-                session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
-            )
-    except (InvalidInput, FormOutdated, TooOften) as problem:
-        return _refuse(answer, "correction", problem)
-    return _saved(answer, "correction", _thanks_for_correction(answer, rater))
+    return _write(AnswerId(answer_id), Said.CORRECTION, recording.correct)
 
 
 @blueprint.post("/comment")
 def comment(answer_id: UUID) -> AnyResponse:
+    return _write(AnswerId(answer_id), Said.COMMENT, recording.comment)
+
+
+@blueprint.post("/undo")
+def undo(answer_id: UUID) -> AnyResponse:
     answer, rater = AnswerId(answer_id), require_rater()
+    form = UndoForm.read(request.form)
+    try:
+        take_back(answer, form, rater)
+    except (TooLateToUndo, TooOften) as problem:
+        return refused(render(answer, FeedbackDraft(form.said, problem=str(problem))), problem)
+    return _saved(answer, form.said, taken_back_in_words(form.said))
+
+
+def take_back(answer: AnswerId, form: UndoForm, rater: RaterId) -> None:
+    """Raises UnknownSource, TooLateToUndo, TooOften."""
+    count_saying(rater)
+    with session_scope(backend().engine) as session:
+        retracting.retract(
+            session, answer_id=answer, said=form.said, said_id=form.said_id, rater=rater, at=now()
+        )
+
+
+def _write(answer: AnswerId, said: Said, record: Callable[..., int]) -> AnyResponse:
+    """A text that the form holds, written down."""
+    rater, at = require_rater(), now()
     try:
         count_saying(rater)
-        submission = read_submission(request.form)
-        text = typed_text(request.form, "text")
+        submission, text = read_submission(request.form), typed_text(request.form, "text")
         with session_scope(backend().engine) as session:
-            recording.comment(
-                session, answer_id=answer, rater=rater, text=text, submission=submission, at=now()
-            )
+            said_id = record(session, answer_id=answer, rater=rater, text=text, submission=submission, at=at)
     except (InvalidInput, FormOutdated, TooOften) as problem:
-        return _refuse(answer, "comment", problem)
-    return _saved(answer, "comment", "Thank you, your comment is saved.")
+        return _refuse(answer, said, problem)
+    thanks = "Thank you, your comment is saved."
+    if said is Said.CORRECTION:
+        thanks = _thanks_for_correction(answer, rater)
+    return _saved(answer, said, thanks, said_id=said_id, at=at)
 
 
 def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
@@ -108,7 +126,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         left_out=earlier and as_context([turn.as_turn() for turn in earlier]) != answer.question.context,
         personas=personas,
         draft=draft,
-        thanks=take_thanks(answer_id),
+        thanks=take_thanks(answer_id, at=now()),
         peer=peer,
     )
 
@@ -126,12 +144,14 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
     return "Thank you, your better answer is saved."
 
 
-def _refuse(answer_id: AnswerId, section: str, problem: PersonaLoopError) -> Response:
-    draft = FeedbackDraft(section=section, text=typed_text(request.form, "text"), problem=str(problem))
+def _refuse(answer_id: AnswerId, said: Said, problem: PersonaLoopError) -> Response:
+    draft = FeedbackDraft(said, typed_text(request.form, "text"), problem=str(problem))
     return refused(render(answer_id, draft), problem)
 
 
-def _saved(answer_id: AnswerId, section: str, thanks: str) -> AnyResponse:
+def _saved(
+    answer_id: AnswerId, said: Said, thanks: str, *, said_id: int | None = None, at: datetime | None = None
+) -> AnyResponse:
     note(answer=answer_id)
-    thank(answer_id, section, thanks)
-    return redirect(url_for("answers.page", answer_id=answer_id, _anchor=section), 303)
+    thank(answer_id, said, thanks, said_id=said_id, at=at)
+    return redirect(url_for("answers.page", answer_id=answer_id, _anchor=said.value), 303)

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import Question
-from services.domain.feedback import Reason, Thumb
+from services.domain.feedback import Reason, Said, Thumb
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.tree import InvalidInput
 
@@ -64,11 +64,27 @@ class RatingForm:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoForm:
+    """Which journal, and which row of it, was written a moment ago."""
+
+    said: Said
+    said_id: int
+
+    @classmethod
+    def read(cls, fields: Fields) -> "UndoForm":
+        """InvalidInput for what no page of ours sends."""
+        number = fields.get("said_id", "")
+        if fields.get("said") not in tuple(Said) or not re.fullmatch(r"[0-9]{1,18}", number):
+            raise InvalidInput("It is not said what to take back: press Undo beside what was saved.")
+        return cls(Said(fields["said"]), int(number))
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackDraft:
     """What a refused feedback form held, and why it was refused: shown again in its place on the page."""
 
     section: str = ""
-    text: str = ""
+    text: str | None = None  # None where the form has no text
     problem: str = ""
 
 

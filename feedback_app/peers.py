@@ -5,16 +5,19 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feedback_app.answers import take_back
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
-from feedback_app.forms import RatingForm
+from feedback_app.forms import RatingForm, UndoForm
 from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.thanks import take_thanks, thank
+from feedback_app.wording import taken_back_in_words
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
 from services.errors.outages import TooOften
+from services.errors.people import TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import peers, recording
@@ -29,25 +32,41 @@ def page(answer_id: UUID) -> str:
 
 @blueprint.post("/rate")
 def rate(answer_id: UUID) -> AnyResponse:
-    answer, rater = AnswerId(answer_id), require_rater()
+    answer, rater, at = AnswerId(answer_id), require_rater(), now()
     try:
         count_saying(rater)
         form = RatingForm.read(request.form)
         with session_scope(backend().engine) as session:
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
-            recording.rate(
+            rating = recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
                 stars=form.given,
                 reasons=form.reasons,
                 submission=form.submission,
-                at=now(),
+                at=at,
             )
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
-    thank(answer, "peer", "Thank you, your opinion of it is saved.")
+    thank(answer, "peer", "Thank you, your opinion of it is saved.", said_id=rating, at=at)
+    return _to_page(answer)
+
+
+@blueprint.post("/undo")
+def undo(answer_id: UUID) -> AnyResponse:
+    answer = AnswerId(answer_id)
+    form = UndoForm.read(request.form)
+    try:
+        take_back(answer, form, require_rater())
+    except (TooLateToUndo, TooOften) as problem:
+        return _refuse(answer, problem)
+    thank(answer, "peer", taken_back_in_words(form.said))
+    return _to_page(answer)
+
+
+def _to_page(answer_id: AnswerId) -> AnyResponse:
     return redirect(url_for("peers.page", answer_id=answer_id, _anchor="rating"), 303)
 
 
@@ -55,7 +74,9 @@ def _render(answer_id: AnswerId, problem: str = "") -> str:
     with session_scope(backend().engine) as session:
         answer = peers.peer_page(session, answer_id=answer_id, rater=require_rater())
     note(answer=answer.id, persona=answer.persona)
-    return render_template("peer.html", answer=answer, thanks=take_thanks(answer_id), problem_text=problem)
+    return render_template(
+        "peer.html", answer=answer, thanks=take_thanks(answer_id, at=now()), problem_text=problem
+    )
 
 
 def _refuse(answer_id: AnswerId, problem: PersonaLoopError) -> Response:

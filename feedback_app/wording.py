@@ -13,9 +13,10 @@ from markupsafe import Markup, escape
 
 from feedback_app.differences import difference
 from feedback_app.forms import new_submission
+from feedback_app.sentences import gettext
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
-from services.domain.feedback import Reason, Thumb
+from services.domain.feedback import Reason, Said, Thumb
 from services.evaluation.wording import breakable, figure, instant, moment, signed, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
@@ -73,6 +74,16 @@ def stars_in_words(stars: int) -> str:
 
 def rating_in_words(given: int | Thumb) -> str:
     return THUMB_WORDS[given] if isinstance(given, Thumb) else stars_in_words(given)
+
+
+def taken_back_in_words(said: Said) -> str:
+    match said:
+        case Said.RATING:
+            return gettext("Your rating is taken back. The one before it, if any, counts again.")
+        case Said.CORRECTION:
+            return gettext("Your better answer is taken back. The one before it, if any, counts again.")
+        case Said.COMMENT:
+            return gettext("Your comment is taken back. The one before it, if any, counts again.")
 
 
 def version_in_words(version: int) -> str:

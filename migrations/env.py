@@ -13,6 +13,7 @@ from services.db import (  # noqa: F401  (they register their tables)
     lineage_tables,
     prompt_tables,
     rate_tables,
+    retraction_tables,
 )
 from services.db.base import Base
 

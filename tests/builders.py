@@ -21,6 +21,7 @@ from services.db.feedback_tables import (
     RatingRow,
     SeedExampleRow,
 )
+from services.db.retraction_tables import RetractionRow
 from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
@@ -135,6 +136,19 @@ def add_correction(
     session.add(row)
     session.flush()
     return f"correction:{row.id}"
+
+
+def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
+    """Of a rating or a correction, as "rating:12"."""
+    kind, _, number = source.partition(":")
+    row: RatingRow | CorrectionRow
+    if kind == "rating":
+        row = session.get_one(RatingRow, int(number))
+    else:
+        row = session.get_one(CorrectionRow, int(number))
+    said = {f"{kind}_id": row.id}
+    session.add(RetractionRow(answer_id=row.answer_id, rater_id=row.rater_id, at=at, **said))
+    session.flush()
 
 
 def add_comparison(

@@ -1,5 +1,6 @@
 """The words of feedback: ids that cannot be mixed up, the tags a rater may add, limits of texts."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import NewType
 from uuid import UUID
@@ -11,6 +12,15 @@ AnswerId = NewType("AnswerId", UUID)
 CORRECTION_LIMIT = 20_000  # characters
 COMMENT_LIMIT = 4_000
 STARS = range(1, 6)
+UNDO_WITHIN = timedelta(minutes=1)
+
+
+class Said(StrEnum):
+    """What a rater says of one answer, each in a journal of its own."""
+
+    RATING = "rating"
+    CORRECTION = "correction"
+    COMMENT = "comment"
 
 
 class Thumb(StrEnum):

@@ -80,3 +80,12 @@ class KeyReused(Refused):
             f"The Idempotency-Key {key[:60]!r} came with another request before: "
             "send this one under a key of its own."
         )
+
+
+class TooLateToUndo(Refused):
+    def __init__(self, said: str) -> None:
+        self.said = said
+        super().__init__(
+            f"This {said} was saved more than a minute ago and is not undone any more: say it anew if you "
+            "think otherwise now, the newest counts."
+        )

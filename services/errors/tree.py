@@ -46,6 +46,7 @@ PersonaLoopError
 │   ├── WrongPassword · AccountExists · InvitationUnusable · LastAdmin
 │   ├── TokenUnusable · ScopeMissing · ClientExists
 │   ├── KeyReused             a client's key that came with another request before
+│   ├── TooLateToUndo         of what was said more than a minute ago
 │   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first
 │   ├── DatabaseUnavailable · EmbeddedDatabaseFailed · AirflowUnavailable

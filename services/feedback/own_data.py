@@ -17,6 +17,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
+from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import RaterId
 
 Record = dict[str, Any]
@@ -33,12 +34,33 @@ SAID: dict[str, tuple[Journal, tuple[str, ...]]] = {
 def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
     """Questions with their answers, then what was said, oldest first; a tombstone holds nothing to show."""
     told: dict[str, list[Record]] = {"questions": list(_questions(session, rater))}
+    taken_back = _taken_back(session, rater)
     for name, (table, columns) in SAID.items():
-        rows = session.scalars(
-            select(table).where(table.rater_id == rater, table.tombstone.is_(None)).order_by(table.id)
+        rows = session.execute(
+            select(table.id, table)
+            .where(table.rater_id == rater, table.tombstone.is_(None))
+            .order_by(table.id)
         )
-        told[name] = [{column: _plain(getattr(row, column)) for column in columns} for row in rows]
+        told[name] = [
+            {column: _plain(getattr(row, column)) for column in columns} | taken_back.get((name, said_id), {})
+            for said_id, row in rows
+        ]
     return told
+
+
+def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Record]:
+    """When, by journal and id, of what the rater took back at once."""
+    rows = session.scalars(select(RetractionRow).where(RetractionRow.rater_id == rater))
+    return {
+        (name, said_id): {"taken_back_at": _plain(row.at)}
+        for row in rows
+        for name, said_id in (
+            ("ratings", row.rating_id),
+            ("corrections", row.correction_id),
+            ("comments", row.comment_id),
+        )
+        if said_id is not None
+    }
 
 
 def _questions(session: Session, rater: RaterId) -> Iterator[Record]:

@@ -36,7 +36,8 @@ JOIN questions q ON q.id = a.question_id AND q.context = ''
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona AND c.rater_id <> :rater
 WHERE NOT a.imported AND a.tombstone IS NULL
   AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
-  AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe')
+  AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe'
+                  AND NOT EXISTS (SELECT FROM retractions t WHERE t.rating_id = r.id))
   AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
 ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
 LIMIT 1

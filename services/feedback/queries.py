@@ -25,10 +25,11 @@ from services.db.feedback_tables import (
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
-from services.domain.feedback import AnswerId, RaterId, Thumb
+from services.domain.feedback import AnswerId, RaterId, Said, Thumb
 from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
+from services.feedback.retracting import stands
 from services.language_model.asking import STOPPED
 
 
@@ -162,8 +163,8 @@ def _answers() -> Select[*tuple[Any, ...]]:
             RatingRow.stars.label("stars"),
             RatingRow.thumb.label("thumb"),
             RatingRow.reasons.label("reasons"),
-            _newest_text(CorrectionRow).label("correction"),
-            _newest_text(CommentRow).label("comment"),
+            _newest_text(CorrectionRow, Said.CORRECTION).label("correction"),
+            _newest_text(CommentRow, Said.COMMENT).label("comment"),
         )
         .join(QuestionRow, AnswerRow.question_id == QuestionRow.id)
         .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
@@ -196,12 +197,12 @@ def _in_open_canary() -> ColumnElement[bool]:
     return and_(AnswerRow.promotion_id.is_not(None), ~later)
 
 
-def _newest_text(journal: type[CorrectionRow] | type[CommentRow]) -> ScalarSelect[str]:
-    """The asker's last text in a journal, of the answer that is selected around it."""
+def _newest_text(journal: type[CorrectionRow] | type[CommentRow], said: Said) -> ScalarSelect[str]:
+    """The asker's last text that stands in a journal, of the answer that is selected around it."""
     of = aliased(journal)
     return (
         select(of.text)
-        .where(of.answer_id == AnswerRow.id, of.rater_id == ConversationRow.rater_id)
+        .where(of.answer_id == AnswerRow.id, of.rater_id == ConversationRow.rater_id, stands(said, of.id))
         .order_by(of.id.desc())
         .limit(1)
         .scalar_subquery()
@@ -243,5 +244,8 @@ def feedback_counts(session: Session) -> dict[str, int]:
     return {
         "answers": session.scalar(select(func.count()).select_from(AnswerRow)) or 0,
         "ratings": session.scalar(select(func.count()).select_from(CurrentRatingRow)) or 0,
-        "corrections": session.scalar(select(func.count()).select_from(CorrectionRow)) or 0,
+        "corrections": session.scalar(
+            select(func.count()).select_from(CorrectionRow).where(stands(Said.CORRECTION, CorrectionRow.id))
+        )
+        or 0,
     }

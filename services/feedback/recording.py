@@ -32,6 +32,7 @@ from services.domain.feedback import (
     Choice,
     RaterId,
     Reason,
+    Said,
     Thumb,
 )
 from services.errors.inputs import (
@@ -43,6 +44,7 @@ from services.errors.inputs import (
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
 from services.errors.refusals import FormOutdated
+from services.feedback.retracting import stands
 
 
 def rate(
@@ -151,12 +153,17 @@ def compare(
 
 def comment(
     session: Session, *, answer_id: AnswerId, rater: RaterId, text: str, submission: UUID, at: datetime
-) -> None:
-    """Append a comment; raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker; FormOutdated as `rate`."""
+) -> int:
+    """Append a comment, and return its id.
+
+    Raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker, and FormOutdated as `rate` does.
+    """
     checked = check_text("comment", text, limit=COMMENT_LIMIT)
     _own_answer(session, answer_id, rater)
     once = _said_once(submission, answer_id, rater, checked)
-    _append_text(session, CommentRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at)
+    return _append_text(
+        session, CommentRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at
+    )
 
 
 def _append_text(
@@ -171,8 +178,10 @@ def _append_text(
 ) -> int:
     """The id of what stands in the journal.
 
-    A form sent twice is thanked for twice, but not once something newer stands in its place: FormOutdated.
+    A form sent twice is thanked for twice, but not once something newer stands in its place, or it was taken
+    back: FormOutdated.
     """
+    said = Said.CORRECTION if journal is CorrectionRow else Said.COMMENT
     added: int | None = session.scalar(
         insert(journal)
         .values(answer_id=answer_id, rater_id=rater, text=text, submission=submission, created_at=at)
@@ -183,7 +192,7 @@ def _append_text(
         return added
     newest = session.execute(
         select(journal.id, journal.text)
-        .where(journal.answer_id == answer_id, journal.rater_id == rater)
+        .where(journal.answer_id == answer_id, journal.rater_id == rater, stands(said, journal.id))
         .order_by(journal.id.desc())
         .limit(1)
     ).one_or_none()

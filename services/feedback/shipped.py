@@ -12,8 +12,9 @@ from services.db.lineage_tables import (
     TrainingRunRow,
     TrainingSetSourcesRow,
 )
-from services.domain.feedback import AnswerId, RaterId
+from services.domain.feedback import AnswerId, RaterId, Said
 from services.domain.promotions import PromotionKind
+from services.feedback.retracting import stands
 
 
 def shipped_in(session: Session, *, rater: RaterId, answers: Collection[AnswerId]) -> dict[AnswerId, int]:
@@ -27,6 +28,7 @@ def shipped_in(session: Session, *, rater: RaterId, answers: Collection[AnswerId
                 CorrectionRow.rater_id == rater,
                 CorrectionRow.answer_id.in_(answers),
                 CorrectionRow.tombstone.is_(None),
+                stands(Said.CORRECTION, CorrectionRow.id),
             )
         )
     }

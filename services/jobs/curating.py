@@ -27,11 +27,13 @@ from services.db.lineage_tables import (
 )
 from services.domain.canaries import CanaryPolicy
 from services.domain.evaluation import METRICS, OVERALL
+from services.domain.feedback import Said
 from services.domain.promotions import BASE_VERSION, PromotionKind, open_canary, served
 from services.evaluation.metric_chart import MetricCourse, Point
 from services.evaluation.wording import title_of
 from services.feedback.canary_chart import Look
 from services.feedback.rating_chart import RatedDay
+from services.feedback.retracting import stands
 from services.jobs.canaries import canary_in, canary_row, looks_at
 from services.training.watching import RunSummary, runs_of
 from services.training_sets.conditions import of_everyone
@@ -163,7 +165,8 @@ def courses_of(session: Session, persona: PersonaRow) -> list[MetricCourse]:
 def rated_days(
     session: Session, persona: PersonaRow, *, at: datetime, kept: dict[tuple[int, date], int]
 ) -> list[RatedDay]:
-    """The last days up to this one, in UTC; a rating that was changed counts on each of its days.
+    """The last days up to this one, in UTC; a rating that was changed counts on each of its days, one that
+    was taken back on none.
 
     Days before yesterday get no ratings any more: what was counted of them is looked up in `kept` and added.
     """
@@ -185,6 +188,7 @@ def _ratings_since(session: Session, persona: PersonaRow, first: date) -> dict[d
         .where(
             AdapterVersionRow.persona_id == persona.id,
             RatingRow.created_at >= datetime.combine(first, time(), UTC),
+            stands(Said.RATING, RatingRow.id),
         )
         .group_by(day)
     )

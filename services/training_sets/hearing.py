@@ -20,6 +20,7 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason
 from services.training_sets.late_words import LateWords
+from services.training_sets.taken_back import stands
 
 _TAGS = tuple(Reason)
 _NONE_LATE = LateWords()
@@ -34,8 +35,8 @@ FROM questions q JOIN conversations c ON c.id = q.conversation_id AND c.persona_
 WHERE q.tombstone IS NULL
 UNION SELECT prompt_key FROM seed_examples WHERE persona_id = :persona AND imported_at <= :cutoff
 """
-# Of those, the ones that something new was said of, which may have come late, or anything by who is trusted
-# since.
+# Of those, the ones that something new was said of or taken back, which may have come late, or anything was
+# by who is trusted since.
 _PROMPTS_SINCE = """
 CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
 SELECT q.prompt_key
@@ -46,6 +47,7 @@ FROM (
     WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
     UNION SELECT left_answer_id FROM comparisons
     WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
+    UNION SELECT answer_id FROM retractions WHERE at > :since AND at <= :cutoff
 ) said
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id
@@ -58,7 +60,7 @@ WHERE persona_id = :persona AND imported_at > :since AND imported_at <= :cutoff
 # A text that answers one prompt is one answer, however often it was given: its raters judge the same thing.
 # Where its asker had enough in the middle it shows nobody how to answer, however good it was so far.
 # Numbers count from 0 in an order that is always the same.
-_NUMBER_ANSWERS = """
+_NUMBER_ANSWERS = f"""
 CREATE TEMPORARY TABLE heard_answers ON COMMIT DROP AS
 SELECT a.id AS answer_id,
        (dense_rank() OVER (ORDER BY q.prompt_key COLLATE "C", md5(a.text) COLLATE "C") - 1)::int AS answer
@@ -67,8 +69,9 @@ JOIN questions q ON q.prompt_key = p.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 JOIN answers a ON a.question_id = q.id AND a.finish_reason <> 'stopped'
 WHERE EXISTS (SELECT FROM ratings j
-              WHERE j.answer_id = a.id AND j.created_at <= :cutoff AND j.tombstone IS NULL)
-"""
+              WHERE j.answer_id = a.id AND j.created_at <= :cutoff AND j.tombstone IS NULL
+              AND {stands("rating", "j")})
+"""  # noqa: S608  (the fragment is the code's own)
 # Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
 # `tags` each bit is one of _TAGS.
 _HEAR = f"""
@@ -83,9 +86,9 @@ SELECT j.id, h.answer, j.rater_id,
        lead(j.id) OVER (PARTITION BY h.answer, j.rater_id ORDER BY j.id) IS NOT NULL AS overridden
 FROM ratings j
 JOIN heard_answers h ON h.answer_id = j.answer_id
-WHERE j.created_at <= :cutoff AND j.tombstone IS NULL
+WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands("rating", "j")}
 """  # noqa: S608  (the tags are the code's own)
-_SPEAKERS = """
+_SPEAKERS = f"""
 SELECT rater_id FROM (
     SELECT rater_id FROM heard
     UNION SELECT j.rater_id FROM corrections j
@@ -93,7 +96,7 @@ SELECT rater_id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at <= :cutoff AND j.tombstone IS NULL
+    WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands("correction", "j")}
     UNION SELECT k.rater_id FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id
@@ -101,7 +104,7 @@ SELECT rater_id FROM (
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
     WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
 ) everyone ORDER BY rater_id
-"""
+"""  # noqa: S608  (the fragment is the code's own)
 _NUMBER_RATERS = f"""
 CREATE TEMPORARY TABLE heard_raters ON COMMIT DROP AS
 SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM ({_SPEAKERS}) speakers

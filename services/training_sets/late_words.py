@@ -15,15 +15,21 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 
 LOOKED_BACK = timedelta(hours=1)  # no request takes as long, and no two clocks differ as much
-_TABLES = {"rating": "ratings", "correction": "corrections", "comparison": "comparisons"}
+_INSTANTS = {
+    "rating": ("ratings", "created_at"),
+    "correction": ("corrections", "created_at"),
+    "comparison": ("comparisons", "created_at"),
+    "retraction": ("retractions", "at"),
+}
 # Ranges, as nearly all ids follow each other: an import may have given a million of them in that hour.
 _SEEN = {
     kind: text(
         f"SELECT coalesce(range_agg(int8range(id, id + 1)), '{{}}')::text FROM {table} "  # noqa: S608
-        "WHERE created_at > :after AND created_at <= :until"
+        f"WHERE {instant} > :after AND {instant} <= :until"
     )
-    for kind, table in _TABLES.items()
+    for kind, (table, instant) in _INSTANTS.items()
 }
+_NONE = dict.fromkeys(_INSTANTS, "{}")  # an earlier release kept no retractions: there were none
 _UNSEEN = text("""
 SELECT said.kind, said.id, q.prompt_key
 FROM (
@@ -33,6 +39,8 @@ FROM (
     WHERE created_at > :after AND created_at <= :until AND NOT CAST(:correction AS int8multirange) @> id
     UNION ALL SELECT 'comparison', id, left_answer_id FROM comparisons
     WHERE created_at > :after AND created_at <= :until AND NOT CAST(:comparison AS int8multirange) @> id
+    UNION ALL SELECT 'retraction', id, answer_id FROM retractions
+    WHERE at > :after AND at <= :until AND NOT CAST(:retraction AS int8multirange) @> id
 ) said
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id AND q.tombstone IS NULL
@@ -65,7 +73,7 @@ def find_late(
     """What was said in the hour before `since` beside what was `seen` then; a set of before kept nothing."""
     if since is None or not seen:
         return LateWords()
-    known = {"persona": persona.id, "after": since - LOOKED_BACK, "until": since, **seen}
+    known = {"persona": persona.id, "after": since - LOOKED_BACK, "until": since, **_NONE, **seen}
     words = session.execute(_UNSEEN, known).all()
     return LateWords(
         words=len(words),

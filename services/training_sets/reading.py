@@ -30,6 +30,7 @@ from services.training_sets.reconciling import (
 )
 from services.training_sets.remembering import Memory
 from services.training_sets.smoothing import disagreement_of
+from services.training_sets.taken_back import stream_taken_back
 from services.training_sets.texts import PromptTexts, stream_overridden, stream_prompts
 
 
@@ -100,6 +101,8 @@ class Reading:
         draft.drop(reconciled.dropped())
         for source in stream_overridden(self._session, self._persona, cutoff=self._cutoff):
             draft.drop([Dropped((source,), DropReason.OVERRIDDEN)])
+        for source in stream_taken_back(self._session, self._persona, cutoff=self._cutoff):
+            draft.drop([Dropped((source,), DropReason.TAKEN_BACK)])
         return keys
 
     def _add(self, draft: Draft, example: Example, prompt: PromptTexts) -> None:

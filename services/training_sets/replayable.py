@@ -37,6 +37,8 @@ CROSS JOIN LATERAL (
     SELECT max(created_at) FROM corrections WHERE answer_id = a.id AND created_at <= :cutoff
     UNION ALL
     SELECT max(created_at) FROM comparisons WHERE left_answer_id = a.id AND created_at <= :cutoff
+    UNION ALL
+    SELECT max(at) FROM retractions WHERE answer_id = a.id AND at <= :cutoff
 ) said
 WHERE q.prompt_key = ANY(:keys) AND said.at IS NOT NULL
 GROUP BY q.prompt_key

@@ -19,6 +19,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.streaming import stream
 from services.domain.conversation import Question
 from services.domain.splits import Split
+from services.training_sets.taken_back import stands
 
 _CHUNK = 500  # rows fetched at once, each with its texts
 # Which of a rater's newest words of one day (in UTC) a row is, from 1: only so many count.
@@ -54,6 +55,7 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "split": _SPLIT.format(asked=asked),
         "splits": _SPLITS.format(asked=asked),
         "of_day": OF_DAY,
+        "stands": stands("correction", "k"),
     }
     return text(template.format(**parts))
 
@@ -80,7 +82,7 @@ FROM (
         JOIN answers a ON a.id = k.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
+        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands}
         ORDER BY k.answer_id, k.rater_id, k.id DESC
     ) newest
 ) n
@@ -142,7 +144,7 @@ ORDER BY x.prompt_key, x.id
     asked="x",
 )
 
-_OVERRIDDEN = text("""
+_OVERRIDDEN = text(f"""
 SELECT 'rating' AS kind, id FROM heard WHERE overridden
 UNION ALL
 SELECT 'correction', id FROM (
@@ -152,7 +154,7 @@ SELECT 'correction', id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands("correction", "k")}
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
@@ -168,7 +170,7 @@ SELECT 'comparison', id FROM (
     WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
 ) compared WHERE newer IS NOT NULL
 ORDER BY kind, id
-""")
+""")  # noqa: S608  (the fragment is the code's own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,11 @@ def test_after_a_rating_somebody_elses_answer_is_offered_and_can_be_rated(visito
     assert "What is a keel?" in offered.text
     assert "It is the spine of a ship." in offered.text
     thanked = visitor.submit(offered, f"/peers/{other}/rate", stars="2", reasons="wrong fact")
-    assert "Thank you, your opinion of it is saved." in visitor.get(thanked.location).text
+    saved = visitor.get(thanked.location)
+    assert "Thank you, your opinion of it is saved." in saved.text
+    undone = visitor.submit(saved, f"/peers/{other}/undo")
+    assert "is taken back" in visitor.get(undone.location).text
+    assert "Save my opinion" in visitor.get(undone.location).text
 
     with session_scope(clean) as session:
         given = session.scalars(

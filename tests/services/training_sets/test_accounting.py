@@ -14,7 +14,16 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.feedback import Reason, Thumb
 from services.domain.splits import Split
 from services.feedback.questions import new_rater
-from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating, add_seed, asker_of
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_correction,
+    add_rating,
+    add_retraction,
+    add_seed,
+    asker_of,
+)
 from tests.services.training_sets.conftest import Nights, Questions, Record
 
 
@@ -119,7 +128,7 @@ def test_what_is_private_is_masked_in_questions_and_answers_and_counted(
 
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(["rate", "correct", "compare", "seed"]),
+        st.sampled_from(["rate", "correct", "compare", "seed", "undo"]),
         st.integers(0, 5),  # which answer
         st.integers(0, 2),  # by whom
         st.integers(0, 3),  # saying what
@@ -147,6 +156,7 @@ def test_whatever_was_said_is_in_a_row_or_excluded_with_a_reason(
         ]
         raters = [new_rater(session, at=AT) for _ in range(3)]
         said = [add_seed(session, persona, list(islice(questions(Split.TRAIN), 3))[2], "Enough for a night.")]
+        undone = set[str]()
         for place, (act, number, who, what) in enumerate(acts):
             at = AT + timedelta(seconds=place)
             answer, rater = answers[number], raters[who]
@@ -159,12 +169,19 @@ def test_whatever_was_said_is_in_a_row_or_excluded_with_a_reason(
             elif act == "compare":
                 choice = ["left", "right", "tie", "both bad"][what]
                 said.append(add_comparison(session, answer, answers[number ^ 1], choice, rater=rater, at=at))
+            elif act == "undo":
+                for source in said[1:]:
+                    if source.startswith(("rating", "correction")) and source not in undone:
+                        undone.add(source)
+                        add_retraction(session, source, at=at)
+                        break
             else:
                 said.append(add_seed(session, persona, asked[number // 2], f"Seed {what}.", at=at))
         training_set = nights.assemble(max_tokens=390)
         rows, excluded = nights.rows(training_set), nights.excluded(training_set)
         learnt = {source for row in rows for source in row["sources"]}
         assert learnt | set(excluded) == set(said)
+        assert learnt.isdisjoint(undone)
         held_out = {source for row in nights.references(training_set) for source in row["sources"]}
         assert held_out <= set(excluded)
         assert held_out.isdisjoint(learnt)

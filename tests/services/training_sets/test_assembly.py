@@ -24,11 +24,13 @@ from tests.builders import (
     add_correction,
     add_persona,
     add_rating,
+    add_retraction,
     add_seed,
     asker_of,
 )
 from tests.lineage_builders import add_run
-from tests.services.training_sets.conftest import POLICY, Nights, Questions
+from tests.services.training_sets.champions import sources
+from tests.services.training_sets.conftest import MAX_TOKENS, POLICY, Nights, Questions
 
 LATE = AT + timedelta(minutes=61)
 
@@ -148,6 +150,27 @@ def test_a_mind_changed_by_the_cutoff_counts_and_one_changed_later_does_not(
     assert second not in nights.excluded(early)
     assert second in nights.excluded(late)
     assert nights.excluded(late)[first] == {"the rater said something newer of the same"}
+
+
+def test_what_was_taken_back_by_the_cutoff_counts_no_more_and_a_set_of_before_stays_what_it_was(
+    session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow]
+):
+    answer = answers[0]
+    add_seed(session, persona, next(iter(answers[1:])).question.text, "Seed.")  # enough for a night
+    rater = asker_of(answer)
+    first = add_correction(session, answer, "Better.", rater=rater)
+    second = add_correction(session, answer, "Oops.", rater=rater, at=AT + timedelta(minutes=30))
+    praise = add_rating(session, answer, rater=rater, at=AT + timedelta(minutes=30))
+    before = nights.assemble(minutes=30)
+    for source in (second, praise):
+        add_retraction(session, source, at=AT + timedelta(minutes=30, seconds=40))
+    after, again = nights.assemble(minutes=31), nights.assemble(minutes=30, max_tokens=MAX_TOKENS + 1)
+    assert again.id != before.id
+    assert again.digest == before.digest
+    assert nights.excluded(again) == nights.excluded(before)
+    assert [{first, second} & sources(nights.rows(one)) for one in (before, after)] == [{second}, {first}]
+    for source in (second, praise):
+        assert nights.excluded(after)[source] == {"the rater took it back at once"}
 
 
 def told(outcome: TrainingSetRow | Skipped) -> str:

@@ -14,7 +14,15 @@ from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import Reason
-from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_rating
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_correction,
+    add_persona,
+    add_rating,
+    add_retraction,
+)
 from tests.services.training_sets.champions import crown, say, sources
 from tests.services.training_sets.conftest import POLICY, Nights, Record
 
@@ -79,6 +87,20 @@ def test_a_word_committed_after_the_night_had_read_is_learnt_by_the_next(loop: L
         assert word not in sources(loop.night(60))  # by another connection
     assert word in sources(loop.night(120))
     assert word in sources(loop.night(180))  # replayed
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_a_night_learnt_and_its_rater_took_back_is_learnt_no_more(loop: Loop, *, late: bool):
+    with session_scope(loop.engine) as session:
+        word = corrected(session, *loop.two_answers(session))
+    with session_scope(loop.engine) as slow:
+        if late:  # before the cutoff, and committed after the night had read
+            add_retraction(slow, word, at=SHORTLY_BEFORE + timedelta(seconds=30))
+        assert word in sources(loop.night(60))
+        if not late:
+            add_retraction(slow, word, at=AT + timedelta(minutes=60, seconds=1))
+    assert word not in sources(loop.night(120))
+    assert word not in sources(loop.night(180))  # nor replayed
 
 
 def test_a_row_that_it_overtook_does_not_come_back(loop: Loop):
