@@ -78,7 +78,7 @@ def teach(visitor: Visitor, clean: Engine, settings: Settings, tmp_path: Path) -
 
 
 def said_of_the_sea(rater: RaterId | None = None) -> Callable[..., list[dict[str, object]]]:
-    def rows(session, persona):  # type: ignore[no-untyped-def]
+    def rows(session, persona):
         other = add_answer(session, persona, question="Why is the sea so salty, sir?")
         mine = add_correction(session, other, "Arr, <b>salt</b>.", rater=rater)
         poor = add_rating(session, other, stars=2, reasons=(Reason.TOO_SHORT,))
