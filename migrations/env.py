@@ -7,6 +7,7 @@ from services.db import (  # noqa: F401  (they register their tables)
     alert_tables,
     canary_tables,
     client_tables,
+    comparing_tables,
     erasure_tables,
     feedback_tables,
     judgement_tables,

@@ -102,7 +102,10 @@ class QuestionRow(Base):
     tombstone: Mapped[str | None]
 
     conversation: Mapped[ConversationRow] = relationship()
-    __table_args__ = (UniqueConstraint("submission", "prompt_key"),)
+    __table_args__ = (
+        UniqueConstraint("submission", "prompt_key"),
+        Index("questions_prompt_ix", "prompt_key", "asked_at"),
+    )
 
 
 class AnswerRow(Base):

@@ -32,6 +32,10 @@ _LIMITS = {
     "answers_per_prompt": (1, 100),
     "daily_limit": (1, 1_000_000),
     "peer_percent": (0, 100),
+    "comparisons_asked": (0, 10_000),
+    "repeat_percent": (0, 50),
+    "repeat_after": (1, 1_000),
+    "known_percent": (0, 50),
     "replay_percent": (0, 90),
 }
 
@@ -45,8 +49,11 @@ class ExamplePolicy:
     when `agreeing_raters` call it good and the consensus is that sure (`certainty`). A prompt gives at
     most `pairs_per_prompt` pairs and `answers_per_prompt` unpaired examples, however often it was asked.
     `daily_limit` ratings of one rater count a day, as many corrections and as many comparisons. After
-    `peer_percent` of ratings a rater is offered somebody else's answer to rate. With `start` at the
-    champion `replay_percent` of the set are rows of earlier sets, so that what was learnt stays learnt.
+    `peer_percent` of ratings a rater is offered somebody else's answer to rate, and at most
+    `comparisons_asked` times a day two answers to compare: in `repeat_percent` of them a pair that they
+    judged at least `repeat_after` judgements ago, in `known_percent` one of which the better is known. With
+    `start` at the champion `replay_percent` of the set are rows of earlier sets, so that what was learnt
+    stays learnt.
     """
 
     holdout_percent: int = 15
@@ -62,6 +69,10 @@ class ExamplePolicy:
     objectives: tuple[Objective, ...] = tuple(Objective)
     balance: tuple[Balance, ...] = ()
     peer_percent: int = 20
+    comparisons_asked: int = 30
+    repeat_percent: int = 5
+    repeat_after: int = 20
+    known_percent: int = 3
     start: Start = Start.BASE
     replay_percent: int = 10
 

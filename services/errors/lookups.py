@@ -19,6 +19,21 @@ class UnknownAnswer(NotFound):
         super().__init__("There is no such answer: open it again from your history.")
 
 
+class UnknownOffer(NotFound):
+    """No two answers were offered to this rater under this id, or one of them is gone."""
+
+    def __init__(self, offer_id: object) -> None:
+        self.offer_id = offer_id
+        super().__init__("These two answers are not (or no longer) there to compare: take the next two.")
+
+
+class NothingToCompare(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no other answer to this question beside which it could stand: ask the same once more."
+        )
+
+
 class UnknownVersion(NotFound):
     def __init__(self, slug: str, version: object) -> None:
         self.slug, self.version = slug, version

@@ -17,6 +17,7 @@ PersonaLoopError
 │   ├── UnknownPersona · UnknownAnswer · UnknownVersion · UnknownRecord · UnknownSource
 │   ├── UnknownRater · UnknownErasure · UnknownItem · UnknownAccount · UnknownClient
 │   ├── UnknownPage           a cursor that no page of the list has
+│   ├── UnknownOffer · NothingToCompare
 │   ├── NoTrainingSet
 │   └── NotYetThere           a persona at an instant before it was created
 ├── Refused                   well-formed, but the rules say no

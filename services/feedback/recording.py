@@ -132,6 +132,22 @@ def compare(
     asked = select(QuestionRow.prompt_key).join(AnswerRow).where(AnswerRow.id.in_((left, right)))
     if left == right or len(set(session.scalars(asked))) != 1:
         raise AnswersNotComparable
+    return append_choice(
+        session, left=left, right=right, rater=rater, choice=choice, submission=submission, at=at
+    )
+
+
+def append_choice(
+    session: Session,
+    *,
+    left: AnswerId,
+    right: AnswerId,
+    rater: RaterId,
+    choice: Choice,
+    submission: UUID,
+    at: datetime,
+) -> int:
+    """The id of what stands in the journal; whether these two may be compared was looked at before."""
     once = _said_once(submission, left, rater, f"{right} {choice}")
     added: int | None = session.scalar(
         insert(ComparisonRow)

@@ -21,6 +21,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.errors.refusals import RaterErased
 from services.errors.tree import InvalidInput
 from services.feedback.erasing import is_buried
+from services.feedback.pairing import pair_up
 from services.feedback.personas import check_asked
 from services.feedback.questions import (
     ALONE,
@@ -150,4 +151,5 @@ def _store(
     )
     session.add(stored)
     session.flush()  # the id is what the caller gets
+    pair_up(session, AnswerId(stored.id))
     return AnswerId(stored.id)

@@ -1,0 +1,153 @@
+"""Two answers to one question beside each other, without telling whose they are: which is better?
+
+Only what was offered to a rater is shown and taken; a GET offers nothing. The curators' blind page, which
+judges versions, is `judging`.
+"""
+
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feedback_app.backend import backend, now
+from feedback_app.error_pages import refused
+from feedback_app.forms import read_submission, typed_text
+from feedback_app.limits import count_saying
+from feedback_app.raters import current_rater, rater_for_asking, require_rater
+from feedback_app.request_log import note
+from services.adapters.promotions import find_persona
+from services.db.session import session_scope
+from services.domain.example_policy import ExamplePolicy
+from services.domain.feedback import AnswerId, Choice, RaterId
+from services.domain.personas import PersonaSlug
+from services.domain.scrubbing import names_of_bases
+from services.errors.outages import TooOften
+from services.errors.refusals import FormOutdated
+from services.errors.tree import InvalidInput, PersonaLoopError
+from services.feedback import choosing, offering
+from services.feedback.personas import check_asked
+from services.feedback.questions import ensure_rater
+
+blueprint = Blueprint("comparing", __name__)
+
+CHOICES = {  # on the page in this order: each has the key of its number
+    Choice.LEFT: "First is better",
+    Choice.RIGHT: "Second is better",
+    Choice.TIE: "Equally good",
+    Choice.BOTH_BAD: "Both are bad",
+}
+
+
+@blueprint.get("/p/<slug>/compare")
+def of_persona(slug: str) -> AnyResponse | str:
+    """The two answers that wait for this rater's word, or the form that asks for two."""
+    rater = current_rater()
+    with session_scope(backend().engine) as session:
+        persona = check_asked(find_persona(session, slug))
+        waiting = offering.open_offer(session, rater=rater, persona=persona) if rater else None
+    return _to(waiting) if waiting else _begin(slug)
+
+
+@blueprint.post("/p/<slug>/compare")
+def ask_for_two(slug: str) -> AnyResponse:
+    note(persona=slug)
+    with session_scope(backend().engine) as session:
+        check_asked(find_persona(session, slug))
+        rater = rater_for_asking(session)
+    try:
+        count_saying(rater)
+    except TooOften as problem:
+        return refused(_begin(slug, str(problem)), problem)
+    with session_scope(backend().engine) as session:
+        ensure_rater(session, rater, at=now())
+    return _next(PersonaSlug(slug), rater)
+
+
+@blueprint.post("/answers/<uuid:answer_id>/compare")
+def beside_another(answer_id: UUID) -> AnyResponse:
+    """An answer beside the other one that its asker got."""
+    rater = require_rater()
+    count_saying(rater)
+    with session_scope(backend().engine) as session:
+        offer = offering.offer_of_two(session, answer_id=AnswerId(answer_id), rater=rater, at=now())
+    return _to(offer)
+
+
+@blueprint.get("/comparisons/<uuid:offer_id>")
+def page(offer_id: UUID) -> str:
+    return _render(offer_id)
+
+
+@blueprint.post("/comparisons/<uuid:offer_id>")
+def choose(offer_id: UUID) -> AnyResponse:
+    rater = require_rater()
+    try:
+        count_saying(rater)
+        choice, submission = read_choice(typed_text(request.form, "choice")), read_submission(request.form)
+        with session_scope(backend().engine) as session:
+            persona = choosing.choose(
+                session, offer_id, rater=rater, choice=choice, submission=submission, at=now()
+            )
+    except (InvalidInput, FormOutdated, TooOften) as problem:
+        return refused(_render(offer_id, problem), problem)
+    note(persona=persona)
+    return _next(persona, rater, said=offer_id)
+
+
+def read_choice(word: str) -> Choice:
+    """InvalidInput for a word that is none of the four."""
+    try:
+        return Choice(word)
+    except ValueError as error:
+        raise InvalidInput("Nothing was chosen: choose one of the four and send it again.") from error
+
+
+def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:
+    """To two further answers; where there are none, to the page that says why."""
+    with session_scope(backend().engine) as session:
+        persona = find_persona(session, slug)
+        offer = offering.offer_comparison(session, persona=persona, rater=rater, at=now())
+    if offer is None:
+        return redirect(url_for("comparing.of_persona", slug=slug, said=said, none="yes"), 303)
+    return _to(offer, said)
+
+
+def _to(offer: UUID, said: UUID | None = None) -> AnyResponse:
+    return redirect(url_for("comparing.page", offer_id=offer, said=said), 303)
+
+
+def _begin(slug: str, problem: str = "") -> str:
+    rater = current_rater()
+    with session_scope(backend().engine) as session:
+        row = find_persona(session, slug)
+        most = ExamplePolicy(**row.example_policy).comparisons_asked
+        asked = offering.asked_today(session, persona=row, rater=rater, at=now()) if rater else 0
+        persona = row.as_persona()
+    return render_template(
+        "compare_begin.html",
+        persona=persona,
+        most=most,
+        enough=asked >= most,
+        nothing_left=request.args.get("none") == "yes",
+        said=_said_before(),
+        problem_text=problem,
+    )
+
+
+def _render(offer_id: UUID, problem: PersonaLoopError | None = None) -> str:
+    settings = backend().settings
+    names = names_of_bases(f"{'' if settings.embedded_base else settings.base_model} {settings.other_base_models}")
+    with session_scope(backend().engine) as session:
+        offered = choosing.offered(session, offer_id, rater=require_rater(), names=names)
+    note(persona=offered.persona)
+    return render_template(
+        "compare.html", offered=offered, choices=CHOICES, said=_said_before(), problem_text=str(problem or "")
+    )
+
+
+def _said_before() -> UUID | None:
+    """The offer before this one, of which the rater has just said something."""
+    try:
+        return UUID(request.args.get("said", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,199 @@
+"""Offering a rater two answers to compare: which two, what stands left, and that it was offered.
+
+Their own answers come first, then others', of which only question and answers are shown, as `peers` does. A
+pair is not offered to a rater twice but as a repeat. The draw is a hash, so it can be repeated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, exists, func, select, text
+from sqlalchemy.orm import Session
+
+from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
+from services.db.feedback_tables import AnswerRow, PersonaRow
+from services.domain.comparing import OfferDraw, OfferKind, draw_offer
+from services.domain.example_policy import ExamplePolicy
+from services.domain.feedback import AnswerId, Choice, RaterId
+from services.errors.lookups import NothingToCompare
+from services.feedback.erasing import lock_rater
+from services.feedback.pairing import pair_of
+
+OWN_CONVERSATIONS = 200  # the newest; who asked more is offered pairs of these
+
+_UNSEEN = """
+    NOT EXISTS (SELECT FROM comparison_offers o WHERE o.rater_id = :rater AND o.pair_id = p.id)
+"""
+_SHOWN = """
+    NOT EXISTS (SELECT FROM answers a WHERE a.id IN (p.one_answer_id, p.other_answer_id)
+                AND a.tombstone IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id IN (p.one_answer_id, p.other_answer_id)
+                    AND r.reasons ? 'unsafe')
+"""
+_OWN = text(f"""
+SELECT p.id, p.one_answer_id, p.other_answer_id
+FROM (SELECT id FROM conversations WHERE rater_id = :rater AND persona_id = :persona
+      ORDER BY created_at DESC LIMIT {OWN_CONVERSATIONS}) c
+JOIN questions q ON q.conversation_id = c.id
+JOIN answers a ON a.question_id = q.id AND a.tombstone IS NULL
+JOIN answer_pairs p ON p.other_answer_id = a.id
+WHERE {_UNSEEN} AND EXISTS (
+    SELECT FROM answers b JOIN questions bq ON bq.id = b.question_id
+    JOIN conversations bc ON bc.id = bq.conversation_id
+    WHERE b.id = p.one_answer_id AND b.tombstone IS NULL AND bc.rater_id = :rater
+)
+ORDER BY p.of_one_version, p.opinions, a.created_at DESC, p.id
+LIMIT 1
+""")  # noqa: S608  (the statements are put together of the code's own words)
+# The pairs with the fewest opinions, of two versions before those of one; where to begin among them is drawn,
+# so that raters who come at once are not all given the same.
+_LEAST = text(f"""
+SELECT p.id, p.one_answer_id, p.other_answer_id, p.opinions, p.of_one_version
+FROM answer_pairs p
+WHERE p.persona_id = :persona AND p.public AND {_UNSEEN} AND {_SHOWN}
+ORDER BY p.opinions, p.of_one_version, p.digest
+LIMIT 1
+""")  # noqa: S608  (as above)
+_FROM_THERE = text(f"""
+SELECT p.id, p.one_answer_id, p.other_answer_id
+FROM answer_pairs p
+WHERE p.persona_id = :persona AND p.public AND p.opinions = :opinions AND p.of_one_version = :of_one_version
+  AND p.digest >= :place AND {_UNSEEN} AND {_SHOWN}
+ORDER BY p.digest
+LIMIT 1
+""")  # noqa: S608  (as above)
+_ANOTHER = text("""
+SELECT b.id
+FROM answers a
+JOIN questions q ON q.id = a.question_id
+JOIN conversations c ON c.id = q.conversation_id AND c.rater_id = :rater
+JOIN conversations d ON d.rater_id = :rater AND d.persona_id = c.persona_id
+JOIN questions r ON r.conversation_id = d.id AND r.prompt_key = q.prompt_key
+JOIN answers b ON b.question_id = r.id AND b.tombstone IS NULL AND b.finish_reason <> 'stopped'
+     AND b.text <> a.text
+WHERE a.id = :answer AND a.tombstone IS NULL AND a.finish_reason <> 'stopped'
+ORDER BY b.created_at DESC, b.id
+LIMIT 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Which answer stands where, and what of it is known: `pair` is None where they answer two prompts."""
+
+    kind: OfferKind
+    left: UUID
+    right: UUID
+    pair: int | None
+    repeats: UUID | None = None
+    expected: Choice | None = None
+
+
+def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime) -> UUID | None:
+    """The offer that is open, or a new one; None where the policy asks for no more today or nothing is left.
+
+    Of one rater, two at once wait for each other. Raises UnknownRater.
+    """
+    lock_rater(session, rater)
+    there = open_offer(session, rater=rater, persona=persona)
+    if there is not None:
+        return there
+    policy = ExamplePolicy(**persona.example_policy)
+    if asked_today(session, persona=persona, rater=rater, at=at) >= policy.comparisons_asked:
+        return None
+    before = session.scalar(
+        select(func.count()).select_from(ComparisonOfferRow).filter_by(rater_id=rater, persona_id=persona.id)
+    )
+    draw = draw_offer(f"{persona.slug} {rater} {before}", policy)
+    sides = _next_pair(session, persona, rater, draw)
+    return _add(session, sides, persona_id=persona.id, rater=rater, at=at) if sides else None
+
+
+def offer_of_two(session: Session, *, answer_id: AnswerId, rater: RaterId, at: datetime) -> UUID:
+    """This answer beside another one that the rater got to the same prompt, as they asked to see them.
+
+    The same two again are the same offer. Raises NothingToCompare; UnknownRater.
+    """
+    lock_rater(session, rater)
+    other = another(session, answer_id=answer_id, rater=rater)
+    if other is None:
+        raise NothingToCompare
+    pair = session.get_one(AnswerPairRow, pair_of(session, answer_id, other))
+    there = session.scalar(
+        select(ComparisonOfferRow.id).filter_by(rater_id=rater, pair_id=pair.id, kind=OfferKind.NORMAL)
+    )
+    if there is not None:
+        return there
+    sides = _beside(pair.id, answer_id, other, draw_offer(f"{rater} {pair.digest}", ExamplePolicy()))
+    return _add(session, sides, persona_id=pair.persona_id, rater=rater, at=at)
+
+
+def another(session: Session, *, answer_id: AnswerId, rater: RaterId) -> AnswerId | None:
+    """The rater's newest other answer to the prompt of this one, if this is theirs and there is one."""
+    found = session.scalar(_ANOTHER, {"answer": answer_id, "rater": rater})
+    return AnswerId(found) if found else None
+
+
+def open_offer(session: Session, *, rater: RaterId, persona: PersonaRow | None = None) -> UUID | None:
+    """The newest that the rater has not chosen of; of any persona where none is given."""
+    gone = exists().where(
+        AnswerRow.id.in_((ComparisonOfferRow.left_answer_id, ComparisonOfferRow.right_answer_id)),
+        AnswerRow.tombstone.is_not(None),
+    )
+    chosen = (
+        select(ComparisonOfferRow.id)
+        .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.choice.is_(None), ~gone)
+        .order_by(ComparisonOfferRow.offered_at.desc())
+        .limit(1)
+    )
+    return session.scalar(chosen.filter_by(persona_id=persona.id) if persona else chosen)
+
+
+def asked_today(session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime) -> int:
+    """How many pairs of this persona the rater was offered on this day, in UTC."""
+    day = datetime.combine(at.astimezone(UTC).date(), time(), UTC)
+    counted = select(func.count()).where(
+        ComparisonOfferRow.rater_id == rater,
+        ComparisonOfferRow.persona_id == persona.id,
+        ComparisonOfferRow.offered_at >= day,
+    )
+    return session.scalar(counted) or 0
+
+
+def _next_pair(session: Session, persona: PersonaRow, rater: RaterId, draw: OfferDraw) -> Sides | None:
+    known = {"persona": persona.id, "rater": rater}
+    found = session.execute(_OWN, known).one_or_none() or _least_judged(session, known, place=draw.place)
+    return _beside(found.id, found.one_answer_id, found.other_answer_id, draw) if found else None
+
+
+def _least_judged(session: Session, known: Mapping[str, object], *, place: str) -> Row[Any] | None:
+    least = session.execute(_LEAST, known).one_or_none()
+    if least is None:
+        return None
+    alike = known | {"opinions": least.opinions, "of_one_version": least.of_one_version, "place": place}
+    return session.execute(_FROM_THERE, alike).one_or_none() or least
+
+
+def _beside(pair: int, one: UUID, other: UUID, draw: OfferDraw) -> Sides:
+    left, right = (other, one) if draw.swapped else (one, other)
+    return Sides(OfferKind.NORMAL, left, right, pair)
+
+
+def _add(session: Session, sides: Sides, *, persona_id: int, rater: RaterId, at: datetime) -> UUID:
+    offer = ComparisonOfferRow(
+        persona_id=persona_id,
+        rater_id=rater,
+        pair_id=sides.pair,
+        left_answer_id=sides.left,
+        right_answer_id=sides.right,
+        kind=sides.kind,
+        repeats_id=sides.repeats,
+        expected=sides.expected,
+        offered_at=at,
+    )
+    session.add(offer)
+    session.flush()  # the id is where the page is
+    return offer.id
