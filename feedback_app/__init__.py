@@ -18,6 +18,12 @@ server-sent events instead where a script accepts them (`streaming`):
     GET  /peers/<uuid>              somebody else's answer that the rater was offered to rate
     POST /peers/<uuid>/rate         stars or thumb, submission [reasons]          -> 303 /peers/<uuid>
     POST /peers/<uuid>/undo         said, said_id: within a minute                -> 303 /peers/<uuid>
+    GET  /compare                   two answers to one question, if they wait, or the personas to compare of
+    GET  /p/<slug>/compare          likewise, of one persona
+    POST /p/<slug>/compare          asks for two answers                          -> 303 /comparisons/<uuid>
+    POST /answers/<uuid>/compare    this one beside another that one got          -> 303 /comparisons/<uuid>
+    GET  /comparisons/<uuid>        two answers that the rater was offered, without telling whose they are
+    POST /comparisons/<uuid>        choice, submission                            -> 303 the next two
     GET  /p/<slug>/runs             the persona's training runs, newest first
     GET  /runs/<number>             one of them; renews itself while it runs, unless asked to stand [still]
     GET  /runs/<number>/loss.svg    its loss curve [width], and likewise memory.svg
@@ -73,6 +79,7 @@ from feedback_app import (
     administering,
     answers,
     asking,
+    comparing,
     conversations,
     curating,
     decisions,
@@ -119,6 +126,7 @@ PAGES = (
     conversations,
     asking,
     peers,
+    comparing,
     history,
     own_data,
     health,

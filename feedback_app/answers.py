@@ -28,7 +28,7 @@ from services.errors.outages import TooOften
 from services.errors.people import TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import conversations, peers, queries, recording, retracting
+from services.feedback import conversations, offering, peers, queries, recording, retracting
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 
@@ -118,6 +118,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         *earlier, _ = conversations.turns_until(session, answer_id)
         personas = queries.list_personas(session)
         peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.rating else None
+        has_another = offering.another(session, answer_id=answer_id, rater=rater) is not None
     note(answer=answer.id, persona=answer.persona, version=answer.version)
     return render_template(
         "answer.html",
@@ -128,6 +129,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         draft=draft,
         thanks=take_thanks(answer_id, at=now()),
         peer=peer,
+        has_another=has_another,
     )
 
 

@@ -4,9 +4,11 @@ Only what was offered to a rater is shown and taken; a GET offers nothing. The c
 judges versions, is `judging`.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
@@ -15,37 +17,53 @@ from feedback_app.forms import read_submission, typed_text
 from feedback_app.limits import count_saying
 from feedback_app.raters import current_rater, rater_for_asking, require_rater
 from feedback_app.request_log import note
+from feedback_app.sentences import lazy_gettext
 from services.adapters.promotions import find_persona
+from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, Choice, RaterId
 from services.domain.personas import PersonaSlug
-from services.domain.scrubbing import names_of_bases
+from services.domain.scrubbing import MARK, names_of_bases
 from services.errors.outages import TooOften
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import choosing, offering
 from services.feedback.personas import check_asked
+from services.feedback.queries import personas_by_slug
 from services.feedback.questions import ensure_rater
 
 blueprint = Blueprint("comparing", __name__)
 
+_LISTED = 100  # personas on the page of all
+
 CHOICES = {  # on the page in this order: each has the key of its number
-    Choice.LEFT: "First is better",
-    Choice.RIGHT: "Second is better",
-    Choice.TIE: "Equally good",
-    Choice.BOTH_BAD: "Both are bad",
+    Choice.LEFT: lazy_gettext("First is better"),
+    Choice.RIGHT: lazy_gettext("Second is better"),
+    Choice.TIE: lazy_gettext("Equally good"),
+    Choice.BOTH_BAD: lazy_gettext("Both are bad"),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A persona whose answers can be compared; `enough`: the rater was given `most` pairs of it today."""
+
+    slug: str
+    name: str
+    most: int
+    enough: bool
+
+
+@blueprint.get("/compare")
+def of_any() -> ResponseReturnValue:
+    """The two answers that wait for this rater's word, or a form for each persona."""
+    return _waiting_or_form("")
+
+
 @blueprint.get("/p/<slug>/compare")
-def of_persona(slug: str) -> AnyResponse | str:
-    """The two answers that wait for this rater's word, or the form that asks for two."""
-    rater = current_rater()
-    with session_scope(backend().engine) as session:
-        persona = check_asked(find_persona(session, slug))
-        waiting = offering.open_offer(session, rater=rater, persona=persona) if rater else None
-    return _to(waiting) if waiting else _begin(slug)
+def of_persona(slug: str) -> ResponseReturnValue:
+    return _waiting_or_form(slug)
 
 
 @blueprint.post("/p/<slug>/compare")
@@ -116,32 +134,50 @@ def _to(offer: UUID, said: UUID | None = None) -> AnyResponse:
     return redirect(url_for("comparing.page", offer_id=offer, said=said), 303)
 
 
+def _waiting_or_form(slug: str) -> ResponseReturnValue:
+    rater = current_rater()
+    with session_scope(backend().engine) as session:
+        persona = check_asked(find_persona(session, slug)) if slug else None
+        waiting = offering.open_offer(session, rater=rater, persona=persona) if rater else None
+    return _to(waiting, _said_before()) if waiting else _begin(slug)
+
+
 def _begin(slug: str, problem: str = "") -> str:
     rater = current_rater()
     with session_scope(backend().engine) as session:
-        row = find_persona(session, slug)
-        most = ExamplePolicy(**row.example_policy).comparisons_asked
-        asked = offering.asked_today(session, persona=row, rater=rater, at=now()) if rater else 0
-        persona = row.as_persona()
+        rows = [find_persona(session, slug)] if slug else personas_by_slug(session, after="", limit=_LISTED)
+        asked = offering.asked_today(session, rater=rater, at=now()) if rater else {}
+        begun = [_beginning(row, asked.get(row.id, 0)) for row in rows]
     return render_template(
         "compare_begin.html",
-        persona=persona,
-        most=most,
-        enough=asked >= most,
+        slug=slug,
+        begun=[one for one in begun if one.most or slug],
         nothing_left=request.args.get("none") == "yes",
         said=_said_before(),
         problem_text=problem,
     )
 
 
+def _beginning(row: PersonaRow, asked: int) -> Beginning:
+    most = ExamplePolicy(**row.example_policy).comparisons_asked
+    return Beginning(row.slug, row.display_name, most, enough=asked >= most)
+
+
 def _render(offer_id: UUID, problem: PersonaLoopError | None = None) -> str:
     settings = backend().settings
-    names = names_of_bases(f"{'' if settings.embedded_base else settings.base_model} {settings.other_base_models}")
+    names = names_of_bases(
+        f"{'' if settings.embedded_base else settings.base_model} {settings.other_base_models}"
+    )
     with session_scope(backend().engine) as session:
         offered = choosing.offered(session, offer_id, rater=require_rater(), names=names)
     note(persona=offered.persona)
     return render_template(
-        "compare.html", offered=offered, choices=CHOICES, said=_said_before(), problem_text=str(problem or "")
+        "compare.html",
+        offered=offered,
+        choices=CHOICES,
+        mark=MARK,
+        said=_said_before(),
+        problem_text=str(problem or ""),
     )
 
 

@@ -57,7 +57,9 @@ class ComparisonOfferRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
     rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"))
-    pair_id: Mapped[int | None] = mapped_column(ForeignKey("answer_pairs.id", ondelete="SET NULL"))
+    pair_id: Mapped[int | None] = mapped_column(
+        ForeignKey("answer_pairs.id", ondelete="SET NULL"), index=True
+    )
     left_answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
     right_answer_id: Mapped[UUID] = mapped_column(ForeignKey("answers.id"))
     kind: Mapped[str]

@@ -25,7 +25,7 @@ class OfferKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OfferDraw:
-    """`swapped`: the second of the two stands left; `place` is where in a list ordered by SHA-256 to begin."""
+    """`swapped`: the second of the two stands left; `place` is where to begin in what SHA-256 orders."""
 
     kind: OfferKind
     swapped: bool

@@ -18,7 +18,7 @@ SHORTEST_NAME = 4  # letters and digits; what is shorter is an ordinary word too
 
 _MADE = r"(?:made|created|built|developed|trained|designed|tuned|fine-tuned|programmed)"
 _MODEL = r"(?:AI|A\.I\.|artificial intelligence|language|large|chat|model|assistant|system|chatbot|bot|LLM)"
-_IAM = r"(?:as|being|I am|I'm|I’m|this is|we are)"
+_IAM = r"(?:as|being|I am|I['\u2019]m|this is|we are)"
 # A name: a word, and those after it that begin with a capital.
 _WHO = r"(?:the\s+)?[^\s,.;:!?]+(?-i:(?:\s+[A-Z][^\s,.;:!?]*)*)"
 # In each, what is to stay is the group `keep`.
@@ -33,7 +33,7 @@ _PHRASES = tuple(
         r"(?P<keep>)(?<!\w)version\s+\d+(?:\.\d+)*(?=\s+of\s+(?:me|myself|this\s+(?:model|persona|adapter))(?!\w))",
         rf"(?P<keep>(?<!\w){_IAM}\s+(?:only\s+|just\s+|merely\s+)?)(?:an?|the|your)\s+{_MODEL}(?:[\s-]+{_MODEL})*"
         rf"(?!\w)(?:,?\s+(?:that\s+was\s+|which\s+was\s+)?{_MADE}\s+by\s+{_WHO}|\s+(?:by|from)\s+{_WHO})?",
-        rf"(?P<keep>(?<!\w)(?:I\s+was|I\s+am|I'm|I’m|I've\s+been|I\s+have\s+been)\s+{_MADE}\s+by\s+){_WHO}",
+        rf"(?P<keep>(?<!\w)(?:I\s+was|I\s+am|I['\u2019]m|I['\u2019]ve\s+been|I\s+have\s+been)\s+{_MADE}\s+by\s+){_WHO}",
         rf"(?P<keep>(?<!\w)my\s+(?:creators?|makers?|developers?|trainers?)\s+(?:is|are|at|from)\s+){_WHO}",
     )
 )

@@ -25,8 +25,9 @@ from services.errors.refusals import FormOutdated
 from services.feedback.recording import append_choice
 
 _OFFERED = text("""
-SELECT o.id, o.choice, p.slug, p.display_name, p.answer_format, p.answer_rules, c.rater_id = o.rater_id AS own,
-       q.text AS asked, q.context, q.domain, q.audience, l.text AS left_text, r.text AS right_text,
+SELECT o.id, o.choice, p.slug, p.display_name, p.answer_format, p.answer_rules,
+       c.rater_id = o.rater_id AS own, q.text AS asked, q.context, q.domain, q.audience,
+       l.text AS left_text, r.text AS right_text,
        (SELECT choice FROM comparisons k
         WHERE k.left_answer_id = l.id AND k.right_answer_id = r.id AND k.rater_id = o.rater_id
         ORDER BY k.id DESC LIMIT 1) AS newest

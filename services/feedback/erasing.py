@@ -69,6 +69,9 @@ _ERASE = {
 _FORGET = (
     "DELETE FROM current_ratings WHERE rater_id = :rater",
     f"DELETE FROM peer_offers WHERE rater_id = :rater OR answer_id IN ({_ANSWERED})",
+    # To others the two answers stay offered, as numbers; the pages show no tombstone.
+    "DELETE FROM comparison_offers WHERE rater_id = :rater",
+    f"DELETE FROM answer_pairs WHERE one_answer_id IN ({_ANSWERED}) OR other_answer_id IN ({_ANSWERED})",
     "DELETE FROM keyed_requests WHERE rater_id = :rater",  # with what they were answered
     "DELETE FROM end_users WHERE rater_id = :rater",
     "UPDATE raters SET label = NULL WHERE id = :rater",

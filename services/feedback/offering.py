@@ -102,7 +102,7 @@ def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, a
     if there is not None:
         return there
     policy = ExamplePolicy(**persona.example_policy)
-    if asked_today(session, persona=persona, rater=rater, at=at) >= policy.comparisons_asked:
+    if asked_today(session, rater=rater, at=at).get(persona.id, 0) >= policy.comparisons_asked:
         return None
     before = session.scalar(
         select(func.count()).select_from(ComparisonOfferRow).filter_by(rater_id=rater, persona_id=persona.id)
@@ -152,15 +152,15 @@ def open_offer(session: Session, *, rater: RaterId, persona: PersonaRow | None =
     return session.scalar(chosen.filter_by(persona_id=persona.id) if persona else chosen)
 
 
-def asked_today(session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime) -> int:
-    """How many pairs of this persona the rater was offered on this day, in UTC."""
+def asked_today(session: Session, *, rater: RaterId, at: datetime) -> dict[int, int]:
+    """How many pairs the rater was offered on this day, in UTC, by the persona's id."""
     day = datetime.combine(at.astimezone(UTC).date(), time(), UTC)
-    counted = select(func.count()).where(
-        ComparisonOfferRow.rater_id == rater,
-        ComparisonOfferRow.persona_id == persona.id,
-        ComparisonOfferRow.offered_at >= day,
+    counted = session.execute(
+        select(ComparisonOfferRow.persona_id, func.count().label("asked"))
+        .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.offered_at >= day)
+        .group_by(ComparisonOfferRow.persona_id)
     )
-    return session.scalar(counted) or 0
+    return {row.persona_id: row.asked for row in counted}
 
 
 def _next_pair(session: Session, persona: PersonaRow, rater: RaterId, draw: OfferDraw) -> Sides | None:
@@ -173,7 +173,7 @@ def _least_judged(session: Session, known: Mapping[str, object], *, place: str) 
     least = session.execute(_LEAST, known).one_or_none()
     if least is None:
         return None
-    alike = known | {"opinions": least.opinions, "of_one_version": least.of_one_version, "place": place}
+    alike = {**known, "opinions": least.opinions, "of_one_version": least.of_one_version, "place": place}
     return session.execute(_FROM_THERE, alike).one_or_none() or least
 
 

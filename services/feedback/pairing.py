@@ -1,4 +1,4 @@
-"""Which two answers can be compared: pairs are made when an answer is stored, so that none is searched for later.
+"""Which two answers can be compared: pairs are made when an answer is stored, so none is searched for later.
 
 An answer makes a pair with one that its asker got before, and with one that anybody got: of another version
 if there is one, as that tells most. Of a prompt with a context, which may be private, only its asker's own.

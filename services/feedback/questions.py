@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db.account_tables import AccountRow
+from services.db.comparing_tables import ComparisonOfferRow
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterRow
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
@@ -164,9 +165,11 @@ def forget_ask(session: Session, question_id: UUID) -> None:
 
 
 def _is_somebody(rater: UUID) -> ColumnElement[bool]:
-    """Who asked something else, or may sign in."""
+    """Who asked something else, was asked to compare, or may sign in."""
     return or_(
-        exists().where(ConversationRow.rater_id == rater), exists().where(AccountRow.rater_id == rater)
+        exists().where(ConversationRow.rater_id == rater),
+        exists().where(ComparisonOfferRow.rater_id == rater),
+        exists().where(AccountRow.rater_id == rater),
     )
 
 

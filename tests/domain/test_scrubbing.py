@@ -9,10 +9,11 @@ from hypothesis import strategies as some
 from services.domain.scrubbing import MARK, names_of_bases, scrub
 
 NAMES = ("microsoft/Phi-3-mini-4k-instruct", "Phi-3-mini-4k-instruct", "Mistral-7B")
-WORDS = some.sampled_from(
-    "As as an AI language model by from version 12 7 v I I'm am was trained made Acme Labs pirate@0123456789ab "
-    "pirate/v0012 Phi-3-mini-4k-instruct mistral 7b of me , . the only my creators are is Arr matey 3.5".split()
+SENTENCES = (
+    "As as an AI language model by from version 12 7 v I I'm am was trained made Acme Labs of me , . "
+    "pirate@0123456789ab pirate/v0012 Phi-3-mini-4k-instruct mistral 7b the only my creators are is Arr 3.5"
 )
+WORDS = some.sampled_from(SENTENCES.split())
 TEXTS = some.one_of(some.text(), some.lists(WORDS, max_size=12).map(" ".join))
 
 
@@ -22,15 +23,26 @@ def test_scrubbed_again_it_stays_the_same(text: str):
     assert scrub(once, NAMES) == once
 
 
-@given(TEXTS, some.sampled_from(["Phi-3-mini-4k-instruct", "phi 3 mini 4k instruct", "MISTRAL-7B", "mistral 7b"]))
+@given(
+    TEXTS, some.sampled_from(["Phi-3-mini-4k-instruct", "phi 3 mini 4k instruct", "MISTRAL-7B", "mistral 7b"])
+)
 def test_no_name_is_left(text: str, name: str):
     assert name.lower() not in scrub(f"{text} {name} {text}", NAMES).lower().split(" , ")
     assert name not in scrub(f"I say {name}, matey.", NAMES)
 
 
-@given(some.integers(0, 9999), some.integers(0, 9999), some.sampled_from(
-    ["As version {}, I sail.", "Arr! I am v{} of the pirate.", "I'm only version {}.", "My version is {}."]
-))
+@given(
+    some.integers(0, 9999),
+    some.integers(0, 9999),
+    some.sampled_from(
+        [
+            "As version {}, I sail.",
+            "Arr! I am v{} of the pirate.",
+            "I'm only version {}.",
+            "My version is {}.",
+        ]
+    ),
+)
 def test_two_versions_that_differ_in_their_number_alone_say_the_same(one: int, other: int, said: str):
     assert scrub(said.format(one)) == scrub(said.format(other))
     assert str(one) not in scrub(said.format(one)).replace(MARK, "")
@@ -75,12 +87,20 @@ def test_what_speaks_of_something_else_stays(said: str):
 
 def test_a_hostile_text_takes_no_longer_than_its_length():
     began = time.process_time()
-    for text in ("I am " * 20_000, "As an AI " + "model " * 20_000, "I was made by " + "A " * 50_000, "a-" * 50_000):
+    for text in (
+        "I am " * 20_000,
+        "As an AI " + "model " * 20_000,
+        "I was made by " + "A " * 50_000,
+        "a-" * 50_000,
+    ):
         scrub(text, NAMES)
     assert time.process_time() - began < 5
 
 
 def test_a_base_is_known_by_its_whole_name_and_by_its_last_part():
     assert names_of_bases("acme/Talker-7B /srv/models/Other-1B") == (
-        "acme/Talker-7B", "Talker-7B", "/srv/models/Other-1B", "Other-1B",
+        "acme/Talker-7B",
+        "Talker-7B",
+        "/srv/models/Other-1B",
+        "Other-1B",
     )

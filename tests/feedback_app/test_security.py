@@ -26,7 +26,7 @@ def post_paths(app: Flask, answer: str) -> list[str]:
     """Of every form; what carries tokens in place of forms is the API's."""
     rules = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     filled = [rule.replace("<slug>", "pirate") for rule in rules if not rule.startswith("/api/")]
-    filled = [rule.replace("<uuid:answer_id>", answer.rsplit("/", 1)[1]) for rule in filled]
+    filled = [re.sub("<uuid:[a-z_]+>", answer.rsplit("/", 1)[1], rule) for rule in filled]
     filled = [re.sub("<[^>]+>", "1", rule) for rule in filled]
     assert len(filled) > 12
     return filled

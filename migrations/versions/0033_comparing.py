@@ -5,8 +5,8 @@ from alembic import op
 
 from services.db.undoing import warn_of_loss
 
-revision = "0032_comparing"
-down_revision = "0031_stopping"
+revision = "0033_comparing"
+down_revision = "0032_retractions"
 branch_labels = None
 depends_on = None
 
@@ -29,7 +29,7 @@ FROM (
     FROM answers a
     CROSS JOIN LATERAL (
         SELECT encode(sha256(convert_to(a.text, 'UTF8')), 'hex') AS hash,
-               encode(sha256(convert_to(btrim(regexp_replace(a.text, '\\s+', ' ', 'g')), 'UTF8')), 'hex') AS words
+               md5(btrim(regexp_replace(a.text, '\\s+', ' ', 'g'))) AS words
     ) h
     JOIN questions q ON q.id = a.question_id AND q.tombstone IS NULL
     JOIN conversations c ON c.id = q.conversation_id
