@@ -16,7 +16,9 @@ TABLE = (
     "CREATE TABLE bare_ratings (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, answer_id uuid NOT NULL, "
     "stars int NOT NULL, submission uuid NOT NULL UNIQUE, created_at timestamptz NOT NULL DEFAULT now())"
 )
-_INSERT = text("INSERT INTO bare_ratings (answer_id, stars, submission) VALUES (:answer, :stars, :submission)")
+_INSERT = text(
+    "INSERT INTO bare_ratings (answer_id, stars, submission) VALUES (:answer, :stars, :submission)"
+)
 
 
 def build() -> Flask:

@@ -11,40 +11,62 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.adapters.promotions import version_by_number
+from services.db.feedback_tables import PersonaRow
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.feedback.personas import PersonaPlan, create_persona
 
 SLUG = "pirate"
-_ID = "(lpad(to_hex(({kind})::int), 8, '0') || lpad(to_hex(({number})::bigint), 24, '0'))::uuid"
-_RATER, _CONVERSATION, _QUESTION, _ANSWER = range(1, 5)  # the kinds of ids
+_RATER, _ANSWER = 1, 4  # the kinds of ids, of which 2 are conversations and 3 questions
 
-# Answer n is rater n % raters's own; one conversation each, so that evidence stays as clustered as it is.
+_NUMBERED = """
+    CREATE FUNCTION pg_temp.numbered(kind int, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
+    RETURN (lpad(to_hex(kind), 8, '0') || lpad(to_hex(number), 24, '0'))::uuid
+"""
+# What was asked first lies longest ago: all of it within :days.
 _STATEMENTS = (
-    f"INSERT INTO raters (id, created_at) SELECT {_ID.format(kind=_RATER, number='n')}, :at "
-    "FROM generate_series(0, :raters - 1) n",
-    "INSERT INTO conversations (id, persona_id, rater_id, created_at) "
-    f"SELECT {_ID.format(kind=_CONVERSATION, number='n')}, :persona, "
-    f"{_ID.format(kind=_RATER, number='n % :raters')}, :at FROM generate_series(0, :answers - 1) n",
-    "INSERT INTO questions (id, conversation_id, text, context, domain, audience, prompt_key, split_key, "
-    f"asked_at) SELECT {_ID.format(kind=_QUESTION, number='n')}, "
-    f"{_ID.format(kind=_CONVERSATION, number='n')}, 'Why do ' || :prompts || ' rivers run to the sea, in the '"
-    " || n % :prompts || 'th place?', '', 'geography', 'student', md5((n % :prompts)::text), "
-    "md5((n % :prompts)::text), :at FROM generate_series(0, :answers - 1) n",
-    "INSERT INTO answers (id, question_id, adapter_version_id, served_name, text, prompt_version, "
-    "generation, seed, finish_reason, latency_ms, accepted_at, created_at) "
-    f"SELECT {_ID.format(kind=_ANSWER, number='n')}, {_ID.format(kind=_QUESTION, number='n')}, :version, "
-    ":name, 'Arr, answer ' || n || ': downhill they go, matey, and the sea lies lowest of all.', '1', "
-    "'{{}}'::jsonb, 1, 'stop', 900, :at, :at FROM generate_series(0, :answers - 1) n".replace("{{}}", "{}"),
+    """
+    CREATE TEMPORARY TABLE asked ON COMMIT DROP AS
+    SELECT n, n % :raters AS rater, n % :prompts AS prompt,
+        CAST(:at AS timestamptz) - make_interval(secs => 86400.0 * :days * (:answers - n) / :answers) AS at
+    FROM generate_series(0, :answers - 1) n
+    """,
+    """
+    INSERT INTO raters (id, created_at)
+    SELECT pg_temp.numbered(1, n), :at FROM generate_series(0, :raters - 1) n
+    """,
+    """
+    INSERT INTO conversations (id, persona_id, rater_id, created_at)
+    SELECT pg_temp.numbered(2, n), :persona, pg_temp.numbered(1, rater), at FROM asked
+    """,
+    """
+    INSERT INTO questions
+        (id, conversation_id, text, context, domain, audience, prompt_key, split_key, asked_at)
+    SELECT pg_temp.numbered(3, n), pg_temp.numbered(2, n), 'Why does river ' || prompt || ' run to the sea?',
+        '', 'geography', 'student', md5(prompt::text), md5(prompt::text), at
+    FROM asked
+    """,
+    """
+    INSERT INTO answers (id, question_id, adapter_version_id, served_name, text, prompt_version, generation,
+        seed, finish_reason, latency_ms, accepted_at, created_at)
+    SELECT pg_temp.numbered(4, n), pg_temp.numbered(3, n), :version, :name,
+        'Arr, downhill it goes, matey, and the sea lies lowest of all, says answer ' || n || '.',
+        '1', '{}', 1, 'stop', 900, at, at
+    FROM asked
+    """,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """So many raters, each of whom has asked `answers_each` questions; a question is another's one in five."""
+    """So many raters, each of whom has asked `answers_each` questions, in as many conversations.
+
+    Answer n is that of rater n % raters; every question is asked five times.
+    """
 
     raters: int
     answers_each: int
+    days: int = 1  # that it took them
 
     @property
     def answers(self) -> int:
@@ -56,12 +78,11 @@ def rater_id(number: int) -> UUID:
 
 
 def answer_id(number: int) -> UUID:
-    """Rater `number % raters` asked for it."""
     return _id(_ANSWER, number)
 
 
-def fill(session: Session, crowd: Crowd, *, at: datetime) -> None:
-    """The persona `SLUG`, everybody and everything they asked, all of it at one instant."""
+def fill(session: Session, crowd: Crowd, *, at: datetime) -> PersonaRow:
+    """The persona `SLUG`, everybody and everything they asked until `at`."""
     persona = create_persona(session, PersonaPlan(Persona(PersonaSlug(SLUG), "Pirate")), at=at)
     base = version_by_number(session, persona, BASE_VERSION)
     values = {
@@ -71,10 +92,13 @@ def fill(session: Session, crowd: Crowd, *, at: datetime) -> None:
         "raters": crowd.raters,
         "answers": crowd.answers,
         "prompts": max(1, crowd.answers // 5),
+        "days": crowd.days,
         "at": at,
     }
+    session.execute(text(_NUMBERED))
     for statement in _STATEMENTS:
         session.execute(text(statement), values)
+    return persona
 
 
 def _id(kind: int, number: int) -> UUID:

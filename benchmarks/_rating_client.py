@@ -4,7 +4,7 @@
 
 Each looks at a page of theirs first, as the form's token and their visit come from there. Then rating number
 n is sent at its moment, and how long it took is counted from that moment on, so that a server that stands
-still is charged with everybody who came meanwhile. With `patience` what failed is sent once more, under the
+still is charged with everybody who came meanwhile. SEATED is printed as they begin. With `patience` what failed is sent once more, under the
 same submission, until it is taken. PLAN and RESULT are JSON: `Plan` and a list of `Outcome`.
 """
 
@@ -21,6 +21,7 @@ from uuid import UUID
 
 from benchmarks._keep_alive import KeepAlive, Reply
 
+SEATED = "seated"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TAKEN = 303
 _AT_ONCE = 16  # raters who look at their first page
@@ -94,6 +95,7 @@ class Load:
     async def run(self) -> Result:
         gate = asyncio.Semaphore(_AT_ONCE)
         sittings = await asyncio.gather(*(self._sit_down(n, gate) for n in range(len(self._plan.cookies))))
+        print(SEATED, flush=True)  # noqa: T201 - to whoever started this process
         planned = moments(self._plan)
         drawn = [(self._chance.randint(1, 5), UUID(int=self._chance.getrandbits(128))) for _ in planned]
         wall, cpu, begun = time.time(), time.process_time(), time.perf_counter()

@@ -5,11 +5,13 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
+from services.settings import Settings
 
-def postgres(data: str) -> psutil.Process:
-    """The main process of the server whose data are in this folder."""
-    with open(f"{data}/postmaster.pid", encoding="utf-8") as lines:
-        return psutil.Process(int(next(lines)))
+
+def postgres(settings: Settings) -> psutil.Process:
+    """The main process of the installation's embedded server."""
+    written = (settings.var_dir / "postgres" / "postmaster.pid").read_text(encoding="utf-8")
+    return psutil.Process(int(written.splitlines()[0]))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The web app of a benchmark's installation by the command of the Procfile, and nothing else of the service."""
+"""The web app of a benchmark's installation by the Procfile's command, and nothing else of the service."""
 
 import os
 import sys
@@ -62,4 +62,6 @@ def _up(address: str) -> bool:
 
 def _gunicorn() -> psutil.Process:
     """The one child of this process that runs it."""
-    return next(one for one in psutil.Process().children() if any("gunicorn" in word for word in one.cmdline()))
+    return next(
+        one for one in psutil.Process().children() if any("gunicorn" in word for word in one.cmdline())
+    )

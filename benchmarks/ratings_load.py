@@ -21,7 +21,7 @@ from benchmarks import _bare_view
 from benchmarks._filled import Crowd, fill
 from benchmarks._installation import own_installation
 from benchmarks._rating_client import Result
-from benchmarks._rating_load import RATE, Kept, driven, kept, percentile, plan_for
+from benchmarks._rating_load import Kept, driven, kept, percentile, plan_for
 from benchmarks._serving import database
 from benchmarks._spent import postgres, spent
 from benchmarks._table import Bar, Relation, Row, report
@@ -37,6 +37,7 @@ SECONDS = 300.0
 BARE_SECONDS = 60.0
 CROWD = Crowd(raters=400, answers_each=50)  # each comes back to an answer after 100 seconds
 NONE = Bar(Relation.IS, 0)
+BARS = {50: None, 95: None, 99: Bar(Relation.BELOW, 100), 99.9: None, 100: None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,21 @@ class Measured:
     result: Result
     cpu: dict[str, float]  # seconds, by part
 
-    def milliseconds_each(self, part: str) -> float:
+    @property
+    def acknowledged(self) -> int:
+        return sum(one.taken for one in self.result.outcomes)
+
+    @property
+    def late(self) -> float:
+        """Milliseconds."""
+        return 1000 * self.result.latest
+
+    def took(self, percent: float) -> float:
+        """Milliseconds."""
+        return percentile(self.result.outcomes, percent)
+
+    def each(self, part: str) -> float:
+        """Milliseconds of a processor."""
         return 1000 * self.cpu[part] / len(self.result.outcomes)
 
 
@@ -64,7 +79,7 @@ def main() -> int:
 
 
 def prepare(settings: Settings, engine: Engine) -> Flask:
-    """The crowd in the database, the bare view's table, and an app in this process that signs as the other."""
+    """The crowd in the database, the bare view's table; an app in this process that signs as the other."""
     with session_scope(engine) as session:
         fill(session, CROWD, at=datetime.now(UTC))
         session.execute(text(_bare_view.TABLE))
@@ -80,37 +95,30 @@ def prepare(settings: Settings, engine: Engine) -> Flask:
 def _measure(settings: Settings, app: Flask, served: str, seconds: float) -> Measured:
     with web_app(settings, app=served) as web:
         plan = plan_for(app, CROWD, web.address, seconds=seconds)
-        server = postgres(str(settings.var_dir / "postgres"))
+        server = postgres(settings)
         with driven(plan) as load, spent(app=web.main, database=server) as cpu:
             result = load.result()
     return Measured(result, {**cpu, "raters": result.cpu_seconds})
 
 
 def _rows(ours: Measured, found: Kept, bare: Measured) -> list[Row]:
-    outcomes = ours.result.outcomes
-    refused = Counter(status for one in outcomes for status in one.refused)
+    refused = Counter(status for one in ours.result.outcomes for status in one.refused)
     return [
-        Row("ratings sent", len(outcomes), len(bare.result.outcomes)),
-        Row("a second, as planned", RATE, RATE),
-        Row("acknowledged", sum(one.taken for one in outcomes), sum(one.taken for one in bare.result.outcomes)),
+        Row("ratings sent, 200 a second", len(ours.result.outcomes), len(bare.result.outcomes)),
+        Row("acknowledged", ours.acknowledged, bare.acknowledged),
         *(Row(f"answered {status}", count) for status, count in sorted(refused.items())),
         *(
-            Row(
-                f"milliseconds from its moment, p{percent:g}",
-                percentile(outcomes, percent),
-                percentile(bare.result.outcomes, percent),
-                Bar(Relation.BELOW, 100) if percent == 99 else None,
-            )
-            for percent in (50, 95, 99, 99.9, 100)
+            Row(f"milliseconds from its moment, p{percent:g}", ours.took(percent), bare.took(percent), bar)
+            for percent, bar in BARS.items()
         ),
         Row("acknowledged and not in the journal", found.lost, bar=NONE),
         Row("in the journal twice, or unasked", found.doubled, bar=NONE),
         Row("answers with another current rating", found.wrong, bar=NONE),
         *(
-            Row(f"processor milliseconds a rating, {part}", ours.milliseconds_each(part), bare.milliseconds_each(part))
+            Row(f"processor milliseconds a rating, {part}", ours.each(part), bare.each(part))
             for part in ours.cpu
         ),
-        Row("milliseconds that the raters were late at most", 1000 * ours.result.latest, 1000 * bare.result.latest),
+        Row("milliseconds that the raters were late at most", ours.late, bare.late),
     ]
 
 

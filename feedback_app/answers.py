@@ -54,9 +54,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 submission=form.submission,
                 at=at,
             )
-            shown = queries.answer_page(session, answer_id=answer, rater=rater)
-            persona = find_persona(session, shown.persona)
-            peers.offer_peer(session, persona=persona, rater=rater, submission=form.submission, at=at)
+            peers.offer_peer(session, answer_id=answer, rater=rater, submission=form.submission, at=at)
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, Said.RATING, problem)
     verb = "is" if isinstance(form.given, Thumb) or form.given == 1 else "are"

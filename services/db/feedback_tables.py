@@ -77,9 +77,11 @@ class ConversationRow(Base):
     __tablename__ = "conversations"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"), index=True)
+    persona_id: Mapped[int] = mapped_column(ForeignKey("personas.id"))
     rater_id: Mapped[UUID] = mapped_column(ForeignKey("raters.id"), index=True)
     created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "persona_id", "created_at"),)
 
 
 class QuestionRow(Base):

@@ -1,15 +1,23 @@
 """Engines and sessions. `session_scope` is the only place in services that commits."""
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.exc import OperationalError
+import psycopg2
+from sqlalchemy import Dialect, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.db.embedded import embedded_url
 from services.errors.outages import DatabaseUnavailable
 from services.settings import Settings
+
+_TRUSTED = 1.0  # seconds since its last use that a connection is taken to be whole
 
 
 def database_url(settings: Settings) -> str:
@@ -37,16 +45,34 @@ def owner_url(settings: Settings) -> str:
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """A pooled engine whose connections are checked before use, so a restarted server is not an error."""
-    return create_engine(
+    """A pooled engine; a connection unused for a moment is checked first: a restarted server is no error."""
+    engine = create_engine(
         # SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3; this project speaks psycopg2.
         make_url(url).set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "persona-loop"},
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_check_unused, engine.dialect))
+    return engine
+
+
+def _note_use(_: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _check_unused(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object
+) -> None:
+    """A round trip before each use would cost a busy app as much as one more statement."""
+    if time.monotonic() - record.info.get("used_at", math.inf) < _TRUSTED:
+        return
+    try:
+        dialect.do_ping(connection)
+    except psycopg2.Error as error:
+        raise InvalidatePoolError from error  # the others are of the same server
 
 
 @contextmanager

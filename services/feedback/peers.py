@@ -27,13 +27,17 @@ from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
 
-# The answer with the fewest opinions that the rater neither asked for nor was offered before; the newest of
-# those, as people may still care for it.
+# Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
+# newest of those, as people may still care for it. Only so many conversations back: to look at all there ever
+# were would take longer every day.
 _NEXT = text("""
 SELECT a.id
-FROM answers a
-JOIN questions q ON q.id = a.question_id AND q.context = ''
-JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona AND c.rater_id <> :rater
+FROM (
+    SELECT id FROM conversations WHERE persona_id = :persona AND rater_id <> :rater
+    ORDER BY created_at DESC LIMIT 200
+) c
+JOIN questions q ON q.conversation_id = c.id AND q.context = ''
+JOIN answers a ON a.question_id = q.id
 WHERE NOT a.imported AND a.tombstone IS NULL
   AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
   AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe'
@@ -42,27 +46,38 @@ WHERE NOT a.imported AND a.tombstone IS NULL
 ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
 LIMIT 1
 """)
+_ASKED = text("""
+SELECT p.id, p.slug, p.example_policy, c.rater_id
+FROM answers a
+JOIN questions q ON q.id = a.question_id
+JOIN conversations c ON c.id = q.conversation_id
+JOIN personas p ON p.id = c.persona_id
+WHERE a.id = :answer
+""")
 
 
 def offer_peer(
-    session: Session, *, persona: PersonaRow, rater: RaterId, submission: UUID, at: datetime
+    session: Session, *, answer_id: AnswerId, rater: RaterId, submission: UUID, at: datetime
 ) -> AnswerId | None:
     """An answer of another rater to judge after this submission, or None: by the persona's `peer_percent`.
 
-    Nothing more is offered while an offer is open, so that a form sent again shows no further answers.
+    `answer_id` is the one that was just rated; NotTheAsker where another rater asked for it. Nothing more is
+    offered while an offer is open, so that a form sent again shows no further answers.
     """
-    if open_offer(session, persona=persona.slug, rater=rater) is not None:
-        return None
-    percent = ExamplePolicy(**persona.example_policy).peer_percent
+    asked = session.execute(_ASKED, {"answer": answer_id}).one()
+    if asked.rater_id != rater:
+        raise NotTheAsker
     draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
-    if draw >= percent:
+    if draw >= ExamplePolicy(**asked.example_policy).peer_percent:
         return None
-    answer_id = session.scalar(_NEXT, {"persona": persona.id, "rater": rater})
-    if answer_id is None:
+    if open_offer(session, persona=asked.slug, rater=rater) is not None:
+        return None
+    next_one = session.scalar(_NEXT, {"persona": asked.id, "rater": rater})
+    if next_one is None:
         return None
     offered = session.scalar(
         insert(PeerOfferRow)
-        .values(rater_id=rater, answer_id=answer_id, offered_at=at)
+        .values(rater_id=rater, answer_id=next_one, offered_at=at)
         .on_conflict_do_nothing()  # two ratings at once may draw one answer
         .returning(PeerOfferRow.answer_id)
     )

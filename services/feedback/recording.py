@@ -7,8 +7,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import (
@@ -46,6 +46,29 @@ from services.errors.people import NotTheAsker
 from services.errors.refusals import FormOutdated
 from services.feedback.retracting import stands
 
+# Ratings come by the hundred a second: one round trip, and a statement that is not built anew each time. From
+# then on the rating is the current one, unless a newer one is already.
+_RATE = text("""
+    WITH asked AS (
+        SELECT c.rater_id = :rater
+            OR EXISTS (SELECT FROM peer_offers o WHERE o.rater_id = :rater AND o.answer_id = a.id) AS may
+        FROM answers a
+        JOIN questions q ON q.id = a.question_id
+        JOIN conversations c ON c.id = q.conversation_id
+        WHERE a.id = :answer AND a.tombstone IS NULL
+    ), said AS (
+        INSERT INTO ratings (answer_id, rater_id, stars, thumb, reasons, submission, created_at)
+        SELECT :answer, :rater, :stars, :thumb, :reasons, :submission, :at FROM asked WHERE may
+        ON CONFLICT (submission) DO NOTHING RETURNING id
+    ), pointed AS (
+        INSERT INTO current_ratings AS c (answer_id, rater_id, rating_id)
+        SELECT :answer, :rater, id FROM said
+        ON CONFLICT (answer_id, rater_id) DO UPDATE SET rating_id = excluded.rating_id
+        WHERE c.rating_id < excluded.rating_id
+    )
+    SELECT may, said.id FROM asked LEFT JOIN said ON true
+""").bindparams(bindparam("reasons", type_=JSONB))
+
 
 def rate(
     session: Session,
@@ -66,31 +89,23 @@ def rate(
     thumb = stars if isinstance(stars, Thumb) else None
     if not isinstance(stars, Thumb) and stars not in STARS:
         raise StarsOutOfRange(stars)
-    _answer_to_rate(session, answer_id, rater)
     tags = sorted({reason.value for reason in reasons})
     said = _in_words(stars, tags)
+    given = {"stars": None if thumb else stars, "thumb": thumb, "reasons": tags}
     once = _said_once(submission, answer_id, rater, said)
-    rating_id: int | None = session.scalar(
-        insert(RatingRow)
-        .values(
-            answer_id=answer_id,
-            rater_id=rater,
-            stars=None if thumb else stars,
-            thumb=thumb,
-            reasons=tags,
-            submission=once,
-            created_at=at,
-        )
-        .on_conflict_do_nothing(index_elements=["submission"])
-        .returning(RatingRow.id)
-    )
-    if rating_id is None:
+    rated = session.execute(
+        _RATE, {"answer": answer_id, "rater": rater, **given, "submission": once, "at": at}
+    ).one_or_none()
+    if rated is None:
+        raise UnknownAnswer(answer_id)
+    if not rated.may:
+        raise NotTheAsker
+    if rated.id is None:
         current = _current_rating(session, answer_id, rater)
         if current is None or _in_words(current.thumb or current.stars, current.reasons) != said:
             raise FormOutdated
         return current.id
-    _point_at(session, answer_id, rater, rating_id)
-    return rating_id
+    return int(rated.id)
 
 
 def correct(
@@ -222,18 +237,6 @@ def _current_rating(session: Session, answer_id: AnswerId, rater: RaterId) -> Ra
         select(RatingRow)
         .join(CurrentRatingRow, CurrentRatingRow.rating_id == RatingRow.id)
         .where(CurrentRatingRow.answer_id == answer_id, CurrentRatingRow.rater_id == rater)
-    )
-
-
-def _point_at(session: Session, answer_id: AnswerId, rater: RaterId, rating_id: int) -> None:
-    """From now on this rating is the current one, unless a newer one is already."""
-    current = insert(CurrentRatingRow).values(answer_id=answer_id, rater_id=rater, rating_id=rating_id)
-    session.execute(
-        current.on_conflict_do_update(
-            index_elements=["answer_id", "rater_id"],
-            set_={"rating_id": rating_id},
-            where=CurrentRatingRow.rating_id < rating_id,
-        )
     )
 
 
