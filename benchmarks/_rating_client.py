@@ -2,10 +2,10 @@
 
     python -m benchmarks._rating_client PLAN RESULT
 
-Each looks at a page of theirs first, as the form's token and their visit come from there. Then rating number
-n is sent at its moment, and how long it took is counted from that moment on, so that a server that stands
-still is charged with everybody who came meanwhile. SEATED is printed as they begin. With `patience` what failed is sent once more, under the
-same submission, until it is taken. PLAN and RESULT are JSON: `Plan` and a list of `Outcome`.
+Each looks at a page of theirs first, as the form's token and their visit come from there; then SEATED is
+printed, and rating number n is sent at its moment. How long it took is counted from that moment on, so that a
+server that stands still is charged with everybody who came meanwhile. With `patience` what failed is sent
+once more, under the same submission, until it is taken. PLAN and RESULT are JSON: `Plan` and `Result`.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class Load:
     async def run(self) -> Result:
         gate = asyncio.Semaphore(_AT_ONCE)
         sittings = await asyncio.gather(*(self._sit_down(n, gate) for n in range(len(self._plan.cookies))))
-        print(SEATED, flush=True)  # noqa: T201 - to whoever started this process
+        print(SEATED, flush=True)
         planned = moments(self._plan)
         drawn = [(self._chance.randint(1, 5), UUID(int=self._chance.getrandbits(128))) for _ in planned]
         wall, cpu, begun = time.time(), time.process_time(), time.perf_counter()

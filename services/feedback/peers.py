@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, exists, select, text
+from sqlalchemy import and_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -44,6 +44,18 @@ WHERE NOT a.imported AND a.tombstone IS NULL
                   AND NOT EXISTS (SELECT FROM retractions t WHERE t.rating_id = r.id))
   AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
 ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
+LIMIT 1
+""")
+_OPEN = text("""
+SELECT o.answer_id
+FROM peer_offers o
+JOIN answers a ON a.id = o.answer_id
+JOIN questions q ON q.id = a.question_id
+JOIN conversations c ON c.id = q.conversation_id
+JOIN personas p ON p.id = c.persona_id
+WHERE o.rater_id = :rater AND p.slug = :persona
+  AND NOT EXISTS (SELECT FROM current_ratings r WHERE r.answer_id = o.answer_id AND r.rater_id = :rater)
+ORDER BY o.offered_at DESC
 LIMIT 1
 """)
 _ASKED = text("""
@@ -102,19 +114,7 @@ class PeerAnswer:
 
 def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | None:
     """The newest answer of this persona that the rater was offered and has not judged."""
-    judged = exists().where(
-        CurrentRatingRow.answer_id == PeerOfferRow.answer_id, CurrentRatingRow.rater_id == rater
-    )
-    found = session.scalar(
-        select(PeerOfferRow.answer_id)
-        .join(AnswerRow, PeerOfferRow.answer_id == AnswerRow.id)
-        .join(QuestionRow)
-        .join(ConversationRow)
-        .join(PersonaRow)
-        .where(PeerOfferRow.rater_id == rater, PersonaRow.slug == persona, ~judged)
-        .order_by(PeerOfferRow.offered_at.desc())
-        .limit(1)
-    )
+    found = session.scalar(_OPEN, {"persona": persona, "rater": rater})
     return AnswerId(found) if found else None
 
 
