@@ -29,7 +29,8 @@ class WebApp:
     main: psutil.Process
 
     def workers(self) -> list[psutil.Process]:
-        return self.main.children()
+        found: list[psutil.Process] = self.main.children()
+        return found
 
 
 @contextmanager
