@@ -95,7 +95,7 @@ def kept(session: Session, outcomes: Sequence[Outcome]) -> Kept:
     for answer, stars in session.execute(text("SELECT answer_id, stars FROM ratings ORDER BY id")):
         journal[answer].append(stars)
     pointed = text("SELECT c.answer_id, r.stars FROM current_ratings c JOIN ratings r ON r.id = c.rating_id")
-    current: dict[UUID, int] = {answer: stars for answer, stars in session.execute(pointed)}
+    current = {row.answer_id: row.stars for row in session.execute(pointed)}
     lost = doubled = wrong = 0
     for answer in {*said, *unknown, *journal}:
         acknowledged, there = Counter(said[answer]), Counter(journal[answer])

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0033_newest_conversations"
-down_revision = "0032_retractions"
+revision = "0034_newest_conversations"
+down_revision = "0033_comparing"
 branch_labels = None
 depends_on = None
 
