@@ -70,6 +70,7 @@ def status_of(error: PersonaLoopError) -> HTTPStatus:
 
 def refused(page: str, error: PersonaLoopError) -> Response:
     """The page under the error's status, with Retry-After where trying again is the answer."""
+    note(refused=type(error).__name__)
     response = make_response(page, status_of(error))
     match error:
         case TooOften():

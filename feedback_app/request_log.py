@@ -28,7 +28,7 @@ def wire_path() -> str:
 
 
 def note(**about: object) -> None:
-    """Adds to this request's line: answer, persona, version, error."""
+    """Adds to this request's line: answer, persona, version, error, refused."""
     g.about.update(about)
 
 

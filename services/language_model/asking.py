@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Protocol, cast
+from weakref import finalize
 
+from httpx2 import Limits
 from openai import (
     APIConnectionError,
     APIError,
@@ -17,6 +19,7 @@ from openai import (
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    DefaultHttpxClient,
     NotFoundError,
     OpenAI,
     omit,
@@ -38,6 +41,9 @@ from services.errors.outages import (
 from services.errors.tree import InvalidInput, PersonaLoopError
 
 BASE_NAME = "base"  # the serving name of version 0, the plain base
+# Seconds after which an idle connection is not used again. A server gives one up too (uvicorn's default is
+# 5 s), and a question sent just then would be lost.
+IDLE_S = 2.0
 STOPPED = "stopped"  # the finish reason of an answer of which its asker had enough
 
 # Told each next piece of an answer while it is written; false for enough. The pieces together are its text.
@@ -161,8 +167,13 @@ class InferenceClient:
     def __init__(self, endpoint: str, *, token: str, timeout_seconds: float = 120.0) -> None:
         self._endpoint = endpoint
         self._client = OpenAI(
-            base_url=f"{endpoint}/v1", api_key=token, timeout=timeout_seconds, max_retries=0
+            base_url=f"{endpoint}/v1",
+            api_key=token,
+            timeout=timeout_seconds,
+            max_retries=0,
+            http_client=DefaultHttpxClient(limits=Limits(keepalive_expiry=IDLE_S)),
         )
+        finalize(self, self._client.close)  # nobody closes a client that whole processes share
 
     def generate(self, request: GenerationRequest, heard: Hearing | None = None) -> Generated:
         added = {

@@ -60,7 +60,12 @@ class AirflowClient:
         """`patience_s`: how long any answer may take; a page waits less than a script."""
         self._url = settings.airflow_endpoint
         self._password = settings.airflow_password.get_secret_value()
-        self._http = httpx.Client(base_url=self._url, timeout=patience_s, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self._url,
+            timeout=patience_s,
+            trust_env=False,
+            limits=httpx.Limits(keepalive_expiry=2.0),  # before Airflow's server gives an idle one up, at 5 s
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -38,6 +38,8 @@ from services.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
 
+IDLE_S = 75  # seconds: longer than any client keeps a connection that it does not use
+
 
 def create_server(engine: InferenceEngine, *, token: str, metrics_token: SecretStr | None = None) -> FastAPI:
     """The application; the engine stops with it."""
@@ -161,7 +163,9 @@ def main() -> None:
         engine, token=settings.inference_token.get_secret_value(), metrics_token=settings.metrics_token
     )
     logger.info("serving %s on %s:%d", settings.base_model, settings.inference_host, settings.inference_port)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=IDLE_S)).run(
+        sockets=[listener]
+    )
 
 
 if __name__ == "__main__":
