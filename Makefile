@@ -38,7 +38,7 @@ bench: $(INSTALLED) ## Run benchmarks/NAME.py (NAME=x), or all of them
 
 messages: $(INSTALLED) ## Bring the catalogues of translations up to date with the sentences of the app
 	@mkdir -p var
-	$(BIN)/pybabel -q extract --mapping pyproject.toml --add-location file --sort-by-file \
+	$(BIN)/pybabel -q extract --mapping pyproject.toml --keywords lazy_gettext --add-location file --sort-by-file \
 		--omit-header --output var/messages.pot feedback_app
 	@for catalogue in feedback_app/translations/*/messages.po; do \
 		language=$$(basename $$(dirname $$catalogue)); \

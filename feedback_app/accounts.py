@@ -10,6 +10,7 @@ from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
 from feedback_app.own_pages import own_page
+from feedback_app.sentences import gettext
 from feedback_app.signing_in import Member, current_member, enter, leave, member_of, needs, require
 from services.accounts import invitations, managing, sign_ins
 from services.accounts.passwords import SHORTEST
@@ -135,7 +136,7 @@ def _render_own(problem: PersonaLoopError | None = None) -> str:
         own=current_member(),
         shortest=SHORTEST,
         problem_text=str(problem or ""),
-        saved_text="Your password is changed; every other browser is signed out."
+        saved_text=gettext("Your password is changed; every other browser is signed out.")
         if request.args.get("said") == "password"
         else "",
     )

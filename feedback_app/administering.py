@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import typed_text
+from feedback_app.sentences import gettext
 from feedback_app.signing_in import needs, require
 from services.accounts import audit, invitations, managing
 from services.db.session import session_scope
@@ -62,7 +63,7 @@ def change() -> Response:
                 case "sign out":
                     managing.sign_out(session, account, actor=admin.actor, at=now())
                 case _:
-                    raise InvalidInput("There is no such thing to do: use the buttons of the page.")
+                    raise InvalidInput(gettext("There is no such thing to do: use the buttons of the page."))
     except LastAdmin as problem:
         return refused(_render(problem=problem), problem)
     return redirect(url_for("administering.accounts"), 303)
@@ -96,4 +97,4 @@ def _read_role() -> Role:
     try:
         return Role(typed_text(request.form, "role"))
     except ValueError as error:
-        raise InvalidInput(f"There is no such role: choose among {', '.join(Role)}.") from error
+        raise InvalidInput(gettext("There is no such role: choose one of the list.")) from error

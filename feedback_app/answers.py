@@ -16,8 +16,9 @@ from feedback_app.forms import FeedbackDraft, RatingForm, UndoForm, read_submiss
 from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext, ngettext
 from feedback_app.thanks import take_thanks, thank
-from feedback_app.wording import rating_in_words, taken_back_in_words
+from feedback_app.wording import taken_back_in_words
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.db.splits import split_of
@@ -57,9 +58,7 @@ def rate(answer_id: UUID) -> AnyResponse:
             peers.offer_peer(session, answer_id=answer, rater=rater, submission=form.submission, at=at)
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, Said.RATING, problem)
-    verb = "is" if isinstance(form.given, Thumb) or form.given == 1 else "are"
-    words = f"Thank you, your {rating_in_words(form.given)} {verb} saved."
-    return _saved(answer, Said.RATING, words, said_id=rating, at=at)
+    return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rating, at=at)
 
 
 @blueprint.post("/correct")
@@ -102,7 +101,7 @@ def _write(answer: AnswerId, said: Said, record: Callable[..., int]) -> AnyRespo
             said_id = record(session, answer_id=answer, rater=rater, text=text, submission=submission, at=at)
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, said, problem)
-    thanks = "Thank you, your comment is saved."
+    thanks = gettext("Thank you, your comment is saved.")
     if said is Said.CORRECTION:
         thanks = _thanks_for_correction(answer, rater)
     return _saved(answer, said, thanks, said_id=said_id, at=at)
@@ -131,6 +130,16 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
     )
 
 
+def _thanks_for_rating(given: int | Thumb) -> str:
+    if given is Thumb.UP:
+        return gettext("Thank you, your thumb up is saved.")
+    if given is Thumb.DOWN:
+        return gettext("Thank you, your thumb down is saved.")
+    return ngettext(
+        "Thank you, your %(num)d star is saved.", "Thank you, your %(num)d stars are saved.", given
+    )
+
+
 def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
     """People may know what their words are for: to learn from, or to judge by."""
     with session_scope(backend().engine) as session:
@@ -138,10 +147,10 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
         persona = find_persona(session, answer.persona)
         split = split_of(session, persona, split_key(answer.question))
     if split is Split.HOLDOUT:
-        return (
+        return gettext(
             "Thank you, your better answer is saved. This question is kept for judging: yours helps to judge."
         )
-    return "Thank you, your better answer is saved."
+    return gettext("Thank you, your better answer is saved.")
 
 
 def _refuse(answer_id: AnswerId, said: Said, problem: PersonaLoopError) -> Response:

@@ -17,7 +17,7 @@ from feedback_app.forms import read_submission, typed_text
 from feedback_app.limits import count_saying
 from feedback_app.raters import current_rater, rater_for_asking, require_rater
 from feedback_app.request_log import note
-from feedback_app.sentences import lazy_gettext
+from feedback_app.sentences import gettext, lazy_gettext
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
@@ -117,7 +117,9 @@ def read_choice(word: str) -> Choice:
     try:
         return Choice(word)
     except ValueError as error:
-        raise InvalidInput("Nothing was chosen: choose one of the four and send it again.") from error
+        raise InvalidInput(
+            gettext("Nothing was chosen: choose one of the four and send it again.")
+        ) from error
 
 
 def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:

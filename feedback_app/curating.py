@@ -15,6 +15,7 @@ from feedback_app.drawings import NARROW, asked_width, drawing_response
 from feedback_app.error_pages import refused
 from feedback_app.forms import read_submission, typed_text
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext
 from feedback_app.signing_in import needs, require
 from services.accounts import audit
 from services.adapters.promotions import find_persona, lock_persona
@@ -98,7 +99,9 @@ def state(slug: str) -> AnyResponse:
 def metrics_drawing(slug: str) -> Response:
     with session_scope(backend().engine) as session:
         courses = curating.courses_of(session, find_persona(session, slug))
-    return drawing_response(metric_chart(courses, title=f"Metrics of {slug}", width=asked_width()))
+    return drawing_response(
+        metric_chart(courses, title=gettext("Metrics of %(persona)s", persona=slug), width=asked_width())
+    )
 
 
 @blueprint.get("/p/<slug>/curate/ratings.svg")
@@ -107,7 +110,9 @@ def ratings_drawing(slug: str) -> Response:
     with session_scope(backend().engine) as session:
         row = find_persona(session, slug)
         days = curating.rated_days(session, row, at=now(), kept=backend().rated_days)
-    return drawing_response(rating_chart(days, title=f"Ratings of {slug} per day", width=asked_width()))
+    return drawing_response(
+        rating_chart(days, title=gettext("Ratings of %(persona)s per day", persona=slug), width=asked_width())
+    )
 
 
 @blueprint.get("/p/<slug>/curate/canary.svg")
@@ -117,7 +122,7 @@ def canary_drawing(slug: str) -> Response:
     with session_scope(backend().engine) as session:
         said = canary_in(session, slug, at=now())["sentence"]
         looks, policy = curating.looks_of(session, find_persona(session, slug))
-    title = f"What the ratings say of the canary of {slug}"
+    title = gettext("What the ratings say of the canary of %(persona)s", persona=slug)
     return drawing_response(
         canary_chart(looks, margin=policy.margin, title=title, said=said, width=asked_width())
     )
@@ -146,7 +151,7 @@ def render(slug: str, section: str = "", problem: PersonaLoopError | None = None
 
 def _read_version(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise InvalidInput("No version was chosen: choose the one that is to serve.")
+        raise InvalidInput(gettext("No version was chosen: choose the one that is to serve."))
     return int(text)
 
 
@@ -154,4 +159,4 @@ def _read_state(word: str) -> PersonaState:
     try:
         return PersonaState(word)
     except ValueError as error:
-        raise InvalidInput(f"There is no such state: choose among {', '.join(PersonaState)}.") from error
+        raise InvalidInput(gettext("There is no such state: use the buttons of the page.")) from error

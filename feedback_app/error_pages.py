@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from feedback_app.forms import typed_text
 from feedback_app.request_log import note, wire_path
 from feedback_app.security import LARGEST_FORM_BYTES
+from feedback_app.sentences import gettext, isolated, lazy_gettext
 from services.errors.lookups import UnknownPersona, UnknownRecord
 from services.errors.outages import TooOften
 from services.errors.people import NotAllowed, NotTheAsker, ScopeMissing, TokenUnusable, WrongPassword
@@ -38,17 +39,19 @@ STATUS: dict[type[PersonaLoopError], HTTPStatus] = {
 RETRY_AFTER_S = 5
 
 HTTP_SENTENCES = {
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address only takes the forms of this site: start from the personas.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-        f"What you sent is larger than {LARGEST_FORM_BYTES:,} bytes or has too many fields: "
-        "go back, shorten it and send it again."
+    HTTPStatus.METHOD_NOT_ALLOWED: lazy_gettext(
+        "This address only takes the forms of this site: start from the personas."
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: lazy_gettext(
+        "What you sent is larger than %(bytes)s bytes or has too many fields: "
+        "go back, shorten it and send it again.",
+        bytes=f"{LARGEST_FORM_BYTES:,}",
     ),
 }
-CSRF_SENTENCE = (
+CSRF_SENTENCE = lazy_gettext(
     "This form could not be matched with your visit (its page is old, or cookies are off): "
     "allow cookies for this site and send it again."
 )
-UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
 _NOT_SHOWN = frozenset({"csrf_token", "password", "old", "new"})
 _SHOWN = 60  # characters of what was asked for
 RETRYABLE = frozenset(
@@ -88,16 +91,17 @@ def show_known(error: PersonaLoopError) -> Response:
 
 
 def show_csrf(error: CSRFError) -> Response:  # noqa: ARG001 - Flask hands the error over
-    page = _error_page(CSRF_SENTENCE, HTTPStatus.BAD_REQUEST, retry=_came_from_here())
+    page = _error_page(str(CSRF_SENTENCE), HTTPStatus.BAD_REQUEST, retry=_came_from_here())
     return make_response(page, HTTPStatus.BAD_REQUEST)
 
 
 def show_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    sentence = HTTP_SENTENCES.get(status, error.description or status.phrase)
+    sentence = str(HTTP_SENTENCES.get(status, error.description or status.phrase))
     if status == HTTPStatus.NOT_FOUND:
-        sentence = (
-            f"There is no page {_shortened(request.path)}: begin with the personas, or with your history."
+        sentence = gettext(
+            "There is no page %(page)s: begin with the personas, or with your history.",
+            page=isolated(_shortened(request.path)),
         )
     return make_response(_error_page(sentence, status, retry=False), status)
 
@@ -108,18 +112,27 @@ def show_unexpected(error: Exception) -> Response:
     note(error=error_id)
     logger.error("error %s while answering %s %s", error_id, request.method, wire_path(), exc_info=error)
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return make_response(_error_page(f"{UNEXPECTED}: {error_id}.", status, retry=True), status)
+    sentence = gettext(
+        "Something went wrong on our side: send it again, and if it stays, tell us this number: %(number)s.",
+        number=error_id,
+    )
+    return make_response(_error_page(sentence, status, retry=True), status)
 
 
 def _sentence(error: PersonaLoopError) -> str:
     """The error's own, but for what the shell's commands are no way to find here."""
     match error:
         case UnknownPersona():
-            return f"There is no persona {_shortened(error.slug)!r}: the page of the personas shows them all."
+            return gettext(
+                "There is no persona “%(persona)s”: the page of the personas shows them all.",
+                persona=isolated(_shortened(error.slug)),
+            )
         case UnknownRecord():
-            return (
-                f"There is no {error.kind} {error.record_id}: choose a persona, and its “How it learns” "
-                "leads to all of its runs."
+            return gettext(
+                "There is no %(kind)s %(number)s: choose a persona, and its “How it learns” "
+                "leads to all of its runs.",
+                kind=isolated(error.kind),
+                number=error.record_id,
             )
     return str(error)
 

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 from werkzeug.datastructures import MultiDict
 
+from feedback_app.sentences import gettext
+from feedback_app.words import word
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import Question
 from services.domain.feedback import Reason, Said, Thumb
@@ -46,7 +48,8 @@ class AskForm:
             return AnswerFormat(self.format) if self.format else None
         except ValueError as error:
             formats = ", ".join(AnswerFormat)
-            raise InvalidInput(f"There is no such format: choose among {formats}.") from error
+            sentence = gettext("There is no such format: choose among %(formats)s.", formats=formats)
+            raise InvalidInput(sentence) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class UndoForm:
         """InvalidInput for what no page of ours sends."""
         number = fields.get("said_id", "")
         if fields.get("said") not in tuple(Said) or not re.fullmatch(r"[0-9]{1,18}", number):
-            raise InvalidInput("It is not said what to take back: press Undo beside what was saved.")
+            raise InvalidInput(gettext("It is not said what to take back: press Undo beside what was saved."))
         return cls(Said(fields["said"]), int(number))
 
 
@@ -101,14 +104,14 @@ def _read_given(fields: Fields) -> int | Thumb:
     try:
         return Thumb(thumb)
     except ValueError as error:
-        raise InvalidInput("A thumb is up or down: choose one of the two.") from error
+        raise InvalidInput(gettext("A thumb is up or down: choose one of the two.")) from error
 
 
 def _read_stars(fields: Fields) -> int:
     """The chosen stars, in range or not; InvalidInput when none was chosen or it is no number."""
     text = fields.get("stars", "")
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
-        raise InvalidInput("No stars were chosen: choose 1, 2, 3, 4 or 5 and save again.")
+        raise InvalidInput(gettext("No stars were chosen: choose 1, 2, 3, 4 or 5 and save again."))
     return int(text)
 
 
@@ -117,8 +120,9 @@ def _read_reasons(fields: Fields) -> frozenset[Reason]:
     try:
         return frozenset(Reason(word) for word in fields.getlist("reasons"))
     except ValueError as error:
-        words = ", ".join(Reason)
-        raise InvalidInput(f"A reason is none of those there are: choose among {words}.") from error
+        words = ", ".join(word(reason) for reason in Reason)
+        sentence = gettext("A reason is none of those there are: choose among %(reasons)s.", reasons=words)
+        raise InvalidInput(sentence) from error
 
 
 def read_submission(fields: Fields) -> UUID:
@@ -126,7 +130,9 @@ def read_submission(fields: Fields) -> UUID:
     try:
         return UUID(fields.get("submission", ""))
     except ValueError as error:
-        raise InvalidInput("This form arrived without its submission id: send it again from here.") from error
+        raise InvalidInput(
+            gettext("This form arrived without its submission id: send it again from here.")
+        ) from error
 
 
 def new_submission() -> UUID:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
 from feedback_app.forms import typed_text
+from feedback_app.sentences import gettext, lazy_gettext
 from feedback_app.signing_in import needs, require
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
@@ -21,10 +22,10 @@ from services.evaluation import judging
 blueprint = Blueprint("judging", __name__)
 
 CHOICES = {  # on this page, in this order: each has the key of its number
-    Choice.LEFT: "First is better",
-    Choice.RIGHT: "Second is better",
-    Choice.TIE: "Equally good",
-    Choice.BOTH_BAD: "Both are bad",
+    Choice.LEFT: lazy_gettext("First is better"),
+    Choice.RIGHT: lazy_gettext("Second is better"),
+    Choice.TIE: lazy_gettext("Equally good"),
+    Choice.BOTH_BAD: lazy_gettext("Both are bad"),
 }
 
 
@@ -71,4 +72,6 @@ def _read_choice(word: str) -> Choice:
     try:
         return Choice(word)
     except ValueError as error:
-        raise InvalidInput("Nothing was chosen: choose one of the four and send it again.") from error
+        raise InvalidInput(
+            gettext("Nothing was chosen: choose one of the four and send it again.")
+        ) from error

@@ -20,12 +20,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.forms import typed_text
 from feedback_app.own_pages import own_page
+from feedback_app.sentences import ENGLISH, current_locale
 
 blueprint = Blueprint("languages", __name__)
 
 COOKIE = "language"
 KEPT_S = 365 * 24 * 3600
-ENGLISH = "en_GB"  # of which dates have the order and hours the form that every other page has
 FOLDER = "translations"
 
 
@@ -70,11 +70,6 @@ def choose() -> AnyResponse:
     else:
         response.delete_cookie(COOKIE)
     return response
-
-
-def current_locale() -> Locale:
-    """Of this request."""
-    return get_locale() or Locale.parse(ENGLISH)
 
 
 def languages() -> dict[str, str]:

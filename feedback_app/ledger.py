@@ -7,6 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from feedback_app.backend import backend, now
 from feedback_app.request_log import note
+from feedback_app.sentences import lazy_gettext
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.errors.lookups import NotYetThere
@@ -18,7 +19,7 @@ from services.training.watching import portable_recipe
 blueprint = Blueprint("ledger", __name__, url_prefix="/p/<slug>")
 
 NEWEST = 100
-NO_INSTANT = "That is no instant that is over: write one as 2026-11-20T02:00, in UTC."
+NO_INSTANT = lazy_gettext("That is no instant that is over: write one as 2026-11-20T02:00, in UTC.")
 
 
 @blueprint.get("/ledger")
@@ -26,7 +27,7 @@ def of_persona(slug: str) -> Response:
     note(persona=slug)
     asked = request.args.get("at", "").strip()
     instant = _instant(asked)
-    problem = NO_INSTANT if asked and instant is None else ""
+    problem = str(NO_INSTANT) if asked and instant is None else ""
     with session_scope(backend().engine) as session:
         persona = find_persona(session, slug)
         try:

@@ -14,6 +14,7 @@ from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import Fields, read_submission, typed_text
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext
 from feedback_app.signing_in import needs, require
 from services.accounts import audit
 from services.db.session import session_scope
@@ -68,7 +69,9 @@ class PersonaForm:
         try:
             answers = {"format": AnswerFormat(self.format), "word_limit": int(self.word_limit or 0)}
         except ValueError as error:
-            raise InvalidInput("Choose a format, and write the word limit as a whole number.") from error
+            raise InvalidInput(
+                gettext("Choose a format, and write the word limit as a whole number.")
+            ) from error
         markers = [line.strip() for line in self.markers.splitlines() if line.strip()]
         return plan_of(self.slug, self.name, self.template, markers=markers, stored=stored, answers=answers)
 
@@ -89,7 +92,7 @@ def send() -> Response:
         plan, seeds = form.plan(), read_seeds(form.seeds)
         prompt = prompt_of(plan)
         if request.form.get("do") != "create" or seeds.rejected:
-            problem = InvalidInput("Nothing was created yet: see below.") if seeds.rejected else None
+            problem = InvalidInput(gettext("Nothing was created yet: see below.")) if seeds.rejected else None
             page = _render(form, problem, seeds=seeds, prompt=prompt)
             return refused(page, problem) if problem else Response(page)
         with session_scope(backend().engine) as session:
@@ -127,7 +130,10 @@ def _render(
         "new_persona.html",
         form=form,
         formats=AnswerFormat,
-        starts={Start.BASE: "a fresh adapter, each night", Start.CHAMPION: "its own that serves"},
+        starts={
+            Start.BASE: gettext("a fresh adapter, each night"),
+            Start.CHAMPION: gettext("its own that serves"),
+        },
         name_limit=NAME_LIMIT,
         template_limit=TEMPLATE_LIMIT,
         problem_text=str(problem or ""),

@@ -1,6 +1,7 @@
 """What is kept of whoever looks: shown, taken along, deleted for good."""
 
 import json
+from collections.abc import Callable
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -8,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from feedback_app.backend import backend
 from feedback_app.error_pages import refused
 from feedback_app.raters import current_rater, forget, require_rater
+from feedback_app.sentences import gettext, ngettext
 from feedback_app.signing_in import leave
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import session_scope
@@ -17,6 +19,19 @@ from services.jobs.installation import Installation
 from services.jobs.own_erasure import erase_own
 
 blueprint = Blueprint("own_data", __name__, url_prefix="/your-data")
+
+
+_COUNTED: dict[str, Callable[[int], str]] = {  # what is kept of a rater, by the name it is exported under
+    "questions": lambda count: ngettext("%(num)d question", "%(num)d questions", count),
+    "ratings": lambda count: ngettext("%(num)d rating", "%(num)d ratings", count),
+    "corrections": lambda count: ngettext("%(num)d correction", "%(num)d corrections", count),
+    "comments": lambda count: ngettext("%(num)d comment", "%(num)d comments", count),
+    "comparisons": lambda count: ngettext("%(num)d comparison", "%(num)d comparisons", count),
+}
+
+
+def counted(name: str, count: int) -> str:
+    return _COUNTED[name](count)
 
 
 @blueprint.get("")
@@ -38,7 +53,9 @@ def export() -> Response:
 def delete() -> AnyResponse:
     rater = require_rater()
     if request.form.get("sure") != "yes":
-        problem = InvalidInput("Nothing was deleted: tick the box if you mean it, and send it again.")
+        problem = InvalidInput(
+            gettext("Nothing was deleted: tick the box if you mean it, and send it again.")
+        )
         return refused(_render(problem), problem)
     erase_own(_installation(), str(rater))
     leave()
@@ -58,7 +75,7 @@ def _render(problem: InvalidInput | None = None) -> str:
             counts = {name: len(rows) for name, rows in own_data(session, rater).items()}
     return render_template(
         "own_data.html",
-        counts=counts if any(counts.values()) else {},
+        counts=[counted(name, count) for name, count in counts.items() if count],
         deleted=request.args.get("deleted") == "yes",
         problem_text=str(problem or ""),
     )

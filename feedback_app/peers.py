@@ -12,6 +12,7 @@ from feedback_app.forms import RatingForm, UndoForm
 from feedback_app.limits import count_saying
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext
 from feedback_app.thanks import take_thanks, thank
 from feedback_app.wording import taken_back_in_words
 from services.db.session import session_scope
@@ -50,7 +51,7 @@ def rate(answer_id: UUID) -> AnyResponse:
     except (InvalidInput, FormOutdated, TooOften) as problem:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
-    thank(answer, "peer", "Thank you, your opinion of it is saved.", said_id=rating, at=at)
+    thank(answer, "peer", gettext("Thank you, your opinion of it is saved."), said_id=rating, at=at)
     return _to_page(answer)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from feedback_app.backend import backend, now
 from feedback_app.drawings import NARROW, asked_width, drawing_response
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext
 from services.adapters.promotions import find_persona, version_by_number
 from services.db.session import session_scope
 from services.domain.training import RunState
@@ -67,7 +68,9 @@ def _judged(session: Session, run: RunView) -> Judged | None:
 def loss_drawing(run_id: int) -> Response:
     run = _run(run_id)
     return drawing_response(
-        loss_curve(run.panels, title=f"Loss of training run {run_id}", width=asked_width())
+        loss_curve(
+            run.panels, title=gettext("Loss of training run %(number)s", number=run_id), width=asked_width()
+        )
     )
 
 
@@ -75,7 +78,9 @@ def loss_drawing(run_id: int) -> Response:
 def memory_drawing(run_id: int) -> Response:
     run = _run(run_id)
     return drawing_response(
-        memory_chart(run.memory, title=f"Memory of training run {run_id}", width=asked_width())
+        memory_chart(
+            run.memory, title=gettext("Memory of training run %(number)s", number=run_id), width=asked_width()
+        )
     )
 
 

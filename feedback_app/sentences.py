@@ -4,7 +4,16 @@ What is written here in English is found by `make messages`. A sentence is writt
 something is put in: `gettext("There is no page %(page)s.", page=path)`.
 """
 
+import unicodedata
+
 import flask_babel
+from babel import Locale
+
+ENGLISH = "en_GB"  # of which dates have the order and hours the form that every other page has
+
+# Classes of characters that are read the other way, or that say how what follows is read.
+_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_TURNING = {"ltr": frozenset({"R", "AL"}) | _CONTROLS, "rtl": frozenset({"L"}) | _CONTROLS}
 
 
 def gettext(sentence: str, **values: object) -> str:
@@ -16,6 +25,19 @@ def ngettext(one: str, many: str, num: int, **values: object) -> str:
     return str(flask_babel.ngettext(one, many, num, **values))
 
 
-def lazy_gettext(sentence: str) -> flask_babel.LazyString:
+def lazy_gettext(sentence: str, **values: object) -> flask_babel.LazyString:
     """For tables made at import: it is said in the language of whoever is shown it, then."""
-    return flask_babel.lazy_gettext(sentence)
+    return flask_babel.lazy_gettext(sentence, **values)
+
+
+def current_locale() -> Locale:
+    """Of this request; that of English where there is none."""
+    return flask_babel.get_locale() or Locale.parse(ENGLISH)
+
+
+def isolated(text: str) -> str:
+    """What somebody wrote, as a piece of a sentence: the words around it stay where they stand."""
+    turning = _TURNING[current_locale().text_direction]
+    turns = any(unicodedata.bidirectional(character) in turning for character in text)
+    # Joined by an empty piece of itself, escaped text stays known as that.
+    return text[:0].join(("\u2068", text, "\u2069")) if turns else text

@@ -4,30 +4,40 @@ import json
 import math
 import re
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID
 
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup, escape
 
+from feedback_app.answer_rules import format_checked, format_in_words
 from feedback_app.differences import difference
 from feedback_app.forms import new_submission
-from feedback_app.sentences import gettext
+from feedback_app.sentences import current_locale, gettext, isolated, lazy_gettext, ngettext
+from feedback_app.words import word
 from services.demo.question_bank import rateable
-from services.domain.answer_formats import AnswerFormat, AnswerRules, listed_options
+from services.domain.answer_formats import AnswerFormat, listed_options
 from services.domain.feedback import Reason, Said, Thumb
-from services.evaluation.wording import breakable, figure, instant, moment, signed, slice_in_words, title_of
+from services.evaluation.wording import breakable, slice_in_words, title_of
 from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
-    AnswerFormat.FREE_TEXT: "a text",
-    AnswerFormat.MCQ: "the letter of an option",
-    AnswerFormat.SAQ: "a short text",
-    AnswerFormat.JSON: "JSON",
+    AnswerFormat.FREE_TEXT: lazy_gettext("a text"),
+    AnswerFormat.MCQ: lazy_gettext("the letter of an option"),
+    AnswerFormat.SAQ: lazy_gettext("a short text"),
+    AnswerFormat.JSON: lazy_gettext("JSON"),
 }
-STAR_WORDS = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
-THUMB_WORDS = {Thumb.UP: "thumb up", Thumb.DOWN: "thumb down"}
+STAR_WORDS = {
+    1: lazy_gettext("wrong"),
+    2: lazy_gettext("poor"),
+    3: lazy_gettext("fair"),
+    4: lazy_gettext("good"),
+    5: lazy_gettext("excellent"),
+}
+THUMB_WORDS = {Thumb.UP: lazy_gettext("thumb up"), Thumb.DOWN: lazy_gettext("thumb down")}
 TONES = 6  # as many as style.css knows
 
 _COMMAND = re.compile(r"`([^`]+)`")
@@ -41,7 +51,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(moment)
     app.add_template_filter(instant)
     app.add_template_filter(moment_of_iso)
-    app.add_template_filter(title_of)
+    app.add_template_filter(title_in_words, "title_of")
     app.add_template_filter(slice_in_words)
     app.add_template_filter(figure)
     app.add_template_filter(signed)
@@ -49,7 +59,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(with_commands)
     app.add_template_filter(format_in_words)
     app.add_template_filter(format_checked)
-    app.add_template_filter(FORMAT_NAMES.__getitem__, "format_name")
+    app.add_template_filter(format_name)
     app.add_template_filter(option_named)
     app.add_template_filter(laid_out)
     app.add_template_filter(schema_laid_out)
@@ -57,6 +67,8 @@ def install(app: Flask) -> None:
     app.add_template_filter(pseudonym)
     app.add_template_filter(duration)
     app.add_template_filter(loss)
+    app.add_template_filter(word)
+    app.add_template_filter(isolated)
     app.add_template_filter(size_words)
     app.add_template_filter(sentence, "memory_sentence")
     app.jinja_env.globals |= {
@@ -69,11 +81,11 @@ def install(app: Flask) -> None:
 
 
 def stars_in_words(stars: int) -> str:
-    return "1 star" if stars == 1 else f"{stars} stars"
+    return ngettext("%(num)d star", "%(num)d stars", stars)
 
 
 def rating_in_words(given: int | Thumb) -> str:
-    return THUMB_WORDS[given] if isinstance(given, Thumb) else stars_in_words(given)
+    return str(THUMB_WORDS[given]) if isinstance(given, Thumb) else stars_in_words(given)
 
 
 def taken_back_in_words(said: Said) -> str:
@@ -88,38 +100,11 @@ def taken_back_in_words(said: Said) -> str:
 
 def version_in_words(version: int) -> str:
     """`v3`; version 0 is the base before any training."""
-    return f"v{version}" if version else "v0 (plain base)"
+    return f"v{version}" if version else gettext("v0 (plain base)")
 
 
-def format_in_words(rules: AnswerRules, who: str = "") -> str:
-    """What answers look like, as a sentence for who asks; empty where any text may come."""
-    answers = f"{who} answers" if who else "Answers"
-    limit = f" of at most {rules.word_limit} words" if rules.word_limit else ""
-    match rules.format:
-        case AnswerFormat.MCQ:
-            return f"{answers} with a letter: put each option on a line of its own, A. B. and so on."
-        case AnswerFormat.SAQ:
-            return f"{answers} with a short text{limit}."
-        case AnswerFormat.JSON:
-            return f"{answers} with JSON" + (" of a set shape." if rules.schema else ".")
-        case AnswerFormat.FREE_TEXT:
-            return f"{answers} with a text{limit}." if limit else ""
-
-
-def format_checked(rules: AnswerRules, question: str) -> str:
-    """What a better answer to this question is checked for, as a sentence; empty where any text is taken."""
-    if not rules.validation:
-        return ""
-    limit = f" of at most {rules.word_limit} words" if rules.word_limit else ""
-    match rules.format:
-        case AnswerFormat.MCQ:
-            return f"It is checked: it must name one of the letters {', '.join(rules.letters(question))}."
-        case AnswerFormat.SAQ:
-            return f"It is checked: it must be a text{limit} with a letter or a digit in it."
-        case AnswerFormat.JSON:
-            return "It is checked: it must be JSON" + (" that fits this schema:" if rules.schema else ".")
-        case AnswerFormat.FREE_TEXT:
-            return f"It is checked: it must be a text{limit}." if limit else ""
+def format_name(format: AnswerFormat) -> str:  # noqa: A002 - the field's name
+    return str(FORMAT_NAMES[format])
 
 
 def option_named(letter: str, question: str) -> str:
@@ -152,9 +137,41 @@ def with_commands(sentence: str) -> Markup:
     return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
+def moment(at: datetime) -> str:
+    """`21 November 2026, 00:05 UTC`."""
+    return _dated(at, "HH:mm")
+
+
+def instant(at: datetime) -> str:
+    """As `moment`, to the second: `21 November 2026, 00:05:09 UTC`."""
+    return _dated(at, "HH:mm:ss")
+
+
 def moment_of_iso(text: str) -> str:
     """`moment` of a time as jobs tell it."""
     return moment(datetime.fromisoformat(text))
+
+
+def _dated(at: datetime, hours: str) -> str:
+    in_utc, locale = at.astimezone(UTC), current_locale()
+    return gettext(
+        "%(date)s, %(time)s UTC",
+        date=format_date(in_utc, "long", locale=locale),
+        time=format_time(in_utc, hours, locale=locale),
+    )
+
+
+def title_in_words(metric: str) -> str:
+    return word(title_of(metric))
+
+
+def figure(value: float | None) -> str:
+    """Three digits; a dash where there is no finite number."""
+    return "—" if value is None else format_decimal(value, "0.000", locale=current_locale())
+
+
+def signed(value: float) -> str:
+    return format_decimal(value, "+0.00;-0.00", locale=current_locale())
 
 
 def tone(slug: str) -> str:
@@ -164,17 +181,21 @@ def tone(slug: str) -> str:
 
 def pseudonym(rater: UUID) -> str:
     """What a rater is called to others: the same on every page, and no name."""
-    return f"rater {rater.hex[:8]}"
+    return gettext("rater %(name)s", name=rater.hex[:8])
 
 
 def duration(seconds: float) -> str:
     """`40 s`, `12 min`, `3 h 05 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
-        return f"{max(round(seconds), 0)} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+        return gettext("%(count)d s", count=max(round(seconds), 0))
+    if minutes < 60:
+        return gettext("%(count)d min", count=minutes)
+    return gettext("%(hours)d h %(minutes)02d min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def loss(value: float | None) -> str:
     """Four digits; a loss that is no number says so."""
-    return "no number" if value is None or not math.isfinite(value) else f"{value:.4f}"
+    if value is None or not math.isfinite(value):
+        return gettext("no number")
+    return format_decimal(value, "0.0000", locale=current_locale())

@@ -13,7 +13,7 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from feedback_app.error_pages import RETRY_AFTER_S, UNEXPECTED, status_of
+from feedback_app.error_pages import RETRY_AFTER_S, status_of
 from feedback_app.request_log import note, wire_path
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
 from services.errors.lookups import UnknownAnswer
@@ -23,6 +23,7 @@ from services.errors.tree import PersonaLoopError, Unavailable
 
 logger = logging.getLogger(__name__)
 
+UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
 MEDIA_TYPE = "application/problem+json"
 _KIND = "urn:persona-loop:problem:"
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -43,6 +43,8 @@ def render(page: DecisionPage, answers: ChangedAnswers) -> str:
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined] # a file is in English
     words = (wording.title_of, wording.figure, wording.signed, wording.moment, wording.breakable)
     environment.filters |= {one.__name__: one for one in words}
+    environment.filters |= {"numberformat": "{:,}".format, "percentformat": "{:.0%}".format}
+    environment.filters |= {"word": str, "isolated": str}
     return environment.get_template("decision_file.html").render(
         page=page,
         answers=answers,

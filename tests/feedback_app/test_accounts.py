@@ -38,7 +38,7 @@ def test_an_invitation_makes_an_account_once_and_signs_in(
 ):
     assert "<strong>curator</strong>" in visitor.get(invitation).text
     assert accept(visitor, invitation).location == "/account"
-    assert "signed in as a <strong>curator</strong>" in visitor.get("/account").text
+    assert "Your role here: <strong>curator</strong>" in visitor.get("/account").text
     assert new_visitor().get(invitation).status_code == 409
 
 

@@ -52,7 +52,7 @@ def test_every_class_of_the_tree_has_a_status():
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/p/nobody", "There is no persona &#39;nobody&#39;: the page of the personas shows"),
+        ("/p/nobody", "There is no persona “nobody”: the page of the personas shows"),
         ("/runs/404", "There is no training run 404: choose a persona"),
         (f"/{'x' * 100}", f"There is no page /{'x' * 59}…: begin with the personas"),
     ],

@@ -142,8 +142,8 @@ def test_a_canary_stands_beside_the_champion_with_its_share_and_what_people_said
         share = f"{canary.share:.0%}"
     ledger, live = words(visitor, "/p/pirate/ledger"), words(visitor, "/p/pirate/live")
     assert f"canary, {share} of conversations" in ledger
-    assert "as a canary beside it, <strong>v2</strong> since" in ledger
+    assert "as a canary beside it: <strong>v2</strong> since" in ledger
     assert f", with {share} of the conversations then" in ledger
     assert "v2, the canary" in live
-    assert "40 conversations with it and 40 with the champion" in live
+    assert "Rated conversations: 40 with it, 40 with the champion." in live
     assert "50% of the time, ties counted by half" in live

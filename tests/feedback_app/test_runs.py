@@ -38,7 +38,7 @@ def test_the_persona_leads_to_its_runs_and_each_to_its_page(visitor: Visitor, ru
     assert 'href="/p/pirate/runs"' in visitor.get("/p/pirate").text
     page = visitor.get("/p/pirate/runs")
     assert f'href="/runs/{running}"' in page.text
-    assert "SFT, then DPO on 412 rows" in page.text
+    assert "SFT → DPO · 412 rows" in page.text
     assert "step 160 of 198 · DPO loss 0.1819" in page.text
 
 

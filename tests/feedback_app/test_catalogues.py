@@ -1,0 +1,94 @@
+"""The catalogues of translations say what the app says, whole, and put the same things into it."""
+
+import re
+import tomllib
+from collections import Counter
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.pofile import read_po
+
+from feedback_app.languages import FOLDER
+from feedback_app.words import WORDS
+from services.domain.checks import Verdict
+from services.domain.feedback import Choice, Reason
+from services.domain.personas import PersonaState
+from services.domain.promotions import PromotionKind
+from services.domain.roles import Role
+from services.domain.training import RunState
+from services.evaluation.wording import TITLES
+from services.settings import ROOT
+
+APP = ROOT / "feedback_app"
+LANGUAGES = sorted(each.parent.name for each in (APP / FOLDER).glob("*/messages.po"))
+
+_NAMED = re.compile(r"%\((\w+)\)")
+_MARKUP = re.compile(r"<[^>]*>|[\"{}]|%%")
+
+
+def catalogue(language: str) -> Catalog:
+    with (APP / FOLDER / language / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def sentences(found: Catalog) -> list[Message]:
+    return [message for message in found if message.id]
+
+
+def forms(texts: str | tuple[str, ...] | list[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
+
+
+def said_by_the_app() -> set[str]:
+    """As `make messages` finds it; of a plural, its first form."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    mappings = project["tool"]["babel"]["mappings"]
+    found = extract_from_dir(
+        APP,
+        method_map=[(each["pattern"], each["method"]) for each in mappings],
+        options_map={each["pattern"]: each for each in mappings},
+        keywords={**DEFAULT_KEYWORDS, "lazy_gettext": None},
+    )
+    return {forms(message)[0] for _, _, message, _, _ in found}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_catalogue_has_every_sentence_of_the_app_and_no_other(language: str):
+    said, there = said_by_the_app(), {forms(each.id)[0] for each in sentences(catalogue(language))}
+    assert len(said) > 500
+    assert said == there, (
+        f"run `make messages` and translate what is empty in {FOLDER}/{language}/messages.po: "
+        f"missing {sorted(said - there)}, not said any more {sorted(there - said)}"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_translated_in_all_its_forms_and_none_is_a_guess(language: str):
+    found = catalogue(language)
+    for message in sentences(found):
+        assert not message.fuzzy, f"fuzzy in {language}: {message.id!r}"
+        assert all(forms(message.string)), f"not translated into {language}: {message.id!r}"
+        if message.pluralizable:
+            assert len(message.string) == found.num_plurals, message.id
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_puts_in_what_the_sentence_does_and_has_its_markup(language: str):
+    for message in sentences(catalogue(language)):
+        *_, most = forms(message.id)
+        names = set(_NAMED.findall(most))
+        for text in forms(message.string):
+            put_in = set(_NAMED.findall(text))
+            # A form for one or two may say so in words.
+            counts = {"num", "count", "shortest"} if message.pluralizable else set()
+            assert put_in | counts == names | counts, (language, message.id, text)
+            assert Counter(_MARKUP.findall(text)) == Counter(_MARKUP.findall(most)), (language, text)
+            text % dict.fromkeys(names, 1)  # raises where a letter after a bracket went away
+
+
+@pytest.mark.parametrize(
+    "words", [Reason, Role, PersonaState, RunState, PromotionKind, Verdict, Choice, TITLES.values()]
+)
+def test_every_word_of_the_domain_that_pages_show_has_one(words: list[str]):
+    assert [word for word in words if word not in WORDS] == []
