@@ -264,7 +264,7 @@ def _row(number: int, word: Word, of_day: int = 1) -> _Row:
 def _disagreement(words: Sequence[Word], reconciled: Reconciled, raters: int) -> Disagreement | None:
     compared: dict[tuple[int, int], bool] = {}
     for word in words:
-        if word.what == "compared" and word.rater not in reconciled.excluded:
+        if word.what == "compared" and word.rater not in reconciled.against.excluded:
             compared[word.prompt, word.rater] = word.good
     if not compared:
         return None

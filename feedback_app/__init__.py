@@ -36,6 +36,10 @@ server-sent events instead where a script accepts them (`streaming`):
     POST /p/<slug>/curate/retrain   submission, by a curator; Airflow runs it     -> 303 /p/<slug>/curate
     POST /p/<slug>/curate/move      version, reason, by a promoter                -> 303 /p/<slug>/curate
     POST /p/<slug>/curate/state     state, reason, by a curator                   -> 303 /p/<slug>/curate
+    GET  /p/<slug>/review           what waits for a curator's review, oldest first [after]
+    GET  /p/<slug>/review/<uuid>    an answer with everything said of it
+    POST /p/<slug>/review/<uuid>/take    nobody else decides for a while; likewise leave -> 303 the same
+    POST /p/<slug>/review/<uuid>/decide  of, verdict, submission [reason]         -> 303 the same
     GET  /admin/accounts            accounts and open invitations, for admins
     POST /admin/accounts            name, act [role]                              -> 303 /admin/accounts
     POST /admin/invitations         role; the page has the link, once
@@ -97,6 +101,7 @@ from feedback_app import (
     personas,
     raters,
     request_log,
+    reviewing,
     runs,
     security,
     signing_in,
@@ -114,6 +119,7 @@ from services.training_sets.word_index import KeptIndexes
 PAGES = (
     personas,
     curating,
+    reviewing,
     new_persona,
     runs,
     ledger,

@@ -27,6 +27,7 @@ from services.evaluation.metric_chart import metric_chart
 from services.feedback.canary_chart import canary_chart
 from services.feedback.personas import change_state
 from services.feedback.rating_chart import rating_chart
+from services.feedback.review_queue import count_waiting
 from services.jobs import curating
 from services.jobs.canaries import canary_in
 from services.jobs.retrain import ACT, retrain, run_address
@@ -138,6 +139,7 @@ def render(slug: str, section: str = "", problem: PersonaLoopError | None = None
         return render_template(
             "curate.html",
             page=curating.curated(session, slug, at=now()),
+            waiting=count_waiting(session, find_persona(session, slug)),
             newest=curating.NEWEST,
             days=curating.DAYS,
             narrow=NARROW,

@@ -15,6 +15,7 @@ from services.db import (  # noqa: F401  (they register their tables)
     prompt_tables,
     rate_tables,
     retraction_tables,
+    review_tables,
 )
 from services.db.base import Base
 

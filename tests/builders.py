@@ -22,6 +22,7 @@ from services.db.feedback_tables import (
     SeedExampleRow,
 )
 from services.db.retraction_tables import RetractionRow
+from services.db.review_tables import FeedbackReviewRow
 from services.db.splits import draw_split
 from services.domain.answer_formats import AnswerRules
 from services.domain.conversation import Question
@@ -148,6 +149,28 @@ def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
         row = session.get_one(CorrectionRow, int(number))
     said = {f"{kind}_id": row.id}
     session.add(RetractionRow(answer_id=row.answer_id, rater_id=row.rater_id, at=at, **said))
+    session.flush()
+
+
+def add_word_review(
+    session: Session, source: str, verdict: str, *, reason: str = "seen", at: datetime = AT
+) -> None:
+    """What a reviewer decided of one thing that was said, as "rating:12"."""
+    kind, _, number = source.partition(":")
+    journal = {"rating": RatingRow, "correction": CorrectionRow, "comparison": ComparisonRow}[kind]
+    row: Any = session.get_one(journal, int(number))
+    session.add(
+        FeedbackReviewRow(
+            answer_id=row.left_answer_id if kind == "comparison" else row.answer_id,
+            rater_id=row.rater_id,
+            verdict=verdict,
+            reason=reason,
+            actor="test",
+            submission=uuid4(),
+            at=at,
+            **{f"{kind}_id": row.id},
+        )
+    )
     session.flush()
 
 

@@ -163,6 +163,7 @@ class RatingRow(Base):
         CheckConstraint("thumb IN ('up', 'down')", name="thumb_known"),
         CheckConstraint("tombstone IS NOT NULL OR (stars IS NULL) <> (thumb IS NULL)", name="stars_or_thumb"),
         Index(None, "answer_id", "rater_id", "id"),
+        Index("ratings_unsafe_ix", "answer_id", postgresql_where=sql("reasons ? 'unsafe'")),
     )
 
 

@@ -24,6 +24,7 @@ class DropReason(StrEnum):
     DECIDED_ANEW = "what was said of the prompt is heard anew"
     OVERRIDDEN = "the rater said something newer of the same"
     TAKEN_BACK = "the rater took it back at once"
+    OVERRULED = "a reviewer overruled it"
     NOT_AGREED = "too few raters agree that it is good"
     FAULTY = "a rater named a fault"
     UNDECIDED = "neither good nor poor by consensus"

@@ -89,3 +89,25 @@ class TooLateToUndo(Refused):
             f"This {said} was saved more than a minute ago and is not undone any more: say it anew if you "
             "think otherwise now, the newest counts."
         )
+
+
+class ReviewHeld(Refused):
+    def __init__(self, holder: str, *, minutes: int) -> None:
+        self.holder, self.minutes = holder, minutes
+        super().__init__(
+            f"{holder} looks at this feedback: wait until they are done, or {minutes} minutes if they went "
+            "away."
+        )
+
+
+class ReviewNotHeld(Refused):
+    def __init__(self) -> None:
+        super().__init__(
+            "You do not hold this feedback (any more), so nothing was decided: take it, look once more and "
+            "decide again."
+        )
+
+
+class OwnWords(Refused):
+    def __init__(self) -> None:
+        super().__init__("You said this yourself, so somebody else has to decide on it.")

@@ -46,6 +46,9 @@ PersonaLoopError
 │   ├── NotAllowed            nobody signed in, or a role that does not do this
 │   ├── WrongPassword · AccountExists · InvitationUnusable · LastAdmin
 │   ├── TokenUnusable · ScopeMissing · ClientExists
+│   ├── ReviewHeld            somebody else looks at this feedback now
+│   ├── ReviewNotHeld         a decision on feedback that the reviewer does not hold
+│   ├── OwnWords              a reviewer deciding on what they said themselves
 │   ├── KeyReused             a client's key that came with another request before
 │   ├── TooLateToUndo         of what was said more than a minute ago
 │   └── FormOutdated          a form of before, sent again after something newer was said

@@ -55,6 +55,10 @@ _ERASE = {
         WHERE rater_id = :rater AND tombstone IS NULL
     """,
     "reviews": "UPDATE rater_reviews SET reason = '' WHERE rater_id = :rater AND reason <> ''",
+    "decisions on words": f"""
+        UPDATE feedback_reviews SET reason = ''
+        WHERE (rater_id = :rater OR answer_id IN ({_ANSWERED})) AND reason <> ''
+    """,
     "answers": f"""
         UPDATE answers SET tombstone = {_hashed("id", "text")}, text = ''
         WHERE id IN ({_ANSWERED}) AND tombstone IS NULL

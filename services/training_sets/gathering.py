@@ -109,8 +109,10 @@ class Gatherer:
                 )
 
     def _counts(self, row: Row[Any], source: str) -> bool:
-        reason = self._reconciled.excluded.get(self._numbers[row.rater])
-        if reason is None and row.of_day > self._reconciled.daily_limit:
+        against, rater = self._reconciled.against, self._numbers[row.rater]
+        reason = against.reason(source, rater)
+        beyond = row.of_day > self._reconciled.daily_limit and not against.lifted(source, rater)
+        if reason is None and beyond:
             reason = DropReason.DAILY_LIMIT
         if reason is not None:
             self.dropped.append(Dropped((source,), reason))

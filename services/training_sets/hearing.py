@@ -19,7 +19,7 @@ from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason
-from services.training_sets.late_words import LateWords
+from services.training_sets.late_words import LOOKED_BACK, LateWords
 from services.training_sets.taken_back import stands
 
 _TAGS = tuple(Reason)
@@ -35,8 +35,8 @@ FROM questions q JOIN conversations c ON c.id = q.conversation_id AND c.persona_
 WHERE q.tombstone IS NULL
 UNION SELECT prompt_key FROM seed_examples WHERE persona_id = :persona AND imported_at <= :cutoff
 """
-# Of those, the ones that something new was said of or taken back, which may have come late, or anything was
-# by who is trusted since.
+# Of those, the ones that something new was said of, taken back or decided by a reviewer, which may have come
+# late, or anything was by who is trusted since.
 _PROMPTS_SINCE = """
 CREATE TEMPORARY TABLE heard_prompts ON COMMIT DROP AS
 SELECT q.prompt_key
@@ -48,6 +48,7 @@ FROM (
     UNION SELECT left_answer_id FROM comparisons
     WHERE created_at <= :cutoff AND (created_at > :since OR rater_id = ANY(CAST(:trusted AS uuid[])))
     UNION SELECT answer_id FROM retractions WHERE at > :since AND at <= :cutoff
+    UNION SELECT answer_id FROM feedback_reviews WHERE at > :reviewed_since AND at <= :cutoff
 ) said
 JOIN answers a ON a.id = said.answer_id
 JOIN questions q ON q.id = a.question_id
@@ -159,6 +160,7 @@ def hear(
         "persona": persona.id,
         "cutoff": cutoff,
         "since": since,
+        "reviewed_since": since - LOOKED_BACK if since else None,
         "faults": sorted(FAULTS),
         "trusted": sorted(trusted),
         "late_prompts": list(late.prompts),

@@ -29,6 +29,7 @@ from services.training_sets.reconciling import (
     reconcile,
 )
 from services.training_sets.remembering import Memory
+from services.training_sets.reviewed import read_reviewed
 from services.training_sets.smoothing import disagreement_of
 from services.training_sets.taken_back import stream_taken_back
 from services.training_sets.texts import PromptTexts, stream_overridden, stream_prompts
@@ -63,7 +64,14 @@ class Reading:
         late = find_late(session, persona, since=since, seen=known.seen)
         heard = hear(session, persona, cutoff=cutoff, since=since, trusted=trusted, late=late)
         reviews = read_reviews(session, cutoff=cutoff)
-        reconciled = reconcile(heard, self._policy, reviews=reviews, without=self._without, memory=memory)
+        reconciled = reconcile(
+            heard,
+            self._policy,
+            reviews=reviews,
+            words=read_reviewed(session, persona, cutoff=cutoff),
+            without=self._without,
+            memory=memory,
+        )
         del heard  # the largest arrays there are, and needed no more
         draft = Draft(folder, persona.as_persona())
         excluded = self._without | left_out(reconciled, reviews, memory)

@@ -23,8 +23,10 @@ from services.domain.raters import RaterFindings, Standing, judge_raters, within
 from services.training_sets.hearing import Heard
 from services.training_sets.late_words import LOOKED_BACK
 from services.training_sets.remembering import Memory, remember
+from services.training_sets.reviewed import Against, Reviewed
 
 _SURELY = 2.0  # standard deviations of a share
+_NOTHING_REVIEWED = Reviewed()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +47,8 @@ class Reconciled:
     """`counted` are the opinions that entered the consensus, answer by answer; `uncounted` all others.
 
     `starts` (answers + 1,) says where each answer's begin in `counted`; `good` and `tags` (answers,) count
-    who called it good and put together why; `excluded` holds indexes of raters whose word does not count at
-    all. Everybody else's counts `daily_limit` times a day. `memory` is what a later set goes on from.
+    who called it good and put together why. Who is not `against`ed counts `daily_limit` times a day. `memory`
+    is what a later set goes on from.
     """
 
     raters: tuple[str, ...]
@@ -57,7 +59,7 @@ class Reconciled:
     tags: Integers
     consensus: Consensus
     findings: RaterFindings
-    excluded: Mapping[int, DropReason]
+    against: Against
     daily_limit: int
     memory: Memory
 
@@ -68,7 +70,8 @@ class Reconciled:
     def dropped(self) -> Iterator[Dropped]:
         """Each opinion that does not count."""
         for rating, rater in zip(self.uncounted.rating.tolist(), self.uncounted.rater.tolist(), strict=True):
-            yield Dropped((f"rating:{rating}",), self.excluded.get(rater, DropReason.DAILY_LIMIT))
+            source = f"rating:{rating}"
+            yield Dropped((source,), self.against.reason(source, rater) or DropReason.DAILY_LIMIT)
 
 
 def reconcile(
@@ -76,10 +79,12 @@ def reconcile(
     policy: ExamplePolicy,
     *,
     reviews: Mapping[str, str],
+    words: Reviewed = _NOTHING_REVIEWED,
     without: Collection[str] = (),
     memory: Memory | None = None,
 ) -> Reconciled:
-    """`reviews` maps a rater's id to what a person decided; `without` are ids left out on request.
+    """`reviews` maps a rater's id to what a person decided, `words` are what was decided of single ones;
+    `without` are ids left out on request.
 
     A rater whom the test flags, or who agrees less often than by chance, is left out until a person trusts
     them; one of another taste is not.
@@ -88,9 +93,10 @@ def reconcile(
     known, raters = memory or Memory(), heard.raters
     everyone = Opinions(heard.answer, heard.rater, heard.choice, heard.answers, len(raters))
     excluded = _decided(heard, reviews, without)
+    decided, agreed = frozenset(excluded), words.agreed_ratings(heard.rating)
     silent = np.isin(heard.rater, np.fromiter(excluded, dtype=np.int32, count=len(excluded)))
-    by_day = _beyond_limit(heard, policy, known)
-    counted = ~silent & ~by_day
+    by_day = _beyond_limit(heard, policy, known) & ~agreed
+    counted = ~silent & ~by_day & ~words.overruled_ratings(heard.rating)
     order = _answer_by_answer(heard, counted)
     consensus = _agree(everyone, heard, order, memory)
     findings = judge_raters(
@@ -103,7 +109,7 @@ def reconcile(
     if flagged:
         del consensus  # before the next one takes as much again
         excluded |= dict.fromkeys(flagged, DropReason.RATER_FLAGGED)
-        order = order[~np.isin(heard.rater[order], flagged)]
+        order = order[~np.isin(heard.rater[order], flagged) | agreed[order]]
         consensus = _agree(everyone, heard, order, memory)
     later = remember(
         known,
@@ -113,7 +119,8 @@ def reconcile(
         newest=_newest(heard, known),
         beyond_limit=heard.rating[by_day],
     )
-    return _by_answer(heard, policy, order, consensus, findings, excluded, later)
+    against = Against(excluded, decided, words)
+    return _by_answer(heard, policy, order, consensus, findings, against, later)
 
 
 def _flagged(
@@ -177,7 +184,7 @@ def _by_answer(
     order: Integers,
     consensus: Consensus,
     findings: RaterFindings,
-    excluded: Mapping[int, DropReason],
+    against: Against,
     memory: Memory,
 ) -> Reconciled:
     counted = np.zeros(heard.rating.size, dtype=bool)
@@ -195,7 +202,7 @@ def _by_answer(
         tags=tags,
         consensus=consensus,
         findings=findings,
-        excluded=excluded,
+        against=against,
         daily_limit=policy.daily_limit,
         memory=memory,
     )
@@ -203,7 +210,7 @@ def _by_answer(
 
 def describe_raters(reconciled: Reconciled) -> dict[str, Any]:
     """How many raters spoke, whom the statistics point at, and whose word does not count."""
-    findings, raters = reconciled.findings, reconciled.raters
+    findings, raters, excluded = reconciled.findings, reconciled.raters, reconciled.against.excluded
     standings = [findings.standing(rater) for rater in range(len(raters))]
     return {
         "spoke": len(raters),
@@ -218,7 +225,7 @@ def describe_raters(reconciled: Reconciled) -> dict[str, Any]:
             for rater, standing in enumerate(standings)
             if standing is not Standing.ORDINARY
         ],
-        "left_out": {raters[rater]: reason.value for rater, reason in sorted(reconciled.excluded.items())},
+        "left_out": {raters[rater]: reason.value for rater, reason in sorted(excluded.items())},
     }
 
 
@@ -254,7 +261,7 @@ def left_out(reconciled: Reconciled, reviews: Mapping[str, str], memory: Memory 
     """Ids of all whose word does not count: of earlier sets those have rows too who said nothing since."""
     reviewed = {rater for rater, verdict in reviews.items() if verdict == "excluded"}
     flagged = {rater for rater in (memory.flagged if memory else ()) if reviews.get(rater) != "trusted"}
-    return reviewed | flagged | {reconciled.raters[rater] for rater in reconciled.excluded}
+    return reviewed | flagged | {reconciled.raters[rater] for rater in reconciled.against.excluded}
 
 
 def _decided(heard: Heard, reviews: Mapping[str, str], without: Collection[str]) -> dict[int, DropReason]:

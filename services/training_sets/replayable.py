@@ -26,6 +26,7 @@ UNION ALL
 SELECT split_key, 'quarantine' FROM prompt_retirements WHERE persona_id = :persona AND at <= :cutoff
 ORDER BY split
 """)
+# A review may have come late, as `late_words` has it: those of the hour before are not known to a set.
 _LAST_SAID = text("""
 SELECT q.prompt_key, max(said.at) AS at
 FROM questions q
@@ -39,6 +40,8 @@ CROSS JOIN LATERAL (
     SELECT max(created_at) FROM comparisons WHERE left_answer_id = a.id AND created_at <= :cutoff
     UNION ALL
     SELECT max(at) FROM retractions WHERE answer_id = a.id AND at <= :cutoff
+    UNION ALL
+    SELECT max(at) + interval '1 hour' FROM feedback_reviews WHERE answer_id = a.id AND at <= :cutoff
 ) said
 WHERE q.prompt_key = ANY(:keys) AND said.at IS NOT NULL
 GROUP BY q.prompt_key

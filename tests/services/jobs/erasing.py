@@ -26,13 +26,22 @@ from services.jobs.assemble import assemble_with
 from services.jobs.evaluate import Reports, evaluate_with
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
-from tests.builders import AT, add_answer, add_comparison, add_correction, add_persona, add_rating, add_review
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_correction,
+    add_persona,
+    add_rating,
+    add_review,
+    add_word_review,
+)
 from tests.fakes import FakeTrainer
 from tests.services.jobs.evaluating import POLICY as GATE
 from tests.services.training_sets.conftest import POLICY, drawn
 
 MARKERS: tuple[str, ...] = ("xquestion", "xcontext", "xdomain", "xaudience", "xanswer", "xcorrection")
-MARKERS += ("xcomment", "xheldout", "xheldcorrection", "xlabel", "xreview", "xwritten")
+MARKERS += ("xcomment", "xheldout", "xheldcorrection", "xlabel", "xreview", "xwritten", "xdecided")
 NIGHT = AT + timedelta(hours=1)
 
 
@@ -143,6 +152,7 @@ def _rater_says(session: Session, persona: PersonaRow) -> tuple[RaterId, tuple[s
     add_rating(session, learnt, stars=5, rater=peer)
     add_correction(session, learnt, "xwritten by a peer about it", rater=peer)
     session.add(PeerOfferRow(rater_id=peer, answer_id=learnt.id, offered_at=AT))
+    add_word_review(session, compared, "agreed", reason="xdecided")
     add_review(session, rater, "trusted")
     session.execute(text("ALTER TABLE rater_reviews DISABLE TRIGGER USER"))
     session.execute(text("UPDATE rater_reviews SET reason = 'xreview'"))

@@ -79,6 +79,7 @@ def test_it_is_written_down_what_was_done_and_who_serves(gone: Gone, session_of:
         "comments": 1,
         "comparisons": 1,
         "reviews": 1,
+        "decisions on words": 1,
         "answers": 2,
         "questions": 2,
     }

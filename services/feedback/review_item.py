@@ -1,0 +1,171 @@
+"""One answer as its reviewer sees it: what everybody said of it, what was decided, and why it waits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterReviewRow
+from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
+from services.domain.feedback import AnswerId
+from services.domain.reviews import Verdict, Word
+from services.errors.lookups import UnknownAnswer
+from services.feedback.review_locks import held_by
+from services.feedback.review_queue import Cause, causes_of
+
+# What counts of each rater by now; comments are read here and never learnt.
+_SAID = text("""
+    SELECT 'rating' AS kind, r.id, r.rater_id, r.created_at AS at, r.stars, r.thumb, r.reasons, '' AS text
+    FROM current_ratings c JOIN ratings r ON r.id = c.rating_id
+    WHERE c.answer_id = :answer AND r.tombstone IS NULL
+    UNION ALL
+    SELECT 'correction', id, rater_id, created_at, NULL, NULL, '[]', text FROM (
+        SELECT DISTINCT ON (rater_id) * FROM corrections k WHERE answer_id = :answer AND tombstone IS NULL
+        AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = k.id)
+        ORDER BY rater_id, id DESC
+    ) corrected
+    UNION ALL
+    SELECT 'comparison', k.id, k.rater_id, k.created_at, NULL, NULL, '[]',
+           CASE WHEN k.choice NOT IN ('left', 'right') THEN k.choice
+                WHEN (k.choice = 'left') = (k.left_answer_id = :answer) THEN 'better than: ' || o.text
+                ELSE 'worse than: ' || o.text END
+    FROM (
+        SELECT DISTINCT ON (rater_id, least(left_answer_id, right_answer_id),
+                            greatest(left_answer_id, right_answer_id)) *
+        FROM comparisons WHERE :answer IN (left_answer_id, right_answer_id) AND tombstone IS NULL
+        ORDER BY rater_id, least(left_answer_id, right_answer_id), greatest(left_answer_id, right_answer_id),
+                 id DESC
+    ) k
+    JOIN answers o ON o.id <> :answer AND o.id IN (k.left_answer_id, k.right_answer_id)
+    UNION ALL
+    SELECT 'comment', id, rater_id, created_at, NULL, NULL, '[]', text FROM comments k
+    WHERE answer_id = :answer AND tombstone IS NULL
+    AND NOT EXISTS (SELECT FROM retractions t WHERE t.comment_id = k.id)
+    ORDER BY at, kind, id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class SaidWord:
+    """`text` is a better answer, a comment, or what a comparison chose; `standing` what is held of its rater.
+
+    `decided` is the newest decision on it.
+    """
+
+    word: Word
+    rater: UUID
+    at: datetime
+    stars: int | None
+    thumb: str | None
+    reasons: tuple[str, ...]
+    text: str
+    standing: str
+    banned: bool
+    decided: FeedbackReviewRow | None
+
+    @property
+    def may_be_restored(self) -> bool:
+        return self.banned or (self.decided is not None and self.decided.verdict == Verdict.OVERRULED)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    answer: AnswerRow
+    question: QuestionRow
+    asker: UUID
+    said: Sequence[SaidWord]
+    causes: Sequence[Cause]
+    lock: ReviewLockRow | None
+
+
+def item(session: Session, persona: PersonaRow, answer_id: AnswerId, *, at: datetime) -> Item:
+    """Raises UnknownAnswer, for one of another persona too."""
+    row = session.execute(
+        select(AnswerRow, QuestionRow, ConversationRow.rater_id)
+        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+        .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+        .where(
+            AnswerRow.id == answer_id,
+            AnswerRow.tombstone.is_(None),
+            ConversationRow.persona_id == persona.id,
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownAnswer(answer_id)
+    return Item(
+        answer=row.AnswerRow,
+        question=row.QuestionRow,
+        asker=row.rater_id,
+        said=_said(session, persona, answer_id),
+        causes=causes_of(session, persona, answer_id),
+        lock=held_by(session, answer_id, at=at),
+    )
+
+
+def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[SaidWord]:
+    rows = session.execute(_SAID, {"answer": answer_id}).all()
+    decided = _decided(session, answer_id)
+    verdicts = _verdicts(session, [row.rater_id for row in rows])
+    standings = _standings(session, persona)
+    found = []
+    for row in rows:
+        word = Word(row.kind, row.id)
+        verdict = verdicts.get(row.rater_id, "")
+        found.append(
+            SaidWord(
+                word=word,
+                rater=row.rater_id,
+                at=row.at,
+                stars=row.stars,
+                thumb=row.thumb,
+                reasons=tuple(row.reasons),
+                text=row.text,
+                standing=verdict or standings.get(str(row.rater_id), ""),
+                banned=verdict == "excluded",
+                decided=decided.get(word),
+            )
+        )
+    return found
+
+
+def _decided(session: Session, answer_id: AnswerId) -> dict[Word, FeedbackReviewRow]:
+    """The newest decision on each word."""
+    mine = select(FeedbackReviewRow).order_by(FeedbackReviewRow.id)
+    of_pairs = text(
+        "comparison_id IN (SELECT id FROM comparisons WHERE :answer IN (left_answer_id, right_answer_id))"
+    )
+    of_it = FeedbackReviewRow.answer_id == answer_id
+    return {
+        _word_of(row): row for row in session.scalars(mine.where(of_it | of_pairs), {"answer": answer_id})
+    }
+
+
+def _word_of(row: FeedbackReviewRow) -> Word:
+    ids = {"rating": row.rating_id, "correction": row.correction_id, "comparison": row.comparison_id}
+    return next(Word(kind, number) for kind, number in ids.items() if number is not None)
+
+
+def _verdicts(session: Session, raters: Sequence[UUID]) -> dict[UUID, str]:
+    """What people decided of raters last."""
+    rows = session.execute(
+        select(RaterReviewRow.rater_id, RaterReviewRow.verdict)
+        .where(RaterReviewRow.rater_id.in_(raters))
+        .ext(distinct_on(RaterReviewRow.rater_id))
+        .order_by(RaterReviewRow.rater_id, RaterReviewRow.id.desc())
+    )
+    return {row.rater_id: row.verdict for row in rows}
+
+
+def _standings(session: Session, persona: PersonaRow) -> Mapping[str, Any]:
+    """Of whom the newest set left out, why, by the rater's id."""
+    report = text("""
+        SELECT report -> 'raters' -> 'left_out' FROM training_sets
+        WHERE persona_id = :persona AND redacted_at IS NULL AND NOT policy ? 'without'
+        ORDER BY cutoff DESC, id DESC LIMIT 1
+    """)
+    return session.scalar(report, {"persona": persona.id}) or {}

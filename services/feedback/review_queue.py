@@ -1,0 +1,161 @@
+"""What waits for a reviewer: answers with feedback that is flagged, disputed or quarantined.
+
+Nothing is marked when it is said: what waits follows from the journals, the newest training set's account of
+whom it left out, and what was decided since. Disputes are looked for among what was rated last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import PersonaRow
+from services.domain.examples import DropReason
+from services.domain.feedback import AnswerId
+from services.domain.reviews import Why, Word
+
+RECENT = 10_000  # ratings, of all personas, and as many comparisons
+PAGE = 20
+
+# What somebody overruled or whoever is banned said makes nobody wait. Of a trusted rater nothing is held.
+_CAUSES = """
+WITH decided AS (
+    SELECT DISTINCT ON (rater_id) rater_id, verdict FROM rater_reviews ORDER BY rater_id, id DESC
+),
+held AS (
+    SELECT CAST(key AS uuid) AS rater_id
+    FROM (SELECT report FROM training_sets
+          WHERE persona_id = :persona AND redacted_at IS NULL AND NOT policy ? 'without'
+          ORDER BY cutoff DESC, id DESC LIMIT 1) newest,
+         jsonb_each_text(newest.report -> 'raters' -> 'left_out')
+    WHERE value = :under_review AND CAST(key AS uuid) NOT IN (SELECT rater_id FROM decided)
+),
+rated AS (
+    SELECT c.answer_id, r.id, r.created_at AS at, v.verdict, r.reasons,
+           r.stars >= 4 OR r.thumb = 'up' AS good, r.stars <= 2 OR r.thumb = 'down' AS poor
+    FROM current_ratings c
+    JOIN ratings r ON r.id = c.rating_id AND r.tombstone IS NULL
+    LEFT JOIN LATERAL (SELECT verdict FROM feedback_reviews WHERE rating_id = r.id
+                       ORDER BY id DESC LIMIT 1) v ON TRUE
+    WHERE c.answer_id = ANY(ARRAY({answers}))
+    AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = r.rater_id AND d.verdict = 'excluded')
+),
+compared AS (
+    SELECT k.*, least(left_answer_id, right_answer_id) AS one,
+           greatest(left_answer_id, right_answer_id) AS other,
+           (choice = 'left') = (left_answer_id < right_answer_id) AS for_one
+    FROM (SELECT * FROM comparisons ORDER BY id DESC LIMIT :recent) k
+    WHERE choice IN ('left', 'right') AND tombstone IS NULL
+    AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = k.rater_id AND d.verdict = 'excluded')
+    AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.comparison_id = k.id)
+),
+causes AS (
+    SELECT answer_id, 'flagged' AS why, 'rating' AS kind, id, at
+    FROM rated WHERE reasons ? 'unsafe' AND verdict IS NULL
+    UNION ALL
+    SELECT answer_id, 'disputed', 'rating', max(id), max(at)
+    FROM rated r
+    WHERE (good OR poor) AND verdict IS DISTINCT FROM 'overruled'
+    GROUP BY answer_id
+    HAVING bool_or(good) AND bool_or(poor) AND max(at) > coalesce(
+        (SELECT max(v.at) FROM feedback_reviews v
+         WHERE v.answer_id = r.answer_id AND v.rating_id IS NOT NULL), '-infinity')
+    UNION ALL
+    SELECT one, 'disputed', 'comparison', max(id), max(created_at)
+    FROM compared GROUP BY one, other HAVING bool_or(for_one) AND NOT bool_and(for_one)
+    UNION ALL
+    SELECT k.answer_id, 'quarantined', 'correction', k.id, k.created_at
+    FROM corrections k JOIN held USING (rater_id)
+    WHERE k.tombstone IS NULL
+    AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = k.id)
+    AND NOT EXISTS (SELECT FROM corrections n WHERE n.answer_id = k.answer_id
+                    AND n.rater_id = k.rater_id AND n.id > k.id AND n.tombstone IS NULL
+                    AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = n.id))
+    AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.correction_id = k.id)
+),
+waiting AS (
+    SELECT causes.*, q.text AS question
+    FROM causes
+    JOIN answers a ON a.id = causes.answer_id AND a.tombstone IS NULL
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
+    WHERE causes.answer_id = CAST(:answer AS uuid) OR CAST(:answer AS uuid) IS NULL
+)
+"""
+# What was rated last, and every answer that somebody calls unsafe.
+_ANSWERS = """
+    SELECT answer_id FROM (SELECT answer_id FROM ratings ORDER BY id DESC LIMIT :recent) newest
+    UNION SELECT answer_id FROM ratings WHERE reasons ? 'unsafe'
+"""
+_OF_ALL = _CAUSES.format(answers=_ANSWERS)
+_OF_ONE = _CAUSES.format(answers="SELECT CAST(:answer AS uuid)")
+_PAGE = text(f"""{_OF_ALL}
+SELECT w.answer_id, w.question, array_agg(DISTINCT w.why) AS whys, min(w.at) AS since, l.actor AS holder
+FROM waiting w
+LEFT JOIN review_locks l ON l.answer_id = w.answer_id AND l.expires_at > :at
+GROUP BY w.answer_id, w.question, l.actor
+HAVING CAST(:after_at AS timestamptz) IS NULL OR (min(w.at), w.answer_id) > (:after_at, CAST(:after AS uuid))
+ORDER BY min(w.at), w.answer_id
+LIMIT :limit
+""")  # noqa: S608  (the fragments are the code's own)
+_COUNT = text(f"{_OF_ALL} SELECT count(DISTINCT answer_id) FROM waiting")  # noqa: S608
+_WHY = text(f"{_OF_ONE} SELECT why, kind, id FROM waiting ORDER BY at, kind, id")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An answer; `since` is when the oldest thing that waits was said, `holder` who looks at it now."""
+
+    answer_id: AnswerId
+    question: str
+    whys: tuple[Why, ...]
+    since: datetime
+    holder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    why: Why
+    word: Word
+
+
+def waiting(
+    session: Session,
+    persona: PersonaRow,
+    *,
+    at: datetime,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = PAGE,
+) -> list[Waiting]:
+    """Oldest first; from the one after `after` on, which is such a one's `since` and answer."""
+    since, answer = after or (None, None)
+    known = _known(persona) | {"at": at, "after_at": since, "after": answer, "limit": limit}
+    rows = session.execute(_PAGE, known)
+    return [
+        Waiting(
+            AnswerId(row.answer_id), row.question, tuple(map(Why, sorted(row.whys))), row.since, row.holder
+        )
+        for row in rows
+    ]
+
+
+def count_waiting(session: Session, persona: PersonaRow) -> int:
+    return session.scalar(_COUNT, _known(persona)) or 0
+
+
+def causes_of(session: Session, persona: PersonaRow, answer_id: AnswerId) -> Sequence[Cause]:
+    """Why an answer waits, oldest first; nothing once all of it was decided."""
+    rows = session.execute(_WHY, _known(persona) | {"answer": answer_id})
+    return [Cause(Why(row.why), Word(row.kind, row.id)) for row in rows]
+
+
+def _known(persona: PersonaRow) -> dict[str, object]:
+    return {
+        "persona": persona.id,
+        "under_review": DropReason.RATER_FLAGGED.value,
+        "recent": RECENT,
+        "answer": None,
+    }

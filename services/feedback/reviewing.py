@@ -1,0 +1,126 @@
+"""Deciding on single things that were said: agree, overrule, ban their rater, take an earlier one back.
+
+What a decision changes is what later training sets learn; nothing that was said is touched.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from services.db.feedback_tables import ComparisonRow, CorrectionRow, RaterReviewRow, RaterRow, RatingRow
+from services.db.review_tables import FeedbackReviewRow
+from services.domain.feedback import AnswerId, RaterId
+from services.domain.reviews import Verdict, Word
+from services.domain.single_line import check_line
+from services.errors.lookups import UnknownSource
+from services.errors.people import OwnWords
+from services.errors.refusals import RaterErased
+from services.feedback.review_locks import Reviewer, hold
+
+REASON_LIMIT = 500  # characters
+_JOURNALS: dict[str, type[RatingRow] | type[CorrectionRow]] = {
+    "rating": RatingRow,
+    "correction": CorrectionRow,
+}
+_NO_REASON = "decided in the review queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`submission` is the form's: sent twice it is decided once. A reason may be empty."""
+
+    word: Word
+    verdict: Verdict
+    reason: str
+    submission: UUID
+
+
+def decide(
+    session: Session,
+    answer_id: AnswerId,
+    decision: Decision,
+    *,
+    reviewer: Reviewer,
+    rater: RaterId,
+    at: datetime,
+) -> FeedbackReviewRow | None:
+    """The new row, None for a form that was decided before; `rater` is whom the reviewer rates as.
+
+    Raises ReviewNotHeld, UnknownSource, OwnWords, RaterErased, TextTooLong, ForbiddenCharacter.
+    """
+    hold(session, answer_id, reviewer, at=at)
+    known = select(FeedbackReviewRow.id).where(FeedbackReviewRow.submission == decision.submission)
+    if session.scalar(known) is not None:
+        return None
+    of, said_by = _said(session, answer_id, decision.word)
+    if said_by == rater:
+        raise OwnWords
+    # Waits for an erasure under way, which empties the reasons that are there.
+    if session.get_one(RaterRow, said_by, with_for_update={"read": True}).erased_at is not None:
+        raise RaterErased
+    reason = check_line("reason", decision.reason, limit=REASON_LIMIT) if decision.reason.strip() else ""
+    row = FeedbackReviewRow(
+        answer_id=of,
+        rater_id=said_by,
+        verdict=decision.verdict,
+        reason=reason,
+        actor=reviewer.actor,
+        submission=decision.submission,
+        at=at,
+        **{f"{decision.word.kind}_id": decision.word.id},
+    )
+    session.add(row)
+    _tell_of_rater(session, row)
+    session.flush()  # the id is what the audit log names
+    return row
+
+
+def _said(session: Session, answer_id: AnswerId, word: Word) -> tuple[UUID, UUID]:
+    """The answer it was said of, a comparison's left one, and who said it. Raises UnknownSource."""
+    match word.kind:
+        case "comparison":
+            found = session.execute(
+                select(ComparisonRow.left_answer_id, ComparisonRow.rater_id).where(
+                    ComparisonRow.id == word.id,
+                    or_(
+                        ComparisonRow.left_answer_id == answer_id, ComparisonRow.right_answer_id == answer_id
+                    ),
+                    ComparisonRow.tombstone.is_(None),
+                )
+            ).one_or_none()
+        case _:
+            journal = _JOURNALS[word.kind]
+            found = session.execute(
+                select(journal.answer_id, journal.rater_id).where(
+                    journal.id == word.id, journal.answer_id == answer_id, journal.tombstone.is_(None)
+                )
+            ).one_or_none()
+    if found is None:
+        raise UnknownSource(word.kind, word.id)
+    return found[0], found[1]
+
+
+def _tell_of_rater(session: Session, decided: FeedbackReviewRow) -> None:
+    """A ban, and the end of one, is a decision about the rater in everything they say."""
+    verdicts = {Verdict.BANNED: "excluded", Verdict.RESTORED: "trusted"}
+    verdict = verdicts.get(Verdict(decided.verdict))
+    newest = session.scalar(
+        select(RaterReviewRow.verdict)
+        .where(RaterReviewRow.rater_id == decided.rater_id)
+        .order_by(RaterReviewRow.id.desc())
+        .limit(1)
+    )
+    if verdict is None or (verdict == "trusted" and newest != "excluded"):
+        return
+    session.add(
+        RaterReviewRow(
+            rater_id=decided.rater_id,
+            verdict=verdict,
+            reason=decided.reason or _NO_REASON,
+            actor=decided.actor,
+            at=decided.at,
+        )
+    )
