@@ -1,4 +1,8 @@
-"""Choices between two answers to one question, by whom both were given to."""
+"""Choices between two answers to one question, by whom both were given to.
+
+Which two stand beside each other, and on which side, is the client's: offers are of the app's own page alone
+(`comparing`).
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from feedback_app.api.calls import Call
 from feedback_app.api.fields import Acting, Body, Shown
-from feedback_app.api.operations import reading, saying
+from feedback_app.api.operations import listing, reading, saying
+from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import ComparisonRow
 from services.domain.feedback import AnswerId, Choice
 from services.domain.scopes import Scope
@@ -43,6 +48,14 @@ def compare(session: Session, call: Call, compared: Compared, submission: UUID) 
         at=call.at,
     )
     return _shown(session.get_one(ComparisonRow, comparison_id))
+
+
+@listing("/comparisons", scope=Scope.FEEDBACK, shows=Page[ComparisonShown], headers=Acting)
+def list_comparisons(session: Session, call: Call, place: Place) -> Page[ComparisonShown]:
+    """What an end user chose between two answers, the newest first."""
+    after = int(place.after) if place.after else None
+    rows = said.comparisons(session, rater=call.rater, limit=place.wanted, after=after)
+    return place.page(rows, _shown, named=lambda row: row.id)
 
 
 @reading(

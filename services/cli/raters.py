@@ -16,6 +16,13 @@ commands = typer.Typer(no_args_is_help=True, help="Decide about a rater; erase o
 Record = dict[str, Any]
 
 
+_SHARES = {
+    "the_same_again": "the same again, sides turned",
+    "known_found": "the better of known ones",
+    "chose_left": "the first one of the two",
+}
+
+
 class Verdict(StrEnum):
     TRUSTED = "trusted"
     EXCLUDED = "excluded"
@@ -31,6 +38,18 @@ def review(
 ) -> None:
     """Decide about a rater whom the statistics point at: trusted or excluded."""
     show(raters.review(rater, verdict, reason, actor()), as_json=as_json)
+
+
+@commands.command()
+@speaking
+def consistency(rater: str, as_json: Json = False) -> None:
+    """How steadily a rater compares two answers: the same again, known ones found, which side."""
+    found = raters.consistency(rater)
+    if as_json:
+        show(found, as_json=True)
+        return
+    tell([f"{found['compared']} pairs compared; in brackets the 95 % interval of each share", ""])
+    tell(fields({words: _share(found[name]) for name, words in _SHARES.items()}))
 
 
 @commands.command()
@@ -74,6 +93,12 @@ def erasure(rater: str, as_json: Json = False) -> None:
 def list_erasures(as_json: Json = False) -> None:
     """Every erasure, newest first."""
     show(erasures.listed(), as_json=as_json)
+
+
+def _share(share: Record) -> str:
+    if not share["of"]:
+        return "none yet"
+    return f"{share['hits']} of {share['of']} ({share['low']:.0%} to {share['high']:.0%})"
 
 
 def _erasure(record: Record) -> Iterator[str]:

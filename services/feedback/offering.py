@@ -5,7 +5,6 @@ pair is not offered to a rater twice but as a repeat. The draw is a hash, so it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -17,10 +16,12 @@ from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.domain.comparing import OfferDraw, OfferKind, draw_offer
 from services.domain.example_policy import ExamplePolicy
-from services.domain.feedback import AnswerId, Choice, RaterId
+from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import NothingToCompare
+from services.feedback import checking
 from services.feedback.erasing import lock_rater
 from services.feedback.pairing import pair_of
+from services.feedback.sides import Sides
 
 OWN_CONVERSATIONS = 200  # the newest; who asked more is offered pairs of these
 
@@ -80,18 +81,6 @@ LIMIT 1
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """Which answer stands where, and what of it is known: `pair` is None where they answer two prompts."""
-
-    kind: OfferKind
-    left: UUID
-    right: UUID
-    pair: int | None
-    repeats: UUID | None = None
-    expected: Choice | None = None
-
-
 def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime) -> UUID | None:
     """The offer that is open, or a new one; None where the policy asks for no more today or nothing is left.
 
@@ -108,7 +97,9 @@ def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, a
         select(func.count()).select_from(ComparisonOfferRow).filter_by(rater_id=rater, persona_id=persona.id)
     )
     draw = draw_offer(f"{persona.slug} {rater} {before}", policy)
-    sides = _next_pair(session, persona, rater, draw)
+    sides = _to_check(session, persona, rater, draw, after=policy.repeat_after) or _next_pair(
+        session, persona, rater, draw
+    )
     return _add(session, sides, persona_id=persona.id, rater=rater, at=at) if sides else None
 
 
@@ -161,6 +152,19 @@ def asked_today(session: Session, *, rater: RaterId, at: datetime) -> dict[int, 
         .group_by(ComparisonOfferRow.persona_id)
     )
     return {row.persona_id: row.asked for row in counted}
+
+
+def _to_check(
+    session: Session, persona: PersonaRow, rater: RaterId, draw: OfferDraw, *, after: int
+) -> Sides | None:
+    """What says something of the rater, where that was drawn and there is such a pair."""
+    match draw.kind:
+        case OfferKind.REPEAT:
+            return checking.repeated(session, persona, rater, after=after)
+        case OfferKind.KNOWN:
+            return checking.known(session, persona, rater, draw)
+        case OfferKind.NORMAL:
+            return None
 
 
 def _next_pair(session: Session, persona: PersonaRow, rater: RaterId, draw: OfferDraw) -> Sides | None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.db.comparing_tables import ComparisonOfferRow
 from services.db.feedback_tables import (
     AnswerRow,
     CommentRow,
@@ -45,7 +46,16 @@ def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
             {column: _plain(getattr(row, column)) for column in columns} | taken_back.get((name, said_id), {})
             for said_id, row in rows
         ]
+    told["offers"] = list(_offers(session, rater))
     return told
+
+
+def _offers(session: Session, rater: RaterId) -> Iterator[Record]:
+    """Which two answers stood before them, and what they chose at first; of known ones only here."""
+    offers = select(ComparisonOfferRow).filter_by(rater_id=rater).order_by(ComparisonOfferRow.offered_at)
+    columns = ("left_answer_id", "right_answer_id", "kind", "expected", "offered_at", "choice", "chosen_at")
+    for row in session.scalars(offers):
+        yield {column: _plain(getattr(row, column)) for column in columns}
 
 
 def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Record]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.domain.examples import read_alike
 from services.domain.feedback import AnswerId
+from services.domain.scrubbing import scrub
 
 _LOOKED_AT = 20  # earlier answers to the prompt; the oldest beyond them make no pair
 
@@ -77,7 +78,8 @@ def pair_of(session: Session, answer_id: AnswerId, other: AnswerId) -> int:
 
 def _partners(answer: Row[Any], before: Sequence[Row[Any]]) -> Iterator[UUID]:
     """The newest that its asker got, and the newest of all, of another version before one of the same."""
-    others = [one for one in before if not read_alike(one.text, answer.text)]
+    shown = scrub(answer.text)
+    others = [one for one in before if not read_alike(scrub(one.text), shown)]
     yield from (one.id for one in [one for one in others if one.rater_id == answer.rater_id][:1])
     others.sort(key=lambda one: one.adapter_version_id == answer.adapter_version_id)
     yield from (one.id for one in others[:1])

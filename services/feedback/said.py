@@ -39,6 +39,19 @@ def corrections(
     return session.scalars(chosen if after is None else chosen.where(CorrectionRow.id < after)).all()
 
 
+def comparisons(
+    session: Session, *, rater: RaterId, limit: int, after: int | None = None
+) -> Sequence[ComparisonRow]:
+    """Of every answer; from the one after `after` on, where that is given."""
+    chosen = (
+        select(ComparisonRow)
+        .filter_by(rater_id=rater, tombstone=None)
+        .order_by(ComparisonRow.id.desc())
+        .limit(limit)
+    )
+    return session.scalars(chosen if after is None else chosen.where(ComparisonRow.id < after)).all()
+
+
 def comparison(session: Session, comparison_id: int, *, rater: RaterId) -> ComparisonRow:
     """UnknownSource also for one of somebody else."""
     row = session.get(ComparisonRow, comparison_id)

@@ -100,7 +100,14 @@ def test_two_answers_to_one_question_are_compared(app: Flask, api: Api):
     assert made.status_code == 201
     assert api.post("/comparisons", body, key="k").data == made.data
     assert api.get(f"/comparisons/{made.get_json()['id']}").get_json() == made.get_json()
-    assert count(app, ComparisonRow) == 1
+    other = api.post("/comparisons", body | {"choice": "left"}).get_json()
+    first = api.get("/comparisons?limit=1").get_json()
+    assert first["items"] == [other]
+    assert api.get(f"/comparisons?cursor={first['next']}").get_json() == {
+        "items": [made.get_json()],
+        "next": None,
+    }
+    assert count(app, ComparisonRow) == 2
     refused = api.post("/comparisons", body | {"right": api.ask("Why not?")["id"]})
     assert refused.get_json()["type"] == "urn:persona-loop:problem:answers-not-comparable"
 
@@ -117,3 +124,4 @@ def test_nobody_says_anything_of_what_another_client_was_answered(new_api: Calla
         other.get(f"/comparisons/{made['id']}"),
     ):
         assert refused.status_code == 404
+    assert other.get("/comparisons").get_json()["items"] == []
