@@ -40,7 +40,7 @@ def test_every_example_does_what_the_guide_says(api: Api):
     api.end_user = "u-17"
     known["OTHER"] = api.ask("Why is the sea salty?")["id"]
     examples = commands()
-    assert len(examples) == 7
+    assert len(examples) == 8
     for command in examples:
         answered = run(api, command, known)
         assert answered.status_code == (201 if "--json" in command else 200), (command, answered.text)

@@ -164,6 +164,7 @@ def _until(session, persona, rater, kind) -> ComparisonOfferRow:
     for number in range(60):
         add_pair(session, persona, f"{QUESTIONS[number % 5]} {number:x}")
         offer = offered(session, persona, rater, minutes=1 + number / 100)
+        assert offer is not None
         if offer.kind == kind:
             return offer
         judge(session, offer)
