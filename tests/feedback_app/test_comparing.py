@@ -1,5 +1,6 @@
 """Two answers beside each other: offered, blind, on sides that are stored; each form counts once."""
 
+import json
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -202,3 +203,17 @@ def test_what_says_the_same_is_no_pair(clean: Engine):
     add_pair(clean, ONE, f" {ONE}\n")
     with session_scope(clean) as session:
         assert session.scalars(select(AnswerPairRow)).all() == []
+
+
+def test_what_was_offered_and_chosen_is_told_taken_along_and_deleted(visitor: Visitor, clean: Engine):
+    add_pair(clean)
+    path = begin(visitor)
+    visitor.submit(visitor.get(path), path, choice="tie")
+    told = json.loads(visitor.get("/your-data/export").text)
+    assert [(one["choice"], one["kind"]) for one in told["offers"]] == [("tie", "normal")]
+    assert [one["choice"] for one in told["comparisons"]] == ["tie"]
+    page = visitor.get("/your-data")
+    assert "1 pair to compare" in page.text
+    visitor.submit(page, "/your-data/delete", sure="yes")
+    assert offers(clean) == []
+    assert [one.choice for one in choices(clean)] == [""]
