@@ -17,6 +17,7 @@ from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import read_submission, typed_text
 from feedback_app.request_log import note
+from feedback_app.sentences import gettext
 from feedback_app.signing_in import Member, needs, require
 from services.accounts import audit
 from services.adapters.promotions import find_persona
@@ -131,9 +132,9 @@ def _read_decision() -> Decision:
     try:
         verdict = Verdict(typed_text(request.form, "verdict"))
     except ValueError as error:
-        raise InvalidInput("Nothing was decided: use one of the buttons of the page.") from error
+        raise InvalidInput(gettext("Nothing was decided: use one of the buttons of the page.")) from error
     if word is None:
-        raise InvalidInput("Nothing was decided: the form names nothing that was said.")
+        raise InvalidInput(gettext("Nothing was decided: the form names nothing that was said."))
     return Decision(word, verdict, typed_text(request.form, "reason"), read_submission(request.form))
 
 

@@ -100,7 +100,7 @@ def taken_back_in_words(said: Said) -> str:
 
 def version_in_words(version: int) -> str:
     """`v3`; version 0 is the base before any training."""
-    return f"v{version}" if version else gettext("v0 (plain base)")
+    return isolated(f"v{version}" if version else gettext("v0 (plain base)"))
 
 
 def format_name(format: AnswerFormat) -> str:  # noqa: A002 - the field's name
@@ -154,11 +154,8 @@ def moment_of_iso(text: str) -> str:
 
 def _dated(at: datetime, hours: str) -> str:
     in_utc, locale = at.astimezone(UTC), current_locale()
-    return gettext(
-        "%(date)s, %(time)s UTC",
-        date=format_date(in_utc, "long", locale=locale),
-        time=format_time(in_utc, hours, locale=locale),
-    )
+    date, time = format_date(in_utc, "long", locale=locale), format_time(in_utc, hours, locale=locale)
+    return isolated(gettext("%(date)s, %(time)s UTC", date=date, time=time))
 
 
 def title_in_words(metric: str) -> str:

@@ -27,6 +27,10 @@ WORDS = {
     "interrupted": lazy_gettext("interrupted"),
     "succeeded": lazy_gettext("succeeded"),
     "failed": lazy_gettext("failed"),
+    # why feedback waits for review
+    "flagged": lazy_gettext("flagged"),
+    "disputed": lazy_gettext("disputed"),
+    "quarantined": lazy_gettext("quarantined"),
     # kinds of moves, as ledgers have them
     "canary": lazy_gettext("canary"),
     "full": lazy_gettext("full"),

@@ -1,12 +1,10 @@
 """The catalogues of translations say what the app says, whole, and put the same things into it."""
 
 import re
-import tomllib
 from collections import Counter
 
 import pytest
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po
 
 from feedback_app.languages import FOLDER
@@ -18,9 +16,8 @@ from services.domain.promotions import PromotionKind
 from services.domain.roles import Role
 from services.domain.training import RunState
 from services.evaluation.wording import TITLES
-from services.settings import ROOT
+from tests.feedback_app.pseudo_language import APP, said_by_the_app
 
-APP = ROOT / "feedback_app"
 LANGUAGES = sorted(each.parent.name for each in (APP / FOLDER).glob("*/messages.po"))
 
 _NAMED = re.compile(r"%\((\w+)\)")
@@ -40,22 +37,10 @@ def forms(texts: str | tuple[str, ...] | list[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
-def said_by_the_app() -> set[str]:
-    """As `make messages` finds it; of a plural, its first form."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    mappings = project["tool"]["babel"]["mappings"]
-    found = extract_from_dir(
-        APP,
-        method_map=[(each["pattern"], each["method"]) for each in mappings],
-        options_map={each["pattern"]: each for each in mappings},
-        keywords={**DEFAULT_KEYWORDS, "lazy_gettext": None},
-    )
-    return {forms(message)[0] for _, _, message, _, _ in found}
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_catalogue_has_every_sentence_of_the_app_and_no_other(language: str):
-    said, there = said_by_the_app(), {forms(each.id)[0] for each in sentences(catalogue(language))}
+    said = {one for one, *_ in said_by_the_app()}
+    there = {forms(each.id)[0] for each in sentences(catalogue(language))}
     assert len(said) > 500
     assert said == there, (
         f"run `make messages` and translate what is empty in {FOLDER}/{language}/messages.po: "

@@ -3,7 +3,11 @@
 import re
 
 import pytest
+from sqlalchemy import Engine, select
 
+from services.db.feedback_tables import CorrectionRow, QuestionRow
+from services.db.session import session_scope
+from tests.builders import add_persona
 from tests.feedback_app.conftest import Visitor, hidden_fields
 
 
@@ -60,3 +64,30 @@ def test_who_keeps_a_page_is_told_what_it_differs_by(visitor: Visitor):
     asset = visitor.get("/static/style.css")
     assert "accept-language" not in {name.lower() for name in asset.vary}
     asset.close()
+
+
+def test_a_name_that_is_read_the_other_way_leaves_the_sentence_as_it_stands(visitor: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        add_persona(session, slug="sindbad", display_name="سندباد (1)")
+    assert "<h1>Ask \u2068سندباد (1)\u2069</h1>" in visitor.get("/p/sindbad").text  # noqa: RUF001
+    assert "<h1>Ask Pirate</h1>" in visitor.get("/p/pirate").text
+    arabic = visitor.client.get("/p/pirate", headers={"Accept-Language": "ar"})
+    assert "<h1>اسأل \u2068Pirate\u2069</h1>" in arabic.text
+
+
+def test_what_people_write_in_any_script_is_stored_as_typed_and_takes_its_own_direction(
+    visitor: Visitor, clean: Engine
+):
+    typed = "لماذا؟ למה? क्यों? 为什么? e\u0301 ﬁ \u202eabc\u202c"
+    path = visitor.answer_of(visitor.ask(question=typed))
+    with session_scope(clean) as session:
+        assert session.scalars(select(QuestionRow.text)).one() == typed
+    page = visitor.get(path).text
+    assert f'<h1 id="question" class="written" dir="auto">{typed}</h1>' in page
+    fields = re.findall(r"<textarea[^>]*>", page)
+    assert fields
+    assert [field for field in fields if 'dir="auto"' not in field] == []
+    corrected = f"{typed}\n\nשלום"  # noqa: RUF001
+    visitor.submit(visitor.get(path), f"{path}/correct", text=corrected)
+    with session_scope(clean) as session:
+        assert session.scalars(select(CorrectionRow.text)).one() == corrected
