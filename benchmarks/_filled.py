@@ -14,6 +14,7 @@ from services.adapters.promotions import version_by_number
 from services.db.feedback_tables import PersonaRow
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
+from services.feedback.agreements import WORDING
 from services.feedback.personas import PersonaPlan, create_persona
 
 SLUG = "pirate"
@@ -34,6 +35,10 @@ _STATEMENTS = (
     """
     INSERT INTO raters (id, created_at)
     SELECT pg_temp.numbered(1, n), :at FROM generate_series(0, :raters - 1) n
+    """,
+    """
+    INSERT INTO agreements (rater_id, wording, agreed_at)
+    SELECT pg_temp.numbered(1, n), :wording, :at FROM generate_series(0, :raters - 1) n
     """,
     """
     INSERT INTO conversations (id, persona_id, rater_id, created_at)
@@ -93,6 +98,7 @@ def fill(session: Session, crowd: Crowd, *, at: datetime) -> PersonaRow:
         "answers": crowd.answers,
         "prompts": max(1, crowd.answers // 5),
         "days": crowd.days,
+        "wording": WORDING,
         "at": at,
     }
     session.execute(text(_NUMBERED))

@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feedback_app.agreeing import saying
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import FeedbackDraft, RatingForm, UndoForm, read_submission, typed_text
@@ -26,10 +27,11 @@ from services.domain.feedback import AnswerId, RaterId, Said, Thumb
 from services.domain.history import as_context
 from services.domain.splits import Split, split_key
 from services.errors.outages import TooOften
-from services.errors.people import TooLateToUndo
+from services.errors.people import NotAgreed, TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import conversations, offering, peers, queries, recording, retracting
+from services.feedback.agreements import has_agreed
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
 
@@ -43,9 +45,8 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater, at = AnswerId(answer_id), require_rater(), now()
     try:
-        count_saying(rater)
-        form = RatingForm.read(request.form)
-        with session_scope(backend().engine) as session:
+        with saying(rater, at) as session:
+            form = RatingForm.read(request.form)
             rating = recording.rate(
                 session,
                 answer_id=answer,
@@ -56,7 +57,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 at=at,
             )
             peers.offer_peer(session, answer_id=answer, rater=rater, submission=form.submission, at=at)
-    except (InvalidInput, FormOutdated, TooOften) as problem:
+    except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, Said.RATING, problem)
     return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rating, at=at)
 
@@ -95,11 +96,10 @@ def _write(answer: AnswerId, said: Said, record: Callable[..., int]) -> AnyRespo
     """A text that the form holds, written down."""
     rater, at = require_rater(), now()
     try:
-        count_saying(rater)
-        submission, text = read_submission(request.form), typed_text(request.form, "text")
-        with session_scope(backend().engine) as session:
+        with saying(rater, at) as session:
+            submission, text = read_submission(request.form), typed_text(request.form, "text")
             said_id = record(session, answer_id=answer, rater=rater, text=text, submission=submission, at=at)
-    except (InvalidInput, FormOutdated, TooOften) as problem:
+    except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, said, problem)
     thanks = gettext("Thank you, your comment is saved.")
     if said is Said.CORRECTION:
@@ -116,6 +116,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         personas = queries.list_personas(session)
         peer = peers.open_offer(session, persona=answer.persona, rater=rater) if answer.rating else None
         has_another = offering.another(session, answer_id=answer_id, rater=rater) is not None
+        agreed = has_agreed(session, rater)
     note(answer=answer.id, persona=answer.persona, version=answer.version)
     return render_template(
         "answer.html",
@@ -127,6 +128,7 @@ def render(answer_id: AnswerId, draft: FeedbackDraft) -> str:
         thanks=take_thanks(answer_id, at=now()),
         peer=peer,
         has_another=has_another,
+        agreed=agreed,
     )
 
 
@@ -154,8 +156,7 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
 
 
 def _refuse(answer_id: AnswerId, said: Said, problem: PersonaLoopError) -> Response:
-    draft = FeedbackDraft(said, typed_text(request.form, "text"), problem=str(problem))
-    return refused(render(answer_id, draft), problem)
+    return refused(render(answer_id, FeedbackDraft.read(said, request.form, str(problem))), problem)
 
 
 def _saved(

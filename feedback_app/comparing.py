@@ -11,6 +11,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as AnyResponse
 
+from feedback_app.agreeing import saying
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import read_submission, typed_text
@@ -26,9 +27,11 @@ from services.domain.feedback import AnswerId, Choice, RaterId
 from services.domain.personas import PersonaSlug
 from services.domain.scrubbing import MARK, names_of_bases
 from services.errors.outages import TooOften
+from services.errors.people import NotAgreed
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import choosing, offering
+from services.feedback.agreements import has_agreed
 from services.feedback.personas import check_asked
 from services.feedback.queries import personas_by_slug
 from services.feedback.questions import ensure_rater
@@ -98,15 +101,17 @@ def page(offer_id: UUID) -> str:
 
 @blueprint.post("/comparisons/<uuid:offer_id>")
 def choose(offer_id: UUID) -> AnyResponse:
-    rater = require_rater()
+    rater, at = require_rater(), now()
     try:
-        count_saying(rater)
-        choice, submission = read_choice(typed_text(request.form, "choice")), read_submission(request.form)
-        with session_scope(backend().engine) as session:
-            persona = choosing.choose(
-                session, offer_id, rater=rater, choice=choice, submission=submission, at=now()
+        with saying(rater, at) as session:
+            choice, submission = (
+                read_choice(typed_text(request.form, "choice")),
+                read_submission(request.form),
             )
-    except (InvalidInput, FormOutdated, TooOften) as problem:
+            persona = choosing.choose(
+                session, offer_id, rater=rater, choice=choice, submission=submission, at=at
+            )
+    except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return refused(_render(offer_id, problem), problem)
     note(persona=persona)
     return _next(persona, rater, said=offer_id)
@@ -171,7 +176,9 @@ def _render(offer_id: UUID, problem: PersonaLoopError | None = None) -> str:
         f"{'' if settings.embedded_base else settings.base_model} {settings.other_base_models}"
     )
     with session_scope(backend().engine) as session:
-        offered = choosing.offered(session, offer_id, rater=require_rater(), names=names)
+        rater = require_rater()
+        offered = choosing.offered(session, offer_id, rater=rater, names=names)
+        agreed = has_agreed(session, rater)
     note(persona=offered.persona)
     return render_template(
         "compare.html",
@@ -179,6 +186,7 @@ def _render(offer_id: UUID, problem: PersonaLoopError | None = None) -> str:
         choices=CHOICES,
         mark=MARK,
         said=_said_before(),
+        agreed=agreed,
         problem_text=str(problem or ""),
     )
 

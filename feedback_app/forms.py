@@ -89,6 +89,23 @@ class FeedbackDraft:
     section: str = ""
     text: str | None = None  # None where the form has no text
     problem: str = ""
+    stars: int | None = None
+    thumb: str | None = None
+    reasons: tuple[str, ...] | None = None  # None where the form has none to choose
+
+    @classmethod
+    def read(cls, section: str, fields: Fields, problem: str) -> "FeedbackDraft":
+        stars = fields.get("stars", "")
+        return cls(
+            section=section,
+            text=typed_text(fields, "text") if "text" in fields else None,
+            problem=problem,
+            stars=int(stars) if re.fullmatch("[1-5]", stars) else None,
+            thumb=fields.get("thumb"),
+            reasons=tuple(fields.getlist("reasons"))
+            if fields.keys() & {"stars", "thumb", "reasons"}
+            else None,
+        )
 
 
 def typed_text(fields: Fields, name: str) -> str:

@@ -28,6 +28,7 @@ _COUNTED: dict[str, Callable[[int], str]] = {  # what is kept of a rater, by the
     "comments": lambda count: ngettext("%(num)d comment", "%(num)d comments", count),
     "comparisons": lambda count: ngettext("%(num)d comparison", "%(num)d comparisons", count),
     "offers": lambda count: ngettext("%(num)d pair to compare", "%(num)d pairs to compare", count),
+    "agreements": lambda count: ngettext("%(num)d agreement", "%(num)d agreements", count),
 }
 
 

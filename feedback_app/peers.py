@@ -5,11 +5,11 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feedback_app.agreeing import saying
 from feedback_app.answers import take_back
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
-from feedback_app.forms import RatingForm, UndoForm
-from feedback_app.limits import count_saying
+from feedback_app.forms import FeedbackDraft, RatingForm, UndoForm
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
 from feedback_app.sentences import gettext
@@ -18,10 +18,13 @@ from feedback_app.wording import taken_back_in_words
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
 from services.errors.outages import TooOften
-from services.errors.people import TooLateToUndo
+from services.errors.people import NotAgreed, TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import peers, recording
+from services.feedback.agreements import has_agreed
+
+NOTHING = FeedbackDraft()
 
 blueprint = Blueprint("peers", __name__, url_prefix="/peers/<uuid:answer_id>")
 
@@ -35,9 +38,8 @@ def page(answer_id: UUID) -> str:
 def rate(answer_id: UUID) -> AnyResponse:
     answer, rater, at = AnswerId(answer_id), require_rater(), now()
     try:
-        count_saying(rater)
-        form = RatingForm.read(request.form)
-        with session_scope(backend().engine) as session:
+        with saying(rater, at) as session:
+            form = RatingForm.read(request.form)
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
             rating = recording.rate(
                 session,
@@ -48,7 +50,7 @@ def rate(answer_id: UUID) -> AnyResponse:
                 submission=form.submission,
                 at=at,
             )
-    except (InvalidInput, FormOutdated, TooOften) as problem:
+    except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
     thank(answer, "peer", gettext("Thank you, your opinion of it is saved."), said_id=rating, at=at)
@@ -71,14 +73,16 @@ def _to_page(answer_id: AnswerId) -> AnyResponse:
     return redirect(url_for("peers.page", answer_id=answer_id, _anchor="rating"), 303)
 
 
-def _render(answer_id: AnswerId, problem: str = "") -> str:
+def _render(answer_id: AnswerId, draft: FeedbackDraft = NOTHING) -> str:
     with session_scope(backend().engine) as session:
-        answer = peers.peer_page(session, answer_id=answer_id, rater=require_rater())
+        rater = require_rater()
+        answer = peers.peer_page(session, answer_id=answer_id, rater=rater)
+        agreed = has_agreed(session, rater)
     note(answer=answer.id, persona=answer.persona)
-    return render_template(
-        "peer.html", answer=answer, thanks=take_thanks(answer_id, at=now()), problem_text=problem
-    )
+    thanks = take_thanks(answer_id, at=now())
+    return render_template("peer.html", answer=answer, thanks=thanks, draft=draft, agreed=agreed)
 
 
 def _refuse(answer_id: AnswerId, problem: PersonaLoopError) -> Response:
-    return refused(_render(answer_id, str(problem)), problem)
+    draft = FeedbackDraft.read("peer", request.form, str(problem))
+    return refused(_render(answer_id, draft), problem)

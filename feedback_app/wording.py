@@ -22,6 +22,7 @@ from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, listed_options
 from services.domain.feedback import Reason, Said, Thumb
 from services.evaluation.wording import breakable, slice_in_words, title_of
+from services.feedback.agreements import WORDING
 from services.training.memory_parts import COUNTED, sentence, size_words
 
 FORMAT_NAMES = {
@@ -38,6 +39,16 @@ STAR_WORDS = {
     5: lazy_gettext("excellent"),
 }
 THUMB_WORDS = {Thumb.UP: lazy_gettext("thumb up"), Thumb.DOWN: lazy_gettext("thumb down")}
+REASON_KEYS = {
+    Reason.WRONG_FACT: "w",
+    Reason.OFF_PERSONA: "o",
+    Reason.UNSAFE: "n",
+    Reason.TOO_LONG: "l",
+    Reason.TOO_SHORT: "h",
+    Reason.UNCLEAR: "c",
+    Reason.GREAT: "g",
+}
+THUMB_KEYS = {Thumb.UP: "+", Thumb.DOWN: "-"}
 TONES = 6  # as many as style.css knows
 
 _COMMAND = re.compile(r"`([^`]+)`")
@@ -75,7 +86,10 @@ def install(app: Flask) -> None:
         "STAR_WORDS": STAR_WORDS,
         "THUMB_WORDS": THUMB_WORDS,
         "REASONS": [reason.value for reason in Reason],
+        "REASON_KEYS": REASON_KEYS,
+        "THUMB_KEYS": THUMB_KEYS,
         "MEMORY_COUNTED": COUNTED,
+        "WORDING": WORDING,
     }
     app.add_template_global(new_submission)
 

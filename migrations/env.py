@@ -4,6 +4,7 @@ from alembic import context
 
 from services.db import (  # noqa: F401  (they register their tables)
     account_tables,
+    agreement_tables,
     alert_tables,
     canary_tables,
     client_tables,

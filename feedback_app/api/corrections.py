@@ -27,6 +27,7 @@ class CorrectionShown(Shown):
     answer_id: UUID
     text: str
     created_at: datetime
+    taken_back_at: datetime | None
 
 
 @saying("/answers/<uuid:answer_id>/corrections", body=Corrected, shows=CorrectionShown)
@@ -42,7 +43,7 @@ def correct(
         submission=submission,
         at=call.at,
     )
-    return _shown(session.get_one(CorrectionRow, correction_id))
+    return _shown((session.get_one(CorrectionRow, correction_id), None))
 
 
 @listing(
@@ -53,8 +54,15 @@ def list_corrections(session: Session, call: Call, place: Place, answer_id: UUID
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
     rows = said.corrections(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
-    return place.page(rows, _shown, named=lambda row: row.id)
+    return place.page(rows, _shown, named=lambda one: one[0].id)
 
 
-def _shown(row: CorrectionRow) -> CorrectionShown:
-    return CorrectionShown(id=row.id, answer_id=row.answer_id, text=row.text, created_at=row.created_at)
+def _shown(one: said.Kept[CorrectionRow]) -> CorrectionShown:
+    row, taken_back_at = one
+    return CorrectionShown(
+        id=row.id,
+        answer_id=row.answer_id,
+        text=row.text,
+        created_at=row.created_at,
+        taken_back_at=taken_back_at,
+    )

@@ -3,15 +3,22 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.domain.conversation import CONTEXT_LIMIT, LABEL_LIMIT, QUESTION_LIMIT, check_text
-from services.domain.feedback import CORRECTION_LIMIT
+from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
 from services.errors.tree import InvalidInput
 
 _STORABLE = r"^[^\u0000]*$"
 # As Python strips white space: more of it than the expressions of JSON schemas know.
 _SAYING_SOMETHING = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+
+
+def _whole(given: object) -> object:
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Whole = BeforeValidator(_whole)  # JSON has one kind of number: 4.0 is the integer 4
 
 
 class Body(BaseModel):
@@ -45,6 +52,7 @@ def _described(limit: int, pattern: str = _SAYING_SOMETHING) -> Callable[[dict[s
 
 QuestionText = Annotated[str, _checked(QUESTION_LIMIT), Field(json_schema_extra=_described(QUESTION_LIMIT))]
 BetterText = Annotated[str, _checked(CORRECTION_LIMIT), Field(json_schema_extra=_described(CORRECTION_LIMIT))]
+CommentText = Annotated[str, _checked(COMMENT_LIMIT), Field(json_schema_extra=_described(COMMENT_LIMIT))]
 Label = Annotated[str, _checked(LABEL_LIMIT), Field(json_schema_extra=_described(LABEL_LIMIT))]
 Context = Annotated[
     str,

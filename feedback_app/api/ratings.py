@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from feedback_app.api.calls import Call
-from feedback_app.api.fields import Acting, Body, Shown
+from feedback_app.api.fields import Acting, Body, Shown, Whole
 from feedback_app.api.operations import listing, saying
 from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import RatingRow
@@ -17,13 +17,7 @@ from services.domain.scopes import Scope
 from services.feedback import recording, said
 from services.feedback.queries import answer_page
 
-
-def _whole(given: object) -> object:
-    """JSON has one kind of number: 4.0 is the integer 4."""
-    return int(given) if isinstance(given, float) and given.is_integer() else given
-
-
-Stars = Annotated[int, Field(ge=STARS[0], le=STARS[-1]), BeforeValidator(_whole)]
+Stars = Annotated[int, Field(ge=STARS[0], le=STARS[-1]), Whole]
 
 
 class Rated(Body):
@@ -39,6 +33,7 @@ class RatingShown(Shown):
     rating: Stars | Thumb
     reasons: list[Reason]
     created_at: datetime
+    taken_back_at: datetime | None
 
 
 @saying("/answers/<uuid:answer_id>/ratings", body=Rated, shows=RatingShown)
@@ -53,7 +48,7 @@ def rate(session: Session, call: Call, rated: Rated, submission: UUID, answer_id
         submission=submission,
         at=call.at,
     )
-    return _shown(session.get_one(RatingRow, rating_id))
+    return _shown((session.get_one(RatingRow, rating_id), None))
 
 
 @listing("/answers/<uuid:answer_id>/ratings", scope=Scope.FEEDBACK, shows=Page[RatingShown], headers=Acting)
@@ -62,14 +57,16 @@ def list_ratings(session: Session, call: Call, place: Place, answer_id: UUID) ->
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
     rows = said.ratings(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
-    return place.page(rows, _shown, named=lambda row: row.id)
+    return place.page(rows, _shown, named=lambda one: one[0].id)
 
 
-def _shown(row: RatingRow) -> RatingShown:
+def _shown(one: said.Kept[RatingRow]) -> RatingShown:
+    row, taken_back_at = one
     return RatingShown(
         id=row.id,
         answer_id=row.answer_id,
         rating=Thumb(row.thumb) if row.thumb else row.stars or STARS[0],
         reasons=[Reason(reason) for reason in row.reasons],
         created_at=row.created_at,
+        taken_back_at=taken_back_at,
     )

@@ -10,12 +10,31 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app import error_pages
-from feedback_app.api import answers, comparisons, corrections, personas, problems, ratings, versions
+from feedback_app.api import (
+    answers,
+    comments,
+    comparisons,
+    corrections,
+    personas,
+    problems,
+    ratings,
+    retractions,
+    versions,
+)
 from feedback_app.api.document import document
 from feedback_app.api.operations import OPERATIONS, blueprint
 from services.errors.tree import PersonaLoopError
 
-RESOURCES = (personas, versions, answers, ratings, corrections, comparisons)  # importing them registers them
+RESOURCES = (
+    personas,
+    versions,
+    answers,
+    ratings,
+    corrections,
+    comments,
+    retractions,
+    comparisons,
+)  # importing them registers them
 
 
 def install(app: Flask) -> None:

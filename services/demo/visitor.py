@@ -20,6 +20,8 @@ Attributes = list[tuple[str, str | None]]
 class Page:
     """What a visitor needs of a page: hidden fields by the address of their form, question and answer.
 
+    The box that agrees to what is kept is among the fields: it is ticked wherever there is one.
+
     `peer` is the address of somebody else's answer that the page offers to rate; empty when it offers none.
     """
 
@@ -110,7 +112,7 @@ class _Reader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._form = self.forms.setdefault(given.get("action", ""), {})
-        elif tag == "input" and given.get("type") == "hidden":
+        elif tag == "input" and (given.get("type") == "hidden" or given.get("name") == "agreed"):
             self._form[given["name"]] = given["value"]
         elif given.get("href", "").startswith("/peers/"):
             self.peer = given["href"]

@@ -82,6 +82,16 @@ class KeyReused(Refused):
         )
 
 
+class NotAgreed(Refused):
+    """Nothing is kept of whom nobody told what for, or whom an older wording told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was saved yet: read what is kept of what you say and what for, tick the box that agrees "
+            "to it, and save again."
+        )
+
+
 class TooLateToUndo(Refused):
     def __init__(self, said: str) -> None:
         self.said = said

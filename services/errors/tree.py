@@ -50,6 +50,7 @@ PersonaLoopError
 │   ├── ReviewNotHeld         a decision on feedback that the reviewer does not hold
 │   ├── OwnWords              a reviewer deciding on what they said themselves
 │   ├── KeyReused             a client's key that came with another request before
+│   ├── NotAgreed             a rater who did not agree to what is kept of them
 │   ├── TooLateToUndo         of what was said more than a minute ago
 │   └── FormOutdated          a form of before, sent again after something newer was said
 ├── Unavailable               try again, or start something first

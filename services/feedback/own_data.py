@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.db.agreement_tables import AgreementRow
 from services.db.comparing_tables import ComparisonOfferRow
 from services.db.feedback_tables import (
     AnswerRow,
@@ -33,7 +34,7 @@ SAID: dict[str, tuple[Journal, tuple[str, ...]]] = {
 
 
 def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
-    """Questions with their answers, then what was said, oldest first; a tombstone holds nothing to show."""
+    """Questions with their answers, what was said, what was agreed to, oldest first; no tombstones."""
     told: dict[str, list[Record]] = {"questions": list(_questions(session, rater))}
     taken_back = _taken_back(session, rater)
     for name, (table, columns) in SAID.items():
@@ -47,6 +48,8 @@ def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
             for said_id, row in rows
         ]
     told["offers"] = list(_offers(session, rater))
+    agreed = session.scalars(select(AgreementRow).filter_by(rater_id=rater).order_by(AgreementRow.id))
+    told["agreements"] = [{"wording": row.wording, "agreed_at": _plain(row.agreed_at)} for row in agreed]
     return told
 
 

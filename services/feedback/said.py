@@ -4,39 +4,43 @@ Pages show what counts now, which is `queries`.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from services.db.feedback_tables import ComparisonRow, CorrectionRow, RatingRow
+from services.db.feedback_tables import CommentRow, ComparisonRow, CorrectionRow, RatingRow
+from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import UnknownSource
+
+Journal = TypeVar("Journal", RatingRow, CorrectionRow, CommentRow)
+Kept = tuple[Journal, datetime | None]  # and from when on it does not count, where it was taken back
 
 
 def ratings(
     session: Session, *, answer_id: AnswerId, rater: RaterId, limit: int, after: int | None = None
-) -> Sequence[RatingRow]:
+) -> list[Kept[RatingRow]]:
     """From the one after `after` on, where that is given."""
-    chosen = (
-        select(RatingRow)
-        .filter_by(answer_id=answer_id, rater_id=rater, tombstone=None)
-        .order_by(RatingRow.id.desc())
-        .limit(limit)
-    )
-    return session.scalars(chosen if after is None else chosen.where(RatingRow.id < after)).all()
+    chosen = _newest(RatingRow, RetractionRow.rating_id, answer_id, rater, after).limit(limit)
+    return [(row, taken_back_at) for row, taken_back_at in session.execute(chosen)]
 
 
 def corrections(
     session: Session, *, answer_id: AnswerId, rater: RaterId, limit: int, after: int | None = None
-) -> Sequence[CorrectionRow]:
+) -> list[Kept[CorrectionRow]]:
     """From the one after `after` on, where that is given."""
-    chosen = (
-        select(CorrectionRow)
-        .filter_by(answer_id=answer_id, rater_id=rater, tombstone=None)
-        .order_by(CorrectionRow.id.desc())
-        .limit(limit)
-    )
-    return session.scalars(chosen if after is None else chosen.where(CorrectionRow.id < after)).all()
+    chosen = _newest(CorrectionRow, RetractionRow.correction_id, answer_id, rater, after).limit(limit)
+    return [(row, taken_back_at) for row, taken_back_at in session.execute(chosen)]
+
+
+def comments(
+    session: Session, *, answer_id: AnswerId, rater: RaterId, limit: int, after: int | None = None
+) -> list[Kept[CommentRow]]:
+    """From the one after `after` on, where that is given."""
+    chosen = _newest(CommentRow, RetractionRow.comment_id, answer_id, rater, after).limit(limit)
+    return [(row, taken_back_at) for row, taken_back_at in session.execute(chosen)]
 
 
 def comparisons(
@@ -58,3 +62,19 @@ def comparison(session: Session, comparison_id: int, *, rater: RaterId) -> Compa
     if row is None or row.rater_id != rater or row.tombstone is not None:
         raise UnknownSource("comparison", comparison_id)
     return row
+
+
+def _newest(
+    journal: type[Journal],
+    taken_back: InstrumentedAttribute[int | None],
+    answer_id: AnswerId,
+    rater: RaterId,
+    after: int | None,
+) -> Select[Journal, datetime | None]:
+    chosen = (
+        select(journal, RetractionRow.at)
+        .outerjoin(RetractionRow, taken_back == journal.id)
+        .where(journal.answer_id == answer_id, journal.rater_id == rater, journal.tombstone.is_(None))
+        .order_by(journal.id.desc())
+    )
+    return chosen if after is None else chosen.where(journal.id < after)

@@ -82,6 +82,7 @@ def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
     expect(page.get_by_text("The moon's gravity pulls").first).to_be_visible()
 
     page.get_by_role("radio", name="4 stars").check(force=True)
+    page.get_by_role("checkbox", name="I have read this and agree").check()
     page.get_by_role("button", name="Save my rating").click()
     expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
         "Thank you, your 4 stars are saved."
@@ -126,6 +127,9 @@ def test_without_javascript_the_keyboard_alone_is_enough(browser: Browser, site:
     page.get_by_label("Your question").focus()
     page.keyboard.type("Why is the sea salty?")
     page.get_by_role("button", name="Ask").press("Enter")
+    expect(page.get_by_role("button", name="Edit this answer")).to_be_hidden()
+    expect(page.get_by_text("Keys", exact=True)).to_be_hidden()
+    page.get_by_role("checkbox", name="I have read this and agree").press("Space")
     page.get_by_role("radio", name="1 star,").press("Space")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -135,6 +139,66 @@ def test_without_javascript_the_keyboard_alone_is_enough(browser: Browser, site:
         "Thank you, your 3 stars are saved."
     )
     context.close()
+
+
+def test_the_keys_do_what_the_page_says_and_are_taken_from_nobody_who_types(browser: Browser, site: str):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    ask(page, site, persona="Pirate", question=QUESTION)
+    page.get_by_text("Keys", exact=True).click()
+    for key in ("4", "l", "g"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("radio", name="4 stars")).to_be_checked()
+    for reason in ("too long", "great"):
+        expect(page.get_by_role("checkbox", name=reason)).to_be_checked()
+    comment = page.get_by_label("Leave a comment")
+    comment.press_sequentially("2 suns")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+1")
+    expect(comment).to_have_value("2 suns")
+    expect(page.get_by_role("radio", name="4 stars")).to_be_checked()
+    page.get_by_role("checkbox", name="I have read this and agree").press("Space")
+    page.keyboard.press("s")
+    expect(page.get_by_text("Thank you, your 4 stars are saved.")).to_be_visible()
+    page.keyboard.press("-")
+    expect(page.get_by_text("Thank you, your thumb down is saved.")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text("Your rating is taken back.")).to_be_visible()
+    expect(page.get_by_text("You gave it 4 stars")).to_be_visible()
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_role("checkbox", name="Listen to these keys").uncheck()
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio", name="4 stars")).to_be_checked()
+    page.close()
+
+
+def test_an_answer_is_edited_where_it_stands(browser: Browser, site: str):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    ask(page, site, persona="Pirate", question=QUESTION)
+    answer = page.get_by_role("article", name="Pirate")
+    field = answer.get_by_label("Write a better answer")
+    expect(field).not_to_be_attached()
+    page.keyboard.press("e")
+    expect(field).to_be_focused()
+    expect(field).to_have_value(PLAIN)
+    expect(page.locator("#answer-text")).to_be_hidden()
+    field.fill("Something else.")
+    check_width(page, "phone-editing")
+    answer.get_by_role("button", name="Leave it as it is").click()
+    expect(answer.get_by_role("button", name="Edit this answer")).to_be_focused()
+    expect(page.locator("#answer-text")).to_have_text(PLAIN)
+    page.keyboard.press("Enter")
+    expect(field).to_have_value(PLAIN)
+    field.fill(BETTER)
+    answer.get_by_role("checkbox", name="I agree to it").check()
+    field.press("Control+Enter")
+    expect(page.get_by_text("Thank you, your better answer is saved.")).to_be_visible()
+    expect(page.locator(".changes ins").first).to_be_visible()
+    page.get_by_role("button", name="Edit this answer").click()
+    field.fill(PLAIN)  # no better answer: refused, and mended where it stands
+    answer.get_by_role("button", name="Save my better answer").click()
+    expect(answer.get_by_role("alert")).to_be_visible()
+    expect(field).to_have_value(PLAIN)
+    page.close()
 
 
 def test_an_answer_is_read_while_it_is_written_and_stopped_and_the_conversation_goes_on(

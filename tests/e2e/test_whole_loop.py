@@ -118,6 +118,7 @@ def test_a_person_in_a_browser_is_answered_by_the_new_version_and_rates_it(playe
     page.wait_for_url("**/answers/*")
     expect(page.get_by_text(f"v{played.judgement.version}").first).to_be_visible()
     page.get_by_role("radio", name="4 stars").check(force=True)
+    page.get_by_role("checkbox", name="I have read this and agree").check()
     page.get_by_role("button", name="Save my rating").click()
     expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
         "Thank you, your 4 stars are saved."

@@ -34,7 +34,8 @@ THREADS = 4  # of the served app
 PASSWORD = "correct horse battery"
 PATIENCE_S = 30
 
-_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+# And the box of a rater's first form, which people tick.
+_HIDDEN = re.compile(r'<input type="(?:hidden" name="|checkbox" name="(?=agreed"))(\w+)" value="([^"]*)"')
 
 
 @dataclass

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from feedback_app.backend import Backend
-from services.db.feedback_tables import ComparisonRow, CorrectionRow, CurrentRatingRow, RatingRow
+from services.db.feedback_tables import CommentRow, ComparisonRow, CorrectionRow, CurrentRatingRow, RatingRow
 from services.db.session import session_scope
 from tests.feedback_app.api.conftest import Api
 
@@ -17,6 +17,7 @@ SAID: list[tuple[str, dict[str, Any], type[Any]]] = [
     ("ratings", {"rating": 4, "reasons": ["too long"]}, RatingRow),
     ("ratings", {"rating": "down"}, RatingRow),
     ("corrections", {"text": "Arr, from the rivers."}, CorrectionRow),
+    ("comments", {"text": "Too dry."}, CommentRow),
 ]
 
 
@@ -66,6 +67,36 @@ def test_two_at_once_under_one_key_count_once(
     assert len(set(found)) == 1
     assert found[0][0] == 201
     assert count(app, journal) == 1
+
+
+@pytest.mark.parametrize(("resource", "body", "journal"), SAID)
+def test_what_is_taken_back_stays_in_its_list_and_counts_no_more(
+    app: Flask, api: Api, resource: str, body: dict[str, Any], journal: type[Any]
+):
+    answer = f"/answers/{api.ask()['id']}"
+    made = api.post(f"{answer}/{resource}", body).get_json()
+    undo = {"said": resource[:-1], "id": made["id"]}
+    first, again = (api.post(f"{answer}/retractions", undo) for _ in range(2))
+    assert first.status_code == 201, first.text
+    assert undo.items() <= first.get_json().items()
+    assert first.get_json() == again.get_json()
+    (listed,) = api.get(f"{answer}/{resource}").get_json()["items"]
+    assert listed == made | {"taken_back_at": first.get_json()["taken_back_at"]}
+    assert count(app, journal) == 1
+    assert count(app, CurrentRatingRow) == 0
+
+
+def test_nothing_is_taken_back_that_somebody_else_said_or_nobody(api: Api):
+    answer = f"/answers/{api.ask()['id']}"
+    rating = api.post(f"{answer}/ratings", {"rating": 4}).get_json()
+    undo = {"said": "rating", "id": rating["id"]}
+    assert api.post(f"{answer}/retractions", undo | {"id": rating["id"] + 1}).status_code == 404
+    assert api.post(f"{answer}/retractions", undo | {"said": "comment"}).status_code == 404
+    assert api.post(f"{answer}/retractions", undo | {"said": "comparison"}).status_code == 400
+    api.end_user = "another"
+    theirs = f"/answers/{api.ask()['id']}"
+    assert api.post(f"{theirs}/retractions", undo).status_code == 404
+    assert api.post(f"{answer}/retractions", undo).status_code == 404
 
 
 def test_a_mind_that_changes_counts_anew_and_the_journal_keeps_both(app: Flask, api: Api):

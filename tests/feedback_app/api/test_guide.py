@@ -40,11 +40,13 @@ def test_every_example_does_what_the_guide_says(api: Api):
     api.end_user = "u-17"
     known["OTHER"] = api.ask("Why is the sea salty?")["id"]
     examples = commands()
-    assert len(examples) == 8
+    assert len(examples) == 10
     for command in examples:
         answered = run(api, command, known)
         assert answered.status_code == (201 if "--json" in command else 200), (command, answered.text)
         if "ask-1" in command:
             known["ANSWER"] = answered.get_json()["id"]
+        if "comment-1" in command:
+            known["COMMENT"] = answered.get_json()["id"]
     shown = run(api, examples[2], known).get_json()["items"]
     assert [one["id"] for one in shown] == [known["ANSWER"], known["OTHER"]]
