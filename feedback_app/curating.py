@@ -27,7 +27,7 @@ from services.evaluation.metric_chart import metric_chart
 from services.feedback.canary_chart import canary_chart
 from services.feedback.personas import change_state
 from services.feedback.rating_chart import rating_chart
-from services.feedback.review_queue import count_waiting
+from services.feedback.review_queue import COUNTED, count_waiting
 from services.jobs import curating
 from services.jobs.canaries import canary_in
 from services.jobs.retrain import ACT, retrain, run_address
@@ -140,6 +140,7 @@ def render(slug: str, section: str = "", problem: PersonaLoopError | None = None
             "curate.html",
             page=curating.curated(session, slug, at=now()),
             waiting=count_waiting(session, find_persona(session, slug)),
+            counted=COUNTED,
             newest=curating.NEWEST,
             days=curating.DAYS,
             narrow=NARROW,

@@ -17,8 +17,9 @@ from services.domain.examples import DropReason
 from services.domain.feedback import AnswerId
 from services.domain.reviews import Why, Word
 
-RECENT = 10_000  # ratings, of all personas, and as many comparisons
+RECENT = 2_000  # ratings, of all personas, and as many comparisons
 PAGE = 20
+COUNTED = 50  # answers, on a page that only says how many there are
 
 # What somebody overruled or whoever is banned said makes nobody wait. Of a trusted rater nothing is held.
 _CAUSES = """
@@ -33,15 +34,12 @@ held AS (
          jsonb_each_text(newest.report -> 'raters' -> 'left_out')
     WHERE value = :under_review AND CAST(key AS uuid) NOT IN (SELECT rater_id FROM decided)
 ),
-rated AS (
-    SELECT c.answer_id, r.id, r.created_at AS at, v.verdict, r.reasons,
-           r.stars >= 4 OR r.thumb = 'up' AS good, r.stars <= 2 OR r.thumb = 'down' AS poor
-    FROM current_ratings c
-    JOIN ratings r ON r.id = c.rating_id AND r.tombstone IS NULL
-    LEFT JOIN LATERAL (SELECT verdict FROM feedback_reviews WHERE rating_id = r.id
-                       ORDER BY id DESC LIMIT 1) v ON TRUE
-    WHERE c.answer_id = ANY(ARRAY({answers}))
-    AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = r.rater_id AND d.verdict = 'excluded')
+last AS (
+    SELECT r.answer_id, max(r.id) AS id, max(r.created_at) AS at,
+           bool_or({good}) AS good, bool_or({poor}) AS poor
+    FROM ({last}) r JOIN current_ratings c ON c.rating_id = r.id
+    WHERE ({good} OR {poor}) AND {counts}
+    GROUP BY r.answer_id
 ),
 compared AS (
     SELECT k.*, least(left_answer_id, right_answer_id) AS one,
@@ -53,16 +51,17 @@ compared AS (
     AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.comparison_id = k.id)
 ),
 causes AS (
-    SELECT answer_id, 'flagged' AS why, 'rating' AS kind, id, at
-    FROM rated WHERE reasons ? 'unsafe' AND verdict IS NULL
+    SELECT r.answer_id, 'flagged' AS why, 'rating' AS kind, r.id, r.created_at AS at
+    FROM ratings r JOIN current_ratings c ON c.rating_id = r.id
+    WHERE r.reasons ? 'unsafe' AND {counts}
+    AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.rating_id = r.id)
     UNION ALL
-    SELECT answer_id, 'disputed', 'rating', max(id), max(at)
-    FROM rated r
-    WHERE (good OR poor) AND verdict IS DISTINCT FROM 'overruled'
-    GROUP BY answer_id
-    HAVING bool_or(good) AND bool_or(poor) AND max(at) > coalesce(
-        (SELECT max(v.at) FROM feedback_reviews v
-         WHERE v.answer_id = r.answer_id AND v.rating_id IS NOT NULL), '-infinity')
+    SELECT answer_id, 'disputed', 'rating', id, at FROM last
+    WHERE EXISTS (
+        SELECT FROM current_ratings c JOIN ratings r ON r.id = c.rating_id
+        WHERE c.answer_id = last.answer_id AND (last.good AND {poor} OR last.poor AND {good}) AND {counts}
+    ) AND NOT EXISTS (SELECT FROM feedback_reviews v
+                      WHERE v.answer_id = last.answer_id AND v.rating_id IS NOT NULL AND v.at >= last.at)
     UNION ALL
     SELECT one, 'disputed', 'comparison', max(id), max(created_at)
     FROM compared GROUP BY one, other HAVING bool_or(for_one) AND NOT bool_and(for_one)
@@ -85,13 +84,18 @@ waiting AS (
     WHERE causes.answer_id = CAST(:answer AS uuid) OR CAST(:answer AS uuid) IS NULL
 )
 """
-# What was rated last, and every answer that somebody calls unsafe.
-_ANSWERS = """
-    SELECT answer_id FROM (SELECT answer_id FROM ratings ORDER BY id DESC LIMIT :recent) newest
-    UNION SELECT answer_id FROM ratings WHERE reasons ? 'unsafe'
-"""
-_OF_ALL = _CAUSES.format(answers=_ANSWERS)
-_OF_ONE = _CAUSES.format(answers="SELECT CAST(:answer AS uuid)")
+_RATED = {
+    "good": "coalesce(r.stars >= 4, r.thumb = 'up')",
+    "poor": "coalesce(r.stars <= 2, r.thumb = 'down')",
+    "counts": """
+        r.tombstone IS NULL
+        AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = r.rater_id AND d.verdict = 'excluded')
+        AND (SELECT v.verdict FROM feedback_reviews v WHERE v.rating_id = r.id
+             ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'overruled'
+    """,
+}
+_OF_ALL = _CAUSES.format(last="SELECT * FROM ratings ORDER BY id DESC LIMIT :recent", **_RATED)
+_OF_ONE = _CAUSES.format(last="SELECT * FROM ratings WHERE answer_id = CAST(:answer AS uuid)", **_RATED)
 _PAGE = text(f"""{_OF_ALL}
 SELECT w.answer_id, w.question, array_agg(DISTINCT w.why) AS whys, min(w.at) AS since, l.actor AS holder
 FROM waiting w
@@ -101,7 +105,10 @@ HAVING CAST(:after_at AS timestamptz) IS NULL OR (min(w.at), w.answer_id) > (:af
 ORDER BY min(w.at), w.answer_id
 LIMIT :limit
 """)  # noqa: S608  (the fragments are the code's own)
-_COUNT = text(f"{_OF_ALL} SELECT count(DISTINCT answer_id) FROM waiting")  # noqa: S608
+# Twice as many things as are counted of answers: most of these wait for one or two.
+_COUNT = text(f"""{_OF_ALL}
+SELECT count(DISTINCT answer_id) FROM (SELECT answer_id FROM waiting LIMIT 2 * :most) the_first
+""")  # noqa: S608
 _WHY = text(f"{_OF_ONE} SELECT why, kind, id FROM waiting ORDER BY at, kind, id")  # noqa: S608
 
 
@@ -143,7 +150,8 @@ def waiting(
 
 
 def count_waiting(session: Session, persona: PersonaRow) -> int:
-    return session.scalar(_COUNT, _known(persona)) or 0
+    """How many answers wait; COUNTED of them where there are more."""
+    return min(session.scalar(_COUNT, _known(persona) | {"most": COUNTED}) or 0, COUNTED)
 
 
 def causes_of(session: Session, persona: PersonaRow, answer_id: AnswerId) -> Sequence[Cause]:

@@ -76,7 +76,12 @@ class Reading:
         draft = Draft(folder, persona.as_persona())
         excluded = self._without | left_out(reconciled, reviews, memory)
         disagreement = disagreement_of(
-            session, persona, cutoff=cutoff, excluded=excluded, daily_limit=self._policy.daily_limit
+            session,
+            persona,
+            cutoff=cutoff,
+            excluded=excluded,
+            overruled=reconciled.against.words.overruled,
+            daily_limit=self._policy.daily_limit,
         )
         anew = self._fill(draft, reconciled, disagreement)
         return Drafted(

@@ -21,7 +21,7 @@ DEFAULT_FLIP = 0.1
 
 # Each rater's newest choice of each two answers, turned as if the answer with the smaller id stood left.
 _COMPARED = text(f"""
-SELECT dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turned, {OF_DAY} FROM (
+SELECT id, dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, turned, {OF_DAY} FROM (
     SELECT DISTINCT ON (least(k.left_answer_id, k.right_answer_id),
                         greatest(k.left_answer_id, k.right_answer_id), k.rater_id)
            least(k.left_answer_id, k.right_answer_id) AS one,
@@ -46,17 +46,24 @@ _PREFERENCES = {
 
 
 def disagreement_of(
-    session: Session, persona: PersonaRow, *, cutoff: datetime, excluded: Collection[str], daily_limit: int
+    session: Session,
+    persona: PersonaRow,
+    *,
+    cutoff: datetime,
+    excluded: Collection[str],
+    overruled: Collection[str] = (),
+    daily_limit: int,
 ) -> Disagreement | None:
     """How often one choice between two answers goes against its pair's consensus.
 
     None where nobody compared: what is written in place of an answer is no choice between two. `excluded`
-    are ids of raters whose word does not count; of anybody else's a day, the first `daily_limit` do.
+    are ids of raters whose word does not count, `overruled` sources; of anybody else's a day, the first
+    `daily_limit` do.
     """
     compared = [
         row
         for row in session.execute(_COMPARED, {"persona": persona.id, "cutoff": cutoff})
-        if row.rater not in excluded and row.of_day <= daily_limit
+        if row.rater not in excluded and f"comparison:{row.id}" not in overruled and row.of_day <= daily_limit
     ]
     if not compared:
         return None
