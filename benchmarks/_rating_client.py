@@ -25,7 +25,7 @@ SEATED = "seated"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TAKEN = 303
 _AT_ONCE = 16  # raters who look at their first page
-_BETWEEN_TRIES = 0.2  # seconds
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 3.0  # seconds before the next try, twice as long each time
 _PATIENCE_OF_A_TRY = 30.0  # seconds
 _BROKEN = (OSError, EOFError, TimeoutError)
 
@@ -129,7 +129,7 @@ class Load:
             refused.append(status)
             if time.perf_counter() - begun - at > self._plan.patience:
                 break
-            await asyncio.sleep(_BETWEEN_TRIES)
+            await asyncio.sleep(min(_FIRST_WAIT * 2 ** (len(refused) - 1), _LONGEST_WAIT))
         took = time.perf_counter() - begun - at
         return Outcome(number, page, int(form["stars"]), at, took, status == _TAKEN, refused)
 

@@ -25,7 +25,9 @@ CHANCE = 20_261_121
 _ENDS_WITHIN = 120.0  # seconds beside the load's own
 
 
-def plan_for(app: Flask, crowd: Crowd, address: str, *, seconds: float, patience: float = 0.0) -> Plan:
+def plan_for(
+    app: Flask, crowd: Crowd, address: str, *, seconds: float, rate: float = RATE, patience: float = 0.0
+) -> Plan:
     """`app` signs the raters' cookies: it has the secret key of the one at `address`."""
     where = urlsplit(address)
     return Plan(
@@ -36,7 +38,7 @@ def plan_for(app: Flask, crowd: Crowd, address: str, *, seconds: float, patience
             [f"/answers/{answer_id(number)}" for number in range(rater, crowd.answers, crowd.raters)]
             for rater in range(crowd.raters)
         ],
-        rate=RATE,
+        rate=rate,
         seconds=seconds,
         chance=CHANCE,
         patience=patience,

@@ -23,14 +23,22 @@ _UP_WITHIN = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class WebApp:
-    """Where it is, and gunicorn's main process, which answers nobody itself."""
-
     address: str
-    main: psutil.Process
+    _processes: Processes
+
+    @property
+    def main(self) -> psutil.Process:
+        """Gunicorn's main process, which answers nobody itself."""
+        ours = psutil.Process().children()
+        return next(one for one in ours if "gunicorn" in " ".join(one.cmdline()))
 
     def workers(self) -> list[psutil.Process]:
         found: list[psutil.Process] = self.main.children()
         return found
+
+    def revive(self) -> None:
+        """What `make up` does every second: start again what ended by itself."""
+        self._processes.revive()
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def web_app(settings: Settings, *, app: str = APP) -> Iterator[WebApp]:
             if time.monotonic() > deadline:
                 raise ServiceTooSlow(("feedback",), str(logs))
             time.sleep(0.2)
-        yield WebApp(address, _gunicorn())
+        yield WebApp(address, processes)
     finally:
         processes.stop()
 
@@ -59,10 +67,3 @@ def _up(address: str) -> bool:
     with suppress(httpx.HTTPError):
         return httpx.get(f"{address}/healthz", timeout=5.0, trust_env=False).is_success
     return False
-
-
-def _gunicorn() -> psutil.Process:
-    """The one child of this process that runs it."""
-    return next(
-        one for one in psutil.Process().children() if any("gunicorn" in word for word in one.cmdline())
-    )

@@ -4,10 +4,15 @@ The library that applies limits knows Redis and its like alone; RATE_LIMITS_URL 
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from limits.storage import Storage
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from services.db.session import place
+from services.errors.outages import DatabaseUnavailable
 
 _COUNT = text("""
     INSERT INTO rate_counters AS c (key, count, ends_at)
@@ -39,7 +44,7 @@ class TableStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """The count within the window that is open, or that begins now and lasts `expiry` seconds."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             count = int(
                 connection.execute(_COUNT, {"key": key, "amount": amount, "expiry": expiry}).scalar_one()
             )
@@ -55,18 +60,27 @@ class TableStorage(Storage):
         return self._read(key)[1]
 
     def check(self) -> bool:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return connection.scalar(text("SELECT true")) is True
 
     def reset(self) -> int | None:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return connection.execute(text("DELETE FROM rate_counters")).rowcount
 
     def clear(self, key: str) -> None:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             connection.execute(text("DELETE FROM rate_counters WHERE key = :key"), {"key": key})
 
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Raises DatabaseUnavailable."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise DatabaseUnavailable(place(self._engine)) from error
+
     def _read(self, key: str) -> tuple[int, float]:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             found = connection.execute(_READ, {"key": key}).one_or_none()
         return (found[0], found[1]) if found else (0, time.time())
