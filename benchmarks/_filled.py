@@ -15,13 +15,14 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.feedback.agreements import WORDING
+from services.feedback.agreements import WORDING
 from services.feedback.personas import PersonaPlan, create_persona
 
 SLUG = "pirate"
 _RATER, _ANSWER = 1, 4  # the kinds of ids, of which 2 are conversations and 3 questions
 
 _NUMBERED = """
-    CREATE FUNCTION pg_temp.numbered(kind int, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
+    CREATE OR REPLACE FUNCTION pg_temp.numbered(kind int, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
     RETURN (lpad(to_hex(kind), 8, '0') || lpad(to_hex(number), 24, '0'))::uuid
 """
 # What was asked first lies longest ago: all of it within :days.
@@ -35,6 +36,10 @@ _STATEMENTS = (
     """
     INSERT INTO raters (id, created_at)
     SELECT pg_temp.numbered(1, n), :at FROM generate_series(0, :raters - 1) n
+    """,
+    """
+    INSERT INTO agreements (rater_id, wording, agreed_at)
+    SELECT pg_temp.numbered(1, n), :wording, :at FROM generate_series(0, :raters - 1) n
     """,
     """
     INSERT INTO agreements (rater_id, wording, agreed_at)
@@ -100,6 +105,7 @@ def fill(session: Session, crowd: Crowd, *, at: datetime) -> PersonaRow:
         "days": crowd.days,
         "wording": WORDING,
         "at": at,
+        "wording": WORDING,
     }
     session.execute(text(_NUMBERED))
     for statement in _STATEMENTS:

@@ -14,7 +14,7 @@ from feedback_app.signing_in import leave
 from services.adapters.file_store import FileAdapterStore
 from services.db.session import session_scope
 from services.errors.tree import InvalidInput
-from services.feedback.own_data import own_data
+from services.feedback.own_data import own_counts, own_data
 from services.jobs.installation import Installation
 from services.jobs.own_erasure import erase_own
 
@@ -74,7 +74,7 @@ def _render(problem: InvalidInput | None = None) -> str:
     counts: dict[str, int] = {}
     if rater is not None:
         with session_scope(backend().engine) as session:
-            counts = {name: len(rows) for name, rows in own_data(session, rater).items()}
+            counts = own_counts(session, rater)
     return render_template(
         "own_data.html",
         counts=[counted(name, count) for name, count in counts.items() if count],

@@ -5,7 +5,7 @@ The wording itself stands on the pages (`feedback_app/templates/agreement.html`)
 
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from services.domain.feedback import RaterId
 from services.errors.people import NotAgreed
 
 WORDING = 1  # counted up with every new wording: then everybody is asked again
+_AGREED = text("SELECT EXISTS (SELECT FROM agreements WHERE rater_id = :rater AND wording = :wording)")
 
 
 def agree(session: Session, *, rater: RaterId, wording: int, at: datetime) -> None:
@@ -26,8 +27,7 @@ def agree(session: Session, *, rater: RaterId, wording: int, at: datetime) -> No
 
 def has_agreed(session: Session, rater: RaterId) -> bool:
     """To the wording that holds."""
-    there = exists().where(AgreementRow.rater_id == rater, AgreementRow.wording == WORDING)
-    return bool(session.scalar(select(there)))
+    return bool(session.scalar(_AGREED, {"rater": rater, "wording": WORDING}))
 
 
 def require_agreement(session: Session, rater: RaterId) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.db.agreement_tables import AgreementRow
@@ -39,13 +39,13 @@ def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
     taken_back = _taken_back(session, rater)
     for name, (table, columns) in SAID.items():
         rows = session.execute(
-            select(table.id, table)
+            select(table.id, *(getattr(table, column) for column in columns))
             .where(table.rater_id == rater, table.tombstone.is_(None))
             .order_by(table.id)
         )
         told[name] = [
-            {column: _plain(getattr(row, column)) for column in columns} | taken_back.get((name, said_id), {})
-            for said_id, row in rows
+            dict(zip(columns, map(_plain, said), strict=True)) | taken_back.get((name, said_id), {})
+            for said_id, *said in rows
         ]
     told["offers"] = list(_offers(session, rater))
     agreed = session.scalars(select(AgreementRow).filter_by(rater_id=rater).order_by(AgreementRow.id))
@@ -59,6 +59,21 @@ def _offers(session: Session, rater: RaterId) -> Iterator[Record]:
     columns = ("left_answer_id", "right_answer_id", "kind", "expected", "offered_at", "choice", "chosen_at")
     for row in session.scalars(offers):
         yield {column: _plain(getattr(row, column)) for column in columns}
+
+
+def own_counts(session: Session, rater: RaterId) -> dict[str, int]:
+    """How many of each `own_data` would tell, in one statement."""
+    counted = select(func.count()).select_from(QuestionRow).join(ConversationRow)
+    asked = counted.where(ConversationRow.rater_id == rater, QuestionRow.tombstone.is_(None))
+    said = {
+        name: select(func.count()).where(table.rater_id == rater, table.tombstone.is_(None))
+        for name, (table, _) in SAID.items()
+    }
+    offers = select(func.count()).where(ComparisonOfferRow.rater_id == rater)
+    agreed = select(func.count()).where(AgreementRow.rater_id == rater)
+    counts = {"questions": asked, **said, "offers": offers, "agreements": agreed}
+    row = session.execute(select(*(count.scalar_subquery().label(name) for name, count in counts.items())))
+    return {name: int(count) for name, count in row.one()._mapping.items()}
 
 
 def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Record]:
@@ -78,24 +93,25 @@ def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Recor
 
 def _questions(session: Session, rater: RaterId) -> Iterator[Record]:
     asked = session.execute(
-        select(QuestionRow, AnswerRow, PersonaRow.slug)
+        select(
+            PersonaRow.slug.label("persona"),
+            QuestionRow.text.label("question"),
+            QuestionRow.context,
+            QuestionRow.domain,
+            QuestionRow.audience,
+            QuestionRow.asked_at,
+            AnswerRow.id.label("answer_id"),
+            AnswerRow.text.label("answer"),
+        )
+        .select_from(QuestionRow)
         .join(ConversationRow, QuestionRow.conversation_id == ConversationRow.id)
         .join(PersonaRow, ConversationRow.persona_id == PersonaRow.id)
         .outerjoin(AnswerRow, AnswerRow.question_id == QuestionRow.id)
         .where(ConversationRow.rater_id == rater, QuestionRow.tombstone.is_(None))
         .order_by(QuestionRow.asked_at, QuestionRow.id)
     )
-    for question, answer, slug in asked:
-        yield {
-            "persona": slug,
-            "question": question.text,
-            "context": question.context,
-            "domain": question.domain,
-            "audience": question.audience,
-            "asked_at": _plain(question.asked_at),
-            "answer_id": str(answer.id) if answer else None,
-            "answer": answer.text if answer else None,
-        }
+    for row in asked:
+        yield {name: _plain(value) for name, value in row._mapping.items()}
 
 
 def _plain(value: object) -> object:

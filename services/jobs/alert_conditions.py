@@ -46,12 +46,16 @@ _UNSOUND = text("""
 """)
 
 
+_OPEN = text("SELECT 1 FROM alerts WHERE kind = :kind AND subject = :subject AND over_at IS NULL")
+_ROOM = 1.2  # times what is asked for, until a store is no longer nearly full
+
+
 def raised(session: Session, settings: Settings, *, at: datetime) -> Iterator[Raised]:
     """Everything that holds now."""
     yield from _no_promotion(session, days=settings.alert_promotion_days, at=at)
     yield from _gate_fails(session, nights=settings.alert_failing_nights)
     yield from _ratings_stopped(session, days=settings.alert_rating_days, at=at)
-    yield from _nearly_full(settings)
+    yield from _nearly_full(session, settings)
     yield from _rolled_back(session)
     for row in _rows(session, _UNSOUND):
         sentence = f"{row.name} is not served: {row.unsound_reason}."
@@ -80,13 +84,17 @@ def _ratings_stopped(session: Session, *, days: int, at: datetime) -> Iterator[R
         yield Raised(AlertKind.RATINGS_STOPPED, "ratings", sentence)
 
 
-def _nearly_full(settings: Settings) -> Iterator[Raised]:
-    """Of a store on this machine; an object store has no end to come near to."""
+def _nearly_full(session: Session, settings: Settings) -> Iterator[Raised]:
+    """Of a store on this machine; an object store has no end to come near to.
+
+    It is over only with some more room than it began with: what comes and goes would open and end it all day.
+    """
     filesystem, root = fsspec.core.url_to_fs(settings.store_url)
     if not isinstance(filesystem, LocalFileSystem) or not Path(root).exists():
         return
     disk = shutil.disk_usage(root)
-    if disk.free * 100 < settings.alert_free_percent * disk.total:
+    known = session.scalar(_OPEN, {"kind": AlertKind.STORE_NEARLY_FULL, "subject": settings.store_url})
+    if disk.free * 100 < settings.alert_free_percent * (_ROOM if known else 1) * disk.total:
         sentence = (
             f"The disk of the adapter store has {disk.free / 2**30:.1f} of {disk.total / 2**30:.1f} GiB left."
         )

@@ -42,6 +42,7 @@ class Batcher(Generic[Group, Work, Result]):
         self._waiting: OrderedDict[Group, deque[tuple[Work, Future[Result]]]] = OrderedDict()
         self._changed = threading.Condition()
         self._stopped = False
+        self._busy_since: float | None = None  # monotonic, of the batch in work
         self._thread = threading.Thread(target=self._loop, name="model", daemon=True)
         self._thread.start()
 
@@ -49,7 +50,7 @@ class Batcher(Generic[Group, Work, Result]):
         """Queue one piece of work; InferenceBusy when the queue is full."""
         future: Future[Result] = Future()
         with self._changed:
-            if self._stopped:
+            if self._stopped or not self._thread.is_alive():
                 raise InferenceUnavailable("this address")
             if self._length() >= self._queue_limit:
                 raise InferenceBusy
@@ -61,6 +62,18 @@ class Batcher(Generic[Group, Work, Result]):
         """How many requests wait, those being worked on not counted."""
         with self._changed:
             return self._length()
+
+    def problem(self, *, patience: float) -> str:
+        """Why nobody is answered: the thread has ended, or one batch takes longer than `patience` seconds.
+
+        Empty while it works.
+        """
+        if not self._thread.is_alive():
+            return "the thread that owns the model has ended"
+        since = self._busy_since
+        if since is not None and time.monotonic() - since > patience:
+            return f"the model has worked on one batch for {time.monotonic() - since:.0f} s"
+        return ""
 
     def stop(self) -> None:
         """Finish the batch in work; what still waits fails with InferenceUnavailable."""
@@ -86,7 +99,9 @@ class Batcher(Generic[Group, Work, Result]):
             self._settle()
             taken = self._take()
             if taken is not None:
+                self._busy_since = time.monotonic()
                 self._work(*taken)
+                self._busy_since = None
 
     def _settle(self) -> None:
         before = self.length()

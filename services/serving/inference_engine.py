@@ -36,6 +36,7 @@ from services.serving.spelling import Spelling
 from services.serving.tokenizing import Tokenizing
 
 ADAPTERS_IN_MEMORY = 64
+LONGEST_BATCH_S = 600.0  # then it counts as stuck; a full one takes minutes on a slow processor
 
 
 class _Kind(StrEnum):
@@ -124,6 +125,10 @@ class InferenceEngine:
 
     def waiting(self) -> int:
         return self._batcher.length()
+
+    def problem(self) -> str:
+        """Why nobody is answered, empty while the model works."""
+        return self._batcher.problem(patience=LONGEST_BATCH_S)
 
     def stop(self) -> None:
         self._batcher.stop()

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -53,9 +53,12 @@ def create_server(engine: InferenceEngine, *, token: str, metrics_token: SecretS
     _add_error_handlers(app)
 
     @app.get("/healthz")
-    def health() -> dict[str, object]:
+    def health(response: Response) -> dict[str, object]:
+        problem = engine.problem()
+        if problem:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return {
-            "status": "ready",
+            "status": problem or "ready",
             "base": engine.base.name,
             "quantisation": engine.base.quantisation,
             "adapters": list(engine.loaded()),

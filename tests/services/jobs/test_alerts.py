@@ -1,11 +1,13 @@
 """Alerts: each condition raises its own, once, and ends it once; they go to a real webhook."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +153,16 @@ def test_ratings_that_stopped_are_told_where_there_were_some(watch: Watch):
 def test_a_store_that_is_nearly_full_is_told(watch: Watch):
     assert len(watch.looks(AT, alert_free_percent=100.0)) == 1
     assert watch.looks(SOON) == []
+    assert watch.heard.states == [("store nearly full", "open"), ("store nearly full", "over")]
+
+
+def test_a_store_at_its_limit_is_told_once_and_is_over_with_some_room_only(watch: Watch):
+    disk = shutil.disk_usage(Path(watch.installation.settings.store_url.removeprefix("file://")))
+    free = 100 * disk.free / disk.total
+    assert watch.looks(AT, alert_free_percent=free / 1.1) == []
+    assert len(watch.looks(AT, alert_free_percent=free * 1.1)) == 1
+    assert len(watch.looks(SOON, alert_free_percent=free / 1.1)) == 1
+    assert watch.looks(SOON, alert_free_percent=free / 1.4) == []
     assert watch.heard.states == [("store nearly full", "open"), ("store nearly full", "over")]
 
 

@@ -110,3 +110,26 @@ def test_stopping_ends_the_batch_in_work_and_tells_those_that_wait(recorder):
     assert working.result(0) == "first 0"
     with pytest.raises(InferenceUnavailable):
         batcher.submit("pirate", 1)
+
+
+def test_a_batch_that_takes_too_long_is_a_problem_until_it_ends(batcher, recorder):
+    assert batcher.problem(patience=0.0) == ""
+    held = hold_first(batcher, recorder)
+    assert "one batch" in batcher.problem(patience=0.0)
+    assert batcher.problem(patience=60.0) == ""
+    recorder.release.set()
+    held.result(10)
+    batcher.submit("next", 0).result(10)  # the first batch is wholly over once the next one is taken up
+    assert batcher.problem(patience=60.0) == ""
+
+
+def test_a_thread_that_has_ended_is_a_problem_and_takes_no_more_work():
+    def end(_group, _items):
+        raise SystemExit
+
+    batcher = Batcher(end, batch_size=3, queue_limit=8)
+    batcher.submit("first", 0)
+    batcher._thread.join(10)
+    assert "has ended" in batcher.problem(patience=60.0)
+    with pytest.raises(InferenceUnavailable):
+        batcher.submit("second", 0)

@@ -278,3 +278,20 @@ def test_a_server_that_is_not_there_is_unavailable():
         InferenceClient("http://127.0.0.1:1", token=TOKEN).generate(
             GenerationRequest(BASE_NAME, MESSAGES, FIVE, 1)
         )
+
+
+def test_health_tells_of_a_model_that_answers_nobody_any_more(served):
+    from services.serving.inference_engine import InferenceEngine  # noqa: PLC0415 - loads torch
+
+    class Broken(InferenceEngine):
+        def _run(self, *_):
+            raise SystemExit
+
+    engine = Broken(served.engine.base, served.engine._adapters, batch_size=1, queue_limit=8)
+    with listening(engine) as url:
+        assert httpx.get(f"{url}/healthz").json()["status"] == "ready"
+        engine.load(BASE_NAME)
+        engine._batcher._thread.join(10)
+        told = httpx.get(f"{url}/healthz")
+    assert told.status_code == 503
+    assert "has ended" in told.json()["status"]
