@@ -123,6 +123,7 @@ def test_a_batch_that_takes_too_long_is_a_problem_until_it_ends(batcher, recorde
     assert batcher.problem(patience=60.0) == ""
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_has_ended_is_a_problem_and_takes_no_more_work():
     def end(_group, _items):
         raise SystemExit

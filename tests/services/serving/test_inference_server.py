@@ -280,6 +280,7 @@ def test_a_server_that_is_not_there_is_unavailable():
         )
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_health_tells_of_a_model_that_answers_nobody_any_more(served):
     from services.serving.inference_engine import InferenceEngine  # noqa: PLC0415 - loads torch
 
