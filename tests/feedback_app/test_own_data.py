@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, select
@@ -86,7 +87,7 @@ def test_an_account_goes_on_as_another_rater(visitor: Visitor, clean: Engine):
 def test_what_learnt_from_them_serves_no_more_where_airflow_does_not_answer(visitor: Visitor, clean: Engine):
     with session_scope(clean) as session:
         persona = find_persona(session, "pirate")
-        learnt = add_training_set(session, persona)
+        learnt = add_training_set(session, persona, cutoff=datetime.now(UTC))
         ids = list(session.scalars(select(CorrectionRow.id)))
         session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind="correction", ids=ids))
         run = add_run(session, learnt, state=RunState.SUCCEEDED)
