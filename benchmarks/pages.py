@@ -3,7 +3,7 @@
     python -m benchmarks.pages [RATINGS]
 
 The app answers in this process, on an embedded PostgreSQL of its own: what a network adds is not in it. Who
-looks is signed in and has asked 200 questions. Each page is seen once before, and with ten ratings as well.
+looks is signed in and has asked 200 questions. Each page is seen once before, and with a dozen ratings too.
 """
 
 import os
@@ -29,7 +29,7 @@ from services.language_model.routing import open_generator
 NAME = "pages"
 RATINGS = 1_000_000
 TIMES = 20
-FEW = Years(Crowd(raters=5, answers_each=2, days=2), ratings_each=1, versions=2)
+FEW = Years(Crowd(raters=4, answers_each=3, days=2), ratings_each=1, versions=3)
 FAST = Bar(Relation.BELOW, 200)
 
 
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _look(years: Years) -> Looked:
-    """Every page, over and over; `theirs` in the table is what it was with ten ratings."""
+    """Every page, over and over; `theirs` in the table is what it was with a dozen ratings."""
     with tempfile.TemporaryDirectory(prefix="pages-") as folder, own_installation(Path(folder)) as settings:
         Path(folder).chmod(0o711)  # PostgreSQL's user looks into it
         with database(settings) as owner:
