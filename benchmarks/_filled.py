@@ -15,7 +15,6 @@ from services.db.feedback_tables import PersonaRow
 from services.domain.personas import Persona, PersonaSlug
 from services.domain.promotions import BASE_VERSION
 from services.feedback.agreements import WORDING
-from services.feedback.agreements import WORDING
 from services.feedback.personas import PersonaPlan, create_persona
 
 SLUG = "pirate"
@@ -36,10 +35,6 @@ _STATEMENTS = (
     """
     INSERT INTO raters (id, created_at)
     SELECT pg_temp.numbered(1, n), :at FROM generate_series(0, :raters - 1) n
-    """,
-    """
-    INSERT INTO agreements (rater_id, wording, agreed_at)
-    SELECT pg_temp.numbered(1, n), :wording, :at FROM generate_series(0, :raters - 1) n
     """,
     """
     INSERT INTO agreements (rater_id, wording, agreed_at)
@@ -105,7 +100,6 @@ def fill(session: Session, crowd: Crowd, *, at: datetime) -> PersonaRow:
         "days": crowd.days,
         "wording": WORDING,
         "at": at,
-        "wording": WORDING,
     }
     session.execute(text(_NUMBERED))
     for statement in _STATEMENTS:
