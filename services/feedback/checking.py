@@ -34,8 +34,8 @@ FROM (
 ) o
 WHERE kind = 'normal' AND pair_id IS NOT NULL AND judged_since >= :after
   AND NOT EXISTS (SELECT FROM comparison_offers r WHERE r.repeats_id = o.id)
-  AND NOT EXISTS (SELECT FROM answers a WHERE a.id IN (o.left_answer_id, o.right_answer_id)
-                  AND a.tombstone IS NOT NULL)
+  AND EXISTS (SELECT FROM answers a WHERE a.id = o.left_answer_id AND a.tombstone IS NULL)
+  AND EXISTS (SELECT FROM answers a WHERE a.id = o.right_answer_id AND a.tombstone IS NULL)
 ORDER BY judged_since
 LIMIT 1
 """)

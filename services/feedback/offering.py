@@ -28,11 +28,11 @@ OWN_CONVERSATIONS = 200  # the newest; who asked more is offered pairs of these
 _UNSEEN = """
     NOT EXISTS (SELECT FROM comparison_offers o WHERE o.rater_id = :rater AND o.pair_id = p.id)
 """
+# Answers that became tombstones have no pairs any more. One side after the other: of either at once the
+# planner finds no index.
 _SHOWN = """
-    NOT EXISTS (SELECT FROM answers a WHERE a.id IN (p.one_answer_id, p.other_answer_id)
-                AND a.tombstone IS NOT NULL)
-    AND NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id IN (p.one_answer_id, p.other_answer_id)
-                    AND r.reasons ? 'unsafe')
+    NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id = p.one_answer_id AND r.reasons ? 'unsafe')
+    AND NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id = p.other_answer_id AND r.reasons ? 'unsafe')
 """
 _OWN = text(f"""
 SELECT p.id, p.one_answer_id, p.other_answer_id
@@ -130,13 +130,14 @@ def another(session: Session, *, answer_id: AnswerId, rater: RaterId) -> AnswerI
 
 def open_offer(session: Session, *, rater: RaterId, persona: PersonaRow | None = None) -> UUID | None:
     """The newest that the rater has not chosen of; of any persona where none is given."""
-    gone = exists().where(
-        AnswerRow.id.in_((ComparisonOfferRow.left_answer_id, ComparisonOfferRow.right_answer_id)),
-        AnswerRow.tombstone.is_not(None),
+    left_gone, right_gone = (
+        exists().where(AnswerRow.id == side, AnswerRow.tombstone.is_not(None))
+        for side in (ComparisonOfferRow.left_answer_id, ComparisonOfferRow.right_answer_id)
     )
     chosen = (
         select(ComparisonOfferRow.id)
-        .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.choice.is_(None), ~gone)
+        .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.choice.is_(None))
+        .where(~left_gone, ~right_gone)
         .order_by(ComparisonOfferRow.offered_at.desc())
         .limit(1)
     )
