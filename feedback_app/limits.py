@@ -19,6 +19,7 @@ from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Engine
 
 from feedback_app.rate_counters import TableStorage
+from services.accounts.tokens import digest_of
 from services.domain.feedback import RaterId
 from services.errors.outages import TooOften
 from services.settings import Settings
@@ -94,7 +95,7 @@ def _guessing(name: str) -> tuple[tuple[str, str], ...]:
     """Passwords are guessed from the machine itself as well: here loopback is an address like others."""
     return (
         ("wrong_passwords_per_address", request.remote_addr or ""),
-        ("wrong_passwords_per_name", name.strip().lower()),
+        ("wrong_passwords_per_name", digest_of(name.strip().lower())),  # of any length and signs
     )
 
 

@@ -9,7 +9,7 @@ from feedback_app.asking import REFUSALS, lead_to_answer
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import AskForm, read_submission
-from feedback_app.raters import rater_for_asking
+from feedback_app.raters import current_rater, rater_for_asking
 from feedback_app.request_log import note
 from feedback_app.wording import known_questions
 from services.adapters.promotions import find_persona, who_serves
@@ -44,9 +44,10 @@ def ask(slug: str) -> Response:
     note(persona=slug)
     try:
         question, submission = check_question(form.as_question()), read_submission(request.form)
+        known = current_rater()
         with session_scope(backend().engine) as session:
             find_persona(session, slug)
-            rater = rater_for_asking(session)
+            rater = rater_for_asking(session, known)
         asking = partial(
             ask_persona,
             backend().engine,

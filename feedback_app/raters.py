@@ -1,7 +1,8 @@
 """Who is acting: the rater of the account that is signed in, else one known only by a signed, anonymous
 cookie, made on the first ask.
 
-A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie.
+A cookie that is forged, damaged, too old or names a rater the database does not hold counts as no cookie, and
+so does one from before its rater had an account: who is not signed in, or planted it, sees nothing of that.
 Who keeps coming keeps theirs: it is made anew when it is a day old.
 """
 
@@ -15,9 +16,11 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from feedback_app.backend import now
+from feedback_app.backend import backend, now
 from feedback_app.signing_in import current_member
+from services.accounts.managing import has_account
 from services.db.feedback_tables import RaterRow
+from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.errors.people import NotTheAsker
 
@@ -32,9 +35,14 @@ def install(app: Flask) -> None:
 
 def current_rater() -> RaterId | None:
     """The rater of whoever is signed in, else the one whose soundly signed cookie came with this request."""
-    member = current_member()
-    if member is not None:
-        return member.rater
+    if "rater" not in g:
+        member = current_member()
+        g.rater = member.rater if member else _rater_of_cookie()
+    found: RaterId | None = g.rater
+    return found
+
+
+def _rater_of_cookie() -> RaterId | None:
     try:
         text, signed_at = _signer().loads(
             request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()), return_timestamp=True
@@ -42,6 +50,9 @@ def current_rater() -> RaterId | None:
     except BadSignature:
         return None
     rater = RaterId(UUID(text))
+    with session_scope(backend().engine) as session:
+        if has_account(session, rater):
+            return None
     if now() - signed_at > RENEWED_AFTER:
         g.rater_to_remember = rater
     return rater
@@ -55,12 +66,11 @@ def require_rater() -> RaterId:
     return rater
 
 
-def rater_for_asking(session: Session) -> RaterId:
+def rater_for_asking(session: Session, known: RaterId | None) -> RaterId:
     """The current rater, or a new one whose cookie leaves with this response, whatever becomes of the ask.
 
-    A new one is stored with its question.
+    `known` is what `current_rater` said. A new one is stored with its question.
     """
-    known = current_rater()
     if known is not None:
         row = session.get(RaterRow, known)
         if row is not None and row.erased_at is None:

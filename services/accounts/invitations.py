@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.accounts import audit
+from services.accounts.managing import has_account
 from services.accounts.passwords import hash_password
 from services.accounts.tokens import digest_of, new_token
 from services.db.account_tables import AccountRow, InvitationRow
@@ -89,13 +90,9 @@ def withdraw(session: Session, invitation_id: int, *, actor: str, at: datetime) 
 
 def _own_rater(session: Session, rater: RaterId | None, *, at: datetime) -> RaterId:
     known = rater and session.get(RaterRow, rater)
-    if known and known.erased_at is None and not _has_account(session, RaterId(known.id)):
+    if known and known.erased_at is None and not has_account(session, RaterId(known.id)):
         return RaterId(known.id)
     fresh = RaterRow(created_at=at)
     session.add(fresh)
     session.flush()
     return RaterId(fresh.id)
-
-
-def _has_account(session: Session, rater: RaterId) -> bool:
-    return session.scalar(select(AccountRow.id).filter_by(rater_id=rater)) is not None

@@ -18,9 +18,7 @@ from services.errors.people import LastAdmin, WrongPassword
 
 def find_account(session: Session, name: str) -> AccountRow:
     """Raises UnknownAccount."""
-    row = session.scalars(
-        select(AccountRow).where(func.lower(AccountRow.name) == name.strip().lower())
-    ).one_or_none()
+    row = sign_ins.account_named(session, name)
     if row is None:
         raise UnknownAccount(name)
     return row
@@ -39,6 +37,11 @@ def rater_of(session: Session, account: AccountRow, *, at: datetime) -> RaterId:
         session.flush()
         account.rater_id = fresh.id
     return RaterId(account.rater_id)
+
+
+def has_account(session: Session, rater: RaterId) -> bool:
+    """Whether this rater is known by an account, closed or not."""
+    return session.scalar(select(AccountRow.id).filter_by(rater_id=rater)) is not None
 
 
 def change_password(

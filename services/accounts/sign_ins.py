@@ -13,11 +13,17 @@ from services.errors.people import WrongPassword
 LIFETIME = timedelta(days=14)
 
 
+def account_named(session: Session, name: str) -> AccountRow | None:
+    """In any case of letters; nobody's name has a NUL, about which the database cannot even be asked."""
+    if "\x00" in name:
+        return None
+    wanted = func.lower(AccountRow.name) == name.strip().lower()
+    return session.scalars(select(AccountRow).where(wanted)).one_or_none()
+
+
 def check_password(session: Session, *, name: str, password: str) -> AccountRow:
     """The account of this name. Raises WrongPassword, which tells nobody whether there is such an account."""
-    account = session.scalars(
-        select(AccountRow).where(func.lower(AccountRow.name) == name.strip().lower())
-    ).one_or_none()
+    account = account_named(session, name)
     open_account = account if account and account.closed_at is None else None
     if not is_password(password, open_account.password_hash if open_account else None) or not open_account:
         raise WrongPassword

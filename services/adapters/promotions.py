@@ -186,11 +186,7 @@ def clear_unsound(session: Session, *, version_id: int) -> None:
 
 def find_persona(session: Session, slug: str) -> PersonaRow:
     """The persona of that slug; UnknownPersona, also for a text that is no slug at all."""
-    try:
-        parse_slug(slug)
-    except InvalidSlug as error:
-        raise UnknownPersona(slug) from error
-    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == slug))
+    row = session.scalar(select(PersonaRow).where(PersonaRow.slug == _slug_of(slug)))
     if row is None:
         raise UnknownPersona(slug)
     return row
@@ -202,11 +198,18 @@ def lock_persona(session: Session, slug: str) -> PersonaRow:
     Asks do not wait for it: they only refer to the persona, and its key is not what is locked. What was read
     of the persona before is read again: its policies may have changed while this waited.
     """
-    locking = select(PersonaRow).where(PersonaRow.slug == slug).with_for_update(key_share=True)
+    locking = select(PersonaRow).where(PersonaRow.slug == _slug_of(slug)).with_for_update(key_share=True)
     row = session.scalar(locking, execution_options={"populate_existing": True})
     if row is None:
         raise UnknownPersona(slug)
     return row
+
+
+def _slug_of(text: str) -> PersonaSlug:
+    try:
+        return parse_slug(text)
+    except InvalidSlug as error:
+        raise UnknownPersona(text) from error
 
 
 def version_by_number(session: Session, persona: PersonaRow, number: int) -> AdapterVersionRow:

@@ -1,0 +1,295 @@
+"""Attacks, one test each, which fails where the defence that its docstring names is taken away.
+
+What every response carries and every form needs is `test_security`'s, forged cookies are `test_raters`'.
+"""
+
+import gzip
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+import argon2
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, func, select
+
+from feedback_app.backend import now
+from services.accounts import invitations, managing, passwords
+from services.db.account_tables import AccountRow
+from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, RatingRow
+from services.db.session import session_scope
+from services.domain.roles import Role
+from tests.builders import AT
+from tests.fakes import FakeGenerator
+from tests.feedback_app.api.conftest import Api, api, new_api  # noqa: F401 - fixtures
+from tests.feedback_app.conftest import PASSWORD, Visitor, answer_id, hidden_fields
+from tests.feedback_app.html_pages import shown, skeleton
+
+NEW = "/curate/new"
+PERSONA = {"slug": "poet", "name": "Poet", "template": "You rhyme.", "format": "free_text", "start": "base"}
+SEEDS = json.dumps({"instruction": "What is a?", "output": "Oh, a!"})
+MARKUP = "\n".join(
+    (
+        "<script>alert(1)</script> <img src=x onerror=alert(1)> </p><svg onload=alert(1)>",
+        "</textarea><script>alert(1)</script> </option></select><b>x</b> {{ 7*7 }} &lt;b&gt;",
+        "[come](javascript:alert(1)) ![x](javascript:alert(1)) <javascript:alert(1)> **bold** `code`",
+        "[1]: javascript:alert(1) \"' onfocus=alert(1) autofocus",
+    )
+)
+NOT_IN_A_FORM = {
+    "id": "1",
+    "rater": "1",
+    "rater_id": "00000000-0000-0000-0000-000000000001",
+    "role": "admin",
+    "is_admin": "true",
+    "account_id": "1",
+    "state": "archived",
+    "version": "7",
+    "adapter_version_id": "7",
+    "served_name": "evil",
+    "seed": "7",
+    "created_at": "2000-01-01",
+    "closed_at": "2000-01-01",
+    "tombstone": "x",
+}
+
+
+@pytest.fixture
+def curator(visitor: Visitor) -> Visitor:
+    visitor.sign_in(Role.CURATOR)
+    return visitor
+
+
+def create(curator: Visitor, **fields: object) -> int:
+    hidden = hidden_fields(curator.get(NEW), NEW)
+    return curator.client.post(NEW, data=hidden | PERSONA | {"do": "create"} | fields).status_code
+
+
+def personas(engine: Engine) -> list[str]:
+    with session_scope(engine) as session:
+        return list(session.scalars(select(PersonaRow.slug).order_by(PersonaRow.slug)))
+
+
+def test_markup_and_markdown_of_a_model_stay_text(visitor: Visitor, generator: FakeGenerator):
+    """XSS: templates escape what they are given, and nothing turns an answer into markup."""
+    skeletons = []
+    for text in ("plain", MARKUP):
+        generator.text = text
+        path = visitor.answer_of(visitor.ask())
+        pages = [visitor.get(path).text, visitor.get("/history").text]
+        assert all(any(MARKUP in one for one in shown(page)) for page in pages) == (text == MARKUP)
+        skeletons.append([skeleton(page) for page in pages])
+    (plain, _), (marked, _) = skeletons
+    assert plain == marked
+    assert not {"svg ['onload']", "javascript:alert(1)"} & set(shown(pages[1]) + skeletons[1][1])
+
+
+def test_no_script_makes_markup_of_words():
+    """XSS: while an answer is written, the page's script shows its words as text."""
+    scripts = list((Path(__file__).parents[2] / "feedback_app" / "static").glob("*.js"))
+    assert scripts
+    for script in scripts:
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):
+            assert way not in script.read_text(encoding="utf-8"), (script.name, way)
+
+
+def test_no_slug_and_no_uploads_name_is_a_path(
+    curator: Visitor, clean: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Path traversal: slugs are letters, digits and hyphens; an upload's name is never looked at."""
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    for slug in ("../x", "..", "a/../b", "/etc/x", "..\\x", "a%2f..", "a\x00", "po et", "poet\n", "Ünder"):
+        assert create(curator, slug=slug) == 400, slug
+        assert curator.get(f"/p/{quote(slug, safe='')}/curate").status_code == 404, slug
+    assert personas(clean) == ["pirate"]
+    for number, name in enumerate(("../../x.jsonl", f"{tmp_path}/x.jsonl", "x.jsonl", "..\\x.jsonl")):
+        upload = (BytesIO(SEEDS.encode()), name)
+        assert create(curator, slug=f"poet{number}", file=upload) == 303
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_visit_from_before_the_sign_in_is_worth_nothing_after_it(
+    visitor: Visitor, new_visitor: Callable[[], Visitor]
+):
+    """Session fixation: signing in begins a visit of its own, of which a planted cookie knows nothing."""
+    visitor.get("/sign-in")
+    planted = visitor.client.get_cookie("session")
+    assert planted is not None
+    visitor.sign_in()
+    attacker = new_visitor()
+    attacker.client.set_cookie("session", planted.value)
+    assert attacker.get("/account").status_code == 303
+    with visitor.client.session_transaction() as visit:
+        assert "csrf_token" not in visit
+
+
+def test_a_planted_raters_cookie_sees_nothing_of_the_account_that_was_made_with_it(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], clean: Engine
+):
+    """Session fixation: whoever has an account is known by the sign-in alone, by no cookie of before."""
+    attacker = new_visitor()
+    attacker.ask()
+    planted = attacker.client.get_cookie("rater")
+    assert planted is not None
+    visitor.client.set_cookie("rater", planted.value)
+    with session_scope(clean) as session:
+        address = f"/invitations/{invitations.invite(session, Role.RATER, actor='test', at=now())}"
+    visitor.submit(visitor.get(address), address, name="Ada", password=PASSWORD)
+    path = visitor.answer_of(visitor.ask(question="Where does it hurt?"))
+    assert visitor.get(path).status_code == 200
+    assert attacker.get(path).status_code == 403
+    assert "Where does it hurt?" not in attacker.get("/history").text + attacker.get("/your-data/export").text
+    assert attacker.ask().status_code == 303  # as somebody new
+
+
+@pytest.mark.parametrize(
+    "to", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "/\t/x.example", "x"]
+)
+def test_the_sign_in_leads_nowhere_else(visitor: Visitor, to: str):
+    """Open redirect: only what reads as a path of this site is gone to."""
+    assert visitor.sign_in(to=to).location == "/account"
+    assert visitor.sign_in(to="/p/pirate/curate").location == "/p/pirate/curate"
+
+
+def test_what_a_form_does_not_have_is_not_taken(visitor: Visitor, clean: Engine):
+    """Mass assignment: forms are read field by field, and nothing else of a request reaches a row."""
+    with session_scope(clean) as session:
+        address = f"/invitations/{invitations.invite(session, Role.CURATOR, actor='test', at=now())}"
+    extra = NOT_IN_A_FORM
+    visitor.submit(visitor.get(address), address, **{"name": "Ada", "password": PASSWORD} | extra)
+    path = visitor.answer_of(visitor.ask(**extra))
+    visitor.submit(visitor.get(path), f"{path}/rate", **{"stars": "4"} | extra)
+    assert create(visitor, **extra) == 303
+    with session_scope(clean) as session:
+        account = session.scalars(select(AccountRow)).one()
+        answer = session.get_one(AnswerRow, answer_id(path))
+        rating = session.scalars(select(RatingRow)).one()
+        conversation = session.scalars(select(ConversationRow)).one()
+        persona = session.scalars(select(PersonaRow).filter_by(slug="poet")).one()
+        assert (account.role, account.closed_at) == ("curator", None)
+        assert rating.rater_id == conversation.rater_id == account.rater_id
+        assert answer.served_name != "evil"
+        assert (persona.state, answer.tombstone, rating.tombstone) == ("active", None, None)
+        assert min(row.created_at for row in (account, answer, rating, persona)) > AT
+
+
+def test_what_the_api_does_not_name_is_refused(api: Api):  # noqa: F811
+    """Mass assignment: bodies, headers and parameters have models that forbid everything else."""
+    document = api.get("/openapi.json").get_json()
+    answer, tried = api.ask()["id"], 0
+    for path, methods in document["paths"].items():
+        where = path.removeprefix("/api/v1").replace("{slug}", "pirate").replace("{answer_id}", answer)
+        for name, value in NOT_IN_A_FORM.items() if "post" in methods else ():
+            told = api.post(where, {name: value}).get_json()
+            assert (told["status"], name in [one["field"] for one in told["errors"]]) == (400, True), path
+            tried += 1
+    assert tried >= 4 * len(NOT_IN_A_FORM)
+
+
+def test_an_unknown_name_costs_a_sign_in_as_much_as_a_wrong_password(
+    visitor: Visitor, clean: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Timing of sign-in: a password is checked, with equal parameters, where there is no account for it."""
+    costs = []
+
+    class Counting(argon2.PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002 - as it is there
+            costs.append(argon2.extract_parameters(str(hash)))
+            return super().verify(hash, password)
+
+    visitor.sign_in(name="Ada")
+    visitor.sign_in(name="Eve")
+    with session_scope(clean) as session:
+        managing.close(session, managing.find_account(session, "Eve"), actor="test", at=now())
+    monkeypatch.setattr(passwords, "_HASHER", Counting())
+    page = visitor.get("/sign-in")
+    for name in ("Ada", "Eve", "nobody", ""):
+        assert visitor.submit(page, "/sign-in", name=name, password="a wrong guess").status_code == 403
+    assert len(costs) == 4
+    assert len(set(map(str, costs))) == 1
+
+
+def test_what_is_sent_packed_is_not_unpacked(curator: Visitor, clean: Engine, api: Api):  # noqa: F811
+    """Zip bombs: an upload is text or nothing, no request's encoding is undone, and both have one size."""
+    packed = gzip.compress(f"{SEEDS}\n".encode() * 200_000)
+    assert len(packed) < 60_000
+    assert create(curator, file=(BytesIO(packed), "seeds.jsonl")) == 400
+    assert create(curator, file=(BytesIO(gzip.compress(SEEDS.encode())), "seeds.jsonl.gz")) == 400
+    assert create(curator, policy="[" * 200_000) == 400
+    assert create(curator, seeds="[" * 200_000) == 400
+    assert personas(clean) == ["pirate"]
+    form = "multipart/form-data; boundary=x"
+    assert curator.client.post(NEW, data=b" " * 1_000_001, content_type=form).status_code == 413
+    body = gzip.compress(json.dumps({"question": "Why?"}).encode())
+    headers = {"Authorization": f"Bearer {api.token}", "End-User": "u", "Idempotency-Key": "k"}
+    for encoding, sent in (("gzip", body), ("gzip", packed), ("identity", b"[" * 900_000)):
+        answered = api.browser.post(
+            "/api/v1/personas/pirate/answers",
+            data=sent,
+            headers=headers | {"Content-Encoding": encoding, "Content-Type": "application/json"},
+        )
+        assert answered.status_code == 400
+    with session_scope(clean) as session:
+        assert session.scalar(select(func.count()).select_from(AnswerRow)) == 0
+
+
+# What these arguments name is nobody's own: pages of what the nights did, or a secret by themselves.
+NOBODYS = {"slug", "filename", "run_id", "decision_id", "candidate", "champion", "invitation_id", "token"}
+
+
+def test_no_address_with_an_id_shows_or_changes_what_another_rater_said(
+    app: Flask,
+    visitor: Visitor,
+    new_visitor: Callable[[], Visitor],
+    new_api: Callable[..., Api],  # noqa: F811
+):
+    """Reading another's data by id: every query for one answer or opinion asks whose it is, too."""
+    secret = "Where did I bury it?"
+    path = visitor.answer_of(visitor.ask(question=secret))
+    owner = new_api("acme")
+    left, right = owner.ask(secret)["id"], owner.ask(secret)["id"]
+    chosen = owner.post("/comparisons", {"left": left, "right": right, "choice": "tie"}).get_json()["id"]
+    others = [Api(owner.browser, owner.token, "u2"), new_api("other")]
+    others[0].ask()
+    others[1].ask()
+    asker, looker = new_visitor(), new_visitor()
+    asker.ask()
+    tried = 0
+    for rule in app.url_map.iter_rules():
+        if not rule.arguments - NOBODYS:
+            continue
+        of_api = rule.rule.startswith("/api/v1")
+        ids = {"answer_id": left if of_api else path.rsplit("/", 1)[1], "number": chosen, "slug": "pirate"}
+        if "slug" in rule.arguments and "number" in rule.arguments:
+            continue  # the number of a version, which is nobody's own either
+        where = rule.build({name: ids[name] for name in rule.arguments})[1]
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            tried += 1
+            if of_api:
+                body = {"rating": 4, "text": "mine", "left": left, "right": right, "choice": "tie"}
+                field = {"ratings": "rating", "corrections": "text"}.get(where.rsplit("/", 1)[1], "choice")
+                address = where.removeprefix("/api/v1")
+                answers = [
+                    one.get(address) if method == "GET" else one.post(address, {field: body[field]})
+                    for one in others
+                ]
+                assert method == "POST" or owner.get(address).status_code == 200, where
+            else:
+                given = {"stars": "4", "text": "mine", "question": "Why?"}
+                answers = []
+                for stranger in (asker, looker):
+                    hidden = hidden_fields(stranger.get("/p/pirate"), "/p/pirate/ask")
+                    answers.append(
+                        stranger.client.open(
+                            where, method=method, data=hidden | given if method != "GET" else None
+                        )
+                    )
+            for answered in answers:
+                assert answered.status_code in {403, 404}, (method, where, answered.status_code)
+                assert secret not in answered.text
+    assert tried >= 12
+    assert visitor.get(path).status_code == 200
