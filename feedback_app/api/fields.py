@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.domain.conversation import CONTEXT_LIMIT, LABEL_LIMIT, QUESTION_LIMIT, check_text
+from services.domain.conversation import CONTEXT_LIMIT, LABEL_LIMIT, QUESTION_LIMIT, check_said
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
 from services.errors.tree import InvalidInput
 
@@ -34,7 +34,7 @@ class Shown(BaseModel):
 def _checked(limit: int, *, required: bool = True) -> AfterValidator:
     def check(text: str) -> str:
         try:
-            return check_text("text", text, limit=limit, required=required)
+            return check_said("text", text, limit=limit, required=required)
         except InvalidInput as error:
             raise ValueError(str(error)) from error
 

@@ -98,25 +98,33 @@ def clean_generated(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
 
 
-def check_text(field: str, text: str, *, limit: int, required: bool = True) -> str:
-    """The text stripped of outer white space, or EmptyText, TextTooLong, ForbiddenCharacter."""
+def check_said(field: str, text: str, *, limit: int, required: bool = True) -> str:
+    """The text as it was written, or EmptyText, TextTooLong, ForbiddenCharacter; blanks alone are nothing."""
     if "\x00" in text:
         raise ForbiddenCharacter(field, "a NUL character")
     if _LONE_SURROGATE.search(text):
         raise ForbiddenCharacter(field, "a broken character (half of a surrogate pair)")
     if len(text) > limit:
         raise TextTooLong(field, length=len(text), limit=limit)
-    stripped = text.strip()
-    if required and not stripped:
-        raise EmptyText(field)
-    return stripped
+    if not text.strip():
+        if required:
+            raise EmptyText(field)
+        return ""
+    return text
+
+
+def check_text(field: str, text: str, *, limit: int, required: bool = True) -> str:
+    """As `check_said`, without outer white space."""
+    return check_said(field, text, limit=limit, required=required).strip()
 
 
 def check_question(question: Question) -> Question:
-    """The question with outer white space removed, or the error that says which field is wrong."""
+    """The question as it was written, its labels without outer white space, or the error that says which
+    field is wrong.
+    """
     return Question(
-        text=check_text("question", question.text, limit=QUESTION_LIMIT),
-        context=check_text("context", question.context, limit=CONTEXT_LIMIT, required=False),
+        text=check_said("question", question.text, limit=QUESTION_LIMIT),
+        context=check_said("context", question.context, limit=CONTEXT_LIMIT, required=False),
         domain=check_text("domain", question.domain, limit=LABEL_LIMIT),
         audience=check_text("audience", question.audience, limit=LABEL_LIMIT),
     )
@@ -150,9 +158,8 @@ def build_messages(system_template: str, question: Question, instruction: str = 
 
 def user_text(question: Question) -> str:
     """What a model reads of the question itself; two questions that give one text are one prompt."""
-    if question.context.strip():
-        return f"{_CONTEXT}{question.context}{_BETWEEN}{question.text}"
-    return f"{_ASKED}{question.text}"
+    asked, context = question.text.strip(), question.context.strip()
+    return f"{_CONTEXT}{context}{_BETWEEN}{asked}" if context else f"{_ASKED}{asked}"
 
 
 def asked_in(messages: Sequence[Message]) -> str:

@@ -25,7 +25,7 @@ def in_lines(said: Iterable[tuple[str, str]]) -> str:
 
 def as_context(turns: Sequence[Turn]) -> str:
     return in_lines(
-        line for turn in turns for line in ((USER, turn.asked), (ASSISTANT, turn.answered.strip()))
+        line for turn in turns for line in ((USER, turn.asked.strip()), (ASSISTANT, turn.answered.strip()))
     )
 
 

@@ -23,7 +23,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
-from services.domain.conversation import check_text
+from services.domain.conversation import check_said
 from services.domain.feedback import (
     COMMENT_LIMIT,
     CORRECTION_LIMIT,
@@ -117,7 +117,7 @@ def correct(
     Raises EmptyText, TextTooLong, CorrectionUnchanged, AnswerNotInFormat, UnknownAnswer, NotTheAsker, and
     FormOutdated as `rate` does.
     """
-    checked = check_text("better answer", text, limit=CORRECTION_LIMIT)
+    checked = check_said("better answer", text, limit=CORRECTION_LIMIT)
     answer = _own_answer(session, answer_id, rater)
     _check_format(session, answer_id, checked)
     if checked.split() == answer.split():
@@ -189,7 +189,7 @@ def comment(
 
     Raises EmptyText, TextTooLong, UnknownAnswer, NotTheAsker, and FormOutdated as `rate` does.
     """
-    checked = check_text("comment", text, limit=COMMENT_LIMIT)
+    checked = check_said("comment", text, limit=COMMENT_LIMIT)
     _own_answer(session, answer_id, rater)
     once = _said_once(submission, answer_id, rater, checked)
     return _append_text(

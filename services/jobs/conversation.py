@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from services.db.session import session_scope
-from services.domain.conversation import CONTEXT_LIMIT, QUESTION_LIMIT, Question, check_text
+from services.domain.conversation import CONTEXT_LIMIT, QUESTION_LIMIT, Question, check_said
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.history import as_context, newest, without_oldest
 from services.domain.personas import PersonaSlug
@@ -41,7 +41,7 @@ def ask_on(  # noqa: PLR0913  (what a form carries)
     how long that is in tokens the inference server alone knows. Raises UnknownAnswer, NotTheAsker and what
     `ask` raises.
     """
-    checked = check_text("question", text, limit=QUESTION_LIMIT)
+    checked = check_said("question", text, limit=QUESTION_LIMIT)
     with session_scope(engine) as session:
         place = place_of(session, answer_id, rater=rater)
         turns = tuple(turn.as_turn() for turn in turns_until(session, answer_id))

@@ -60,7 +60,7 @@ Read = Record | InvalidRecord
 
 def checked(record: Record) -> Record:
     """The record as it can be stored, or the InvalidInput that says which of its texts cannot be."""
-    question = check_question(record.question)
+    question = _question(record.question)
     match record:
         case ImportedExample(completion=completion):
             return ImportedExample(question, check_answer("answer", completion))
@@ -74,6 +74,11 @@ def checked(record: Record) -> Record:
             return _comparison(replace(record, question=question))
         case ImportedRating():
             return _rating(replace(record, question=question))
+
+
+def _question(question: Question) -> Question:
+    """As rows of a file have it: outer white space in them is the file's, not what anybody said."""
+    return check_question(replace(question, text=question.text.strip(), context=question.context.strip()))
 
 
 def check_answer(field: str, text: str) -> str:
