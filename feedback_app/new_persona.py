@@ -72,7 +72,7 @@ class PersonaForm:
             raise InvalidInput(
                 gettext("Choose a format, and write the word limit as a whole number.")
             ) from error
-        markers = [line.strip() for line in self.markers.splitlines() if line.strip()]
+        markers = [line.strip() for line in self.markers.split("\n") if line.strip()]
         return plan_of(self.slug, self.name, self.template, markers=markers, stored=stored, answers=answers)
 
 

@@ -14,28 +14,19 @@ def parsed(page: str) -> Element:
     return root
 
 
-def skeleton(page: str) -> list[str]:
+def skeleton(page: Element) -> list[str]:
     """Every element with the names of its attributes, in the page's order: all that a text could not add."""
-    return [f"{element.tag} {sorted(element.attrib)}" for element in _elements(parsed(page))]
+    return [f"{element.tag} {sorted(element.attrib)}" for element in _elements(page)]
 
 
-def shown(page: str) -> list[str]:
+def shown(page: Element) -> list[str]:
     """Each text of the page and each value of an attribute, as they are after parsing."""
     found: list[str] = []
-    for element in _elements(parsed(page)):
+    for element in _elements(page):
         found += element.attrib.values()
         found += [] if element.tag in _RAW else [element.text or ""]
         found.append(element.tail or "")
     return found
-
-
-def texts(page: str, **attributes: str) -> list[str]:
-    """The whole text within each element that has these attributes."""
-    return [
-        "".join(element.itertext())
-        for element in _elements(parsed(page))
-        if all(element.get(name) == value for name, value in attributes.items())
-    ]
 
 
 def _elements(root: Element) -> Iterator[Element]:

@@ -1,0 +1,177 @@
+"""Strings that break things as names, passwords and reasons, and in personas: see `test_hostile_texts`."""
+
+import json
+
+import argon2
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, select
+
+from feedback_app import create_app
+from feedback_app.backend import now
+from feedback_app.limits import Limits
+from services.accounts import invitations, passwords
+from services.adapters.promotions import find_persona
+from services.db.account_tables import AccountRow
+from services.db.canary_tables import ApprovalRow
+from services.db.feedback_tables import SeedExampleRow
+from services.db.lineage_tables import PromotionRow
+from services.db.session import session_scope
+from services.domain.roles import Role
+from services.feedback.personas import NAME_LIMIT, REASON_LIMIT
+from services.settings import Settings
+from tests.fakes import FakeGenerator
+from tests.feedback_app.conftest import PASSWORD, Visitor
+from tests.feedback_app.hostile_texts import STRINGS, Form, as_line, assert_inert, assert_said_why, said
+from tests.lineage_builders import add_decision, add_serving_version, add_version
+
+PADDING = "\u00b7 and some more"
+PAGE = 50  # entries of the audit log
+
+
+@pytest.fixture
+def reader(settings: Settings, app: Flask, clean: Engine, generator: FakeGenerator) -> Visitor:
+    """In an app without limits."""
+    del app  # which made a persona
+    unlimited = settings.model_copy(update=dict.fromkeys(Limits.NAMES, "1000000/minute"))
+    return Visitor(create_app(unlimited, engine=clean, generator=generator).test_client())
+
+
+@pytest.fixture
+def admin(reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """Where passwords cost little."""
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", cheap)
+    reader.sign_in(Role.ADMIN)
+    return reader
+
+
+def storable(*, limit: int) -> list[str]:
+    """As lines of this length."""
+    return [line for line in (as_line(one, limit=limit) for one in STRINGS) if line is not None]
+
+
+def test_names_and_passwords_of_accounts(admin: Visitor, clean: Engine):
+    other = Visitor(admin.client.application.test_client())
+    form, made = Form(other, "/sign-in", "/sign-in"), dict[str, str]()
+    for string in STRINGS:
+        line, password = as_line(string, limit=invitations.NAME_LIMIT), string + PADDING
+        refused = form.send("/sign-in", name=string, password=password)
+        assert refused.status_code == 403, ascii(string)
+        assert "There is no account of this name" in refused.text
+        with session_scope(clean) as session:
+            token = invitations.invite(session, Role.RATER, actor="test", at=now())
+        sent = form.send(f"/invitations/{token}", name=string, password=password)
+        if line is None or line.lower() in made:
+            assert_said_why(sent, string)
+            continue
+        assert sent.status_code == 303, ascii(string)
+        made[line.lower()] = line
+        form = Form(other, "/account", "/sign-out")
+        form.send("/sign-out")
+        form = Form(other, "/sign-in", "/sign-in")
+        assert form.send("/sign-in", name=string, password=password[1:]).status_code == 403
+        assert form.send("/sign-in", name=string, password=password).status_code == 303, ascii(string)
+        form = Form(other, "/account", "/account/password")
+        changed = form.send("/account/password", old=password, new=PASSWORD)
+        assert changed.status_code == 303
+        form.send("/account/password", old=PASSWORD, new=password + "!")
+        form.send("/sign-out")
+        form = Form(other, "/sign-in", "/sign-in")
+    with session_scope(clean) as session:
+        assert {*made.values(), "Ada"} == set(session.scalars(select(AccountRow.name)))
+    assert_inert(admin.get("/admin/accounts"), *made.values())
+    assert_inert(form.send("/sign-in", name="".join(STRINGS), password="x"), said("".join(STRINGS)))
+
+
+def test_what_personas_are_made_of(admin: Visitor, clean: Engine):
+    form = Form(admin, "/curate/new", "/curate/new")
+    plain = {"template": "You rhyme.", "format": "free_text", "start": "base", "do": "create"}
+    for number, string in enumerate(STRINGS):
+        slug, line = f"p{number}", as_line(string, limit=NAME_LIMIT)
+        template = said(string).strip()
+        kept = {"name": string} if line else {"name": "Plain"}
+        kept |= {"template": string} if template and not set("{\x00") & set(template) else {}
+        made = form.send("/curate/new", **plain | {"slug": slug} | kept)
+        assert made.status_code == 303, ascii(string)
+        with session_scope(clean) as session:
+            row = find_persona(session, slug)
+            assert (row.display_name, row.system_template) == (
+                line or "Plain",
+                said(kept.get("template", "You rhyme.")).strip(),
+            )
+        for field in {"name", "template"} - kept.keys() | {"slug", "policy"}:
+            if string.strip() or field in {"slug", "template"}:
+                typed = plain | {"slug": "never", "name": "Plain", field: string, "do": "preview"}
+                refused = form.send("/curate/new", **typed)
+                assert refused.status_code in {200, 400}, ascii(string)
+                assert_inert(
+                    refused, *([said(string)] if "\x00" not in string and not string[:1].isspace() else [])
+                )
+    names = storable(limit=NAME_LIMIT)
+    for page in ("/", "/curate"):
+        assert_inert(admin.get(page), *names)
+    for number, string in enumerate(STRINGS):
+        line = as_line(string, limit=NAME_LIMIT)
+        if line and set(line) & set("<\"'{&"):
+            for page in ("", "/curate", "/ledger", "/live", "/runs"):
+                assert_inert(admin.get(f"/p/p{number}{page}"), line)
+
+
+def test_markers_and_seed_examples(admin: Visitor, clean: Engine):
+    form = Form(admin, "/curate/new", "/curate/new")
+    plain = {"name": "Poet", "template": "You rhyme.", "format": "free_text", "start": "base", "do": "create"}
+    markers = [line for line in storable(limit=NAME_LIMIT) if line]
+    lines = [json.dumps({"instruction": f"{one}\nWhy?", "output": one}) for one in STRINGS if one.strip()]
+    seeds = "\n".join(line for line in lines if "\\u0000" not in line)
+    sent = {"slug": "poet", "markers": "\r\n".join(markers), "seeds": seeds}
+    assert form.send("/curate/new", **plain | sent).status_code == 303
+    with session_scope(clean) as session:
+        row = find_persona(session, "poet")
+        assert row.markers == markers
+        of_it = SeedExampleRow.persona_id == row.id
+        kept = set(session.scalars(select(SeedExampleRow.completion).where(of_it)))
+        asked = set(session.scalars(select(SeedExampleRow.text).where(of_it)))
+    storables = [one for one in STRINGS if one.strip() and "\x00" not in one]
+    assert kept == {one.strip() for one in storables}
+    assert asked == {f"{one}\nWhy?".strip() for one in storables}
+    refused = form.send("/curate/new", **plain | {"slug": "other", "seeds": "\n".join(lines)})
+    assert refused.status_code == 400
+    assert "a NUL character" in refused.text
+    assert_said_why(form.send("/curate/new", **plain | {"slug": "other", "markers": "a\x00"}), "a\x00")
+
+
+def test_reasons(admin: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        row = find_persona(session, "pirate")
+        for number in (1, 2):
+            add_serving_version(session, row, number=number)
+        decisions = [
+            add_decision(session, add_version(session, row, number=3 + place), verdict="INSUFFICIENT").id
+            for place in range(len(STRINGS))
+        ]
+    form, serving = Form(admin, "/p/pirate/curate", "/p/pirate/curate/state"), 2
+    for string, decision in zip(STRINGS, decisions, strict=True):
+        line, state = as_line(string, limit=REASON_LIMIT), "paused"
+        stated = form.send("/p/pirate/curate/state", state=state, reason=string)
+        moved = form.send("/p/pirate/curate/move", version=str(3 - serving), reason=string)
+        approved = form.send(f"/decisions/{decision}/approve", reason=string)
+        if line is None:
+            for refused in (stated, moved, approved):
+                assert_said_why(refused, string)
+            continue
+        serving = 3 - serving
+        assert [stated.status_code, moved.status_code] == [303, 303], ascii(string)
+        with session_scope(clean) as session:
+            assert find_persona(session, "pirate").state_reason == line
+            newest = select(PromotionRow.reason).order_by(PromotionRow.id.desc()).limit(1)
+            assert session.scalar(newest) == line
+            approval = select(ApprovalRow.reason).where(ApprovalRow.decision_id == decision)
+            assert (approved.status_code, session.scalar(approval)) == (303, line), approved.text
+        assert admin.client.get("/p/pirate/ledger", query_string={"at": string}).status_code in {200, 400}
+    reasons = storable(limit=REASON_LIMIT)
+    assert_inert(admin.get("/p/pirate/ledger"), *reasons[-90:])
+    assert_inert(admin.get("/p/pirate/curate"), reasons[-1])
+    assert_inert(admin.get("/p/pirate/live"), reasons[-1])
+    assert_inert(admin.get("/admin/audit"), *reasons[-PAGE // 3 + 1 :])
+    assert_inert(admin.get(f"/decisions/{decisions[-1]}"))
