@@ -72,9 +72,10 @@ def of_persona(slug: str) -> ResponseReturnValue:
 @blueprint.post("/p/<slug>/compare")
 def ask_for_two(slug: str) -> AnyResponse:
     note(persona=slug)
+    known = current_rater()
     with session_scope(backend().engine) as session:
         check_asked(find_persona(session, slug))
-        rater = rater_for_asking(session)
+        rater = rater_for_asking(session, known)
     try:
         count_saying(rater)
     except TooOften as problem:
