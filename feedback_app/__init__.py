@@ -40,6 +40,8 @@ server-sent events instead where a script accepts them (`streaming`):
     GET  /p/<slug>/review/<uuid>    an answer with everything said of it
     POST /p/<slug>/review/<uuid>/take    nobody else decides for a while; likewise leave -> 303 the same
     POST /p/<slug>/review/<uuid>/decide  of, verdict, submission [reason]         -> 303 the same
+    GET  /p/<slug>/curate/policy    the rules that people change most
+    POST /p/<slug>/curate/policy    minimum_rows, …, approval, by a curator       -> 303 /p/<slug>/curate
     GET  /admin/accounts            accounts and open invitations, for admins
     POST /admin/accounts            name, act [role]                              -> 303 /admin/accounts
     POST /admin/invitations         role; the page has the link, once
@@ -99,6 +101,7 @@ from feedback_app import (
     own_data,
     peers,
     personas,
+    policies,
     raters,
     request_log,
     reviewing,
@@ -121,6 +124,7 @@ PAGES = (
     curating,
     reviewing,
     new_persona,
+    policies,
     runs,
     ledger,
     decisions,

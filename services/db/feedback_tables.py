@@ -32,6 +32,7 @@ class PersonaRow(Base):
     canary_policy: Mapped[JsonObject] = mapped_column(server_default=sql("'{}'"))  # empty: no canaries
     recipe: Mapped[str]  # a recipe's name; empty: the one the settings choose for the base
     recipe_overrides: Mapped[list[str]]
+    begins_with: Mapped[str] = mapped_column(server_default=sql("''"))  # name of another persona's version
     state: Mapped[str] = mapped_column(server_default=sql("'active'"))
     state_reason: Mapped[str] = mapped_column(server_default=sql("''"))
     state_since: Mapped[datetime | None]

@@ -21,12 +21,14 @@ class RetentionPolicy:
 class Holding:
     """A version that has files. `decided`: a stored decision names it, as candidate, champion or anchor.
 
-    `tainted`: it learnt from a rater who was erased.
+    `awaited`: another persona's first training is to begin with it. `tainted`: it learnt from a rater who was
+    erased.
     """
 
     number: int
     created_at: datetime
     decided: bool
+    awaited: bool = False
     tainted: bool = False
 
 
@@ -52,6 +54,7 @@ def why_kept(
             (number == champion(history), "it serves"),
             (canary is not None and number == canary.version, "a canary is open"),
             (one.tainted, ""),
+            (one.awaited, "another persona is to begin with it"),
             (number == previous, "a rollback leads to it"),
             (number in once, "it served, and can be put back"),
             (one.decided, "a decision names it"),

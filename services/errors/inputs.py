@@ -40,6 +40,14 @@ class ForbiddenCharacter(InvalidInput):
         super().__init__(f"The {field} contains {character}, which cannot be stored: remove it.")
 
 
+class CannotBeginWith(InvalidInput):
+    def __init__(self, named: str, reason: str) -> None:
+        self.named, self.reason = named, reason
+        super().__init__(
+            f"Nothing can begin with the adapter {named[:120]!r}: {reason}. Choose another, or a fresh one."
+        )
+
+
 class StarsOutOfRange(InvalidInput):
     def __init__(self, stars: int) -> None:
         self.stars = stars

@@ -29,7 +29,8 @@ class PersonaPlan:
     """A persona to create, with its policies.
 
     `gate_policy` None means the one that suits its answers, `canary_policy` None that what passed serves at
-    once, `recipe` empty the one that suits the base.
+    once, `recipe` empty the one that suits the base, `begins_with` the serving name of another persona's
+    version, whose weights its first training begins with.
     """
 
     persona: Persona
@@ -38,6 +39,7 @@ class PersonaPlan:
     canary_policy: CanaryPolicy | None = None
     recipe: str = ""
     recipe_overrides: tuple[str, ...] = ()
+    begins_with: str = ""
 
 
 def create_persona(session: Session, plan: PersonaPlan, *, at: datetime) -> PersonaRow:
@@ -121,6 +123,7 @@ def _columns(plan: PersonaPlan) -> dict[str, Any]:
         "canary_policy": asdict(plan.canary_policy) if plan.canary_policy else {},
         "recipe": plan.recipe,
         "recipe_overrides": list(plan.recipe_overrides),
+        "begins_with": plan.begins_with,
     }
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.adapters import tainting
 from services.adapters.freezing import delete_files
+from services.adapters.lending import with_borrowers
 from services.adapters.promotions import lock_persona, who_serves
 from services.db.erasing_lock import hold_freezing
 from services.db.erasure_tables import ErasureRow
@@ -141,11 +142,12 @@ def _redact(
     at, store_url = now(), installation.settings.store_url
     hold_freezing(session)
     said = what_was_said(session, erasure.rater_id)
-    personas = session.scalars(select(PersonaRow).where(PersonaRow.id.in_(said.personas))).all()
+    concerned = with_borrowers(session, said.personas)
+    personas = session.scalars(select(PersonaRow).where(PersonaRow.id.in_(concerned))).all()
     for persona in sorted(personas, key=lambda one: one.slug):
         lock_persona(session, persona.slug)  # who is being promoted at this moment is tainted before or after
     hits = redacting.scan(session, store_url, said.personas, said.sources)
-    sets = redacting.shaped(session, said.personas, said.sources, hits)
+    sets = redacting.shaped(session, concerned, said.sources, hits)
     redacting.redact_sets(sets, at=at)
     session.flush()
     runs = _runs_of(session, sets)

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from services.adapters.lending import awaited
 from services.adapters.promotions import history, unusable, version_by_number
 from services.adapters.store import AdapterName, AdapterStore
 from services.db.feedback_tables import PersonaRow
@@ -38,13 +39,14 @@ def judge_versions(
 ) -> list[Fate]:
     """The fate of every version that is not removed; `sizes` are those of the store's folders by number."""
     rows = {row.number: row for row in _versions(session, persona) if row.removed_at is None}
-    decided = _decided(session, persona)
+    decided, lent = _decided(session, persona), awaited(session, persona)
     reasons = why_kept(
         (
             Holding(
                 row.number,
                 row.created_at,
                 decided=row.id in decided,
+                awaited=row.number in lent,
                 tainted=row.tainted_at is not None,
             )
             for row in rows.values()

@@ -29,7 +29,7 @@ def conditions_of(
     }
     if instruction := persona.as_persona().answers.instruction:
         conditions["instruction"] = instruction
-    if policy.start is Start.CHAMPION:
+    if policy.start is Start.CHAMPION or start.lent is not None:
         conditions["started_from"] = start.digest
     return conditions | ({"without": sorted(without)} if without else {})
 

@@ -203,12 +203,16 @@ class Replayer:
 
 
 def chain(session: Session, learnt: TrainingSetRow) -> Iterator[TrainingSetRow]:
-    """The set, the one it went on from, and so on; the last is of a fresh adapter."""
+    """The set, the one it went on from, and so on; the last is of no adapter of this persona."""
     earlier: TrainingSetRow | None = learnt
     while earlier is not None:
         yield earlier
         start = earlier.plan.get("start")
-        earlier = session.get_one(TrainingSetRow, start["training_set"]) if start else None
+        earlier = (
+            session.get_one(TrainingSetRow, start["training_set"])
+            if start and "lent_by" not in start
+            else None
+        )
 
 
 def _identity(line: bytes) -> bytes:

@@ -1,5 +1,8 @@
 """Where a night's learning starts: at a fresh adapter, or at the one that serves, with what is new to it.
 
+A persona that is to begin with another's adapter learns everything said so far on top of that one's weights,
+until a version of its own serves. Whom the other learnt from counts as whom this one learnt from.
+
 The champion is the ledger's at the cutoff, so that a retried night starts where its first attempt did.
 A night goes on only from a set whose files are there and whole: it reads every one of them. Fetching the
 adapter's files is the training job's.
@@ -15,6 +18,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import thaw
+from services.adapters.lending import version_named, why_not
 from services.adapters.promotions import champion_at
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
@@ -33,12 +37,15 @@ _READ_AGAIN = ("held_out", "memory", "waiting")  # beside the rows; the last is 
 class Starting:
     """`champion` is who is gone on from and `learnt` what it learnt last; None: a fresh adapter, all of it.
 
-    `reason` says why, where the policy left anything to decide.
+    `lent` is the version of another persona that all of it is learnt on top of. `reason` says why, where
+    there was anything to decide.
     """
 
     champion: AdapterVersionRow | None = None
     learnt: TrainingSetRow | None = None
     reason: str = ""
+    lent: AdapterVersionRow | None = None
+    lent_set: int | None = None  # which that one learnt
 
     @property
     def since(self) -> datetime | None:
@@ -47,10 +54,19 @@ class Starting:
 
     @property
     def digest(self) -> str | None:
-        return self.champion.digest if self.champion else None
+        version = self.champion or self.lent
+        return version.digest if version else None
 
     def as_record(self) -> dict[str, Any] | None:
-        """What a plan says of it, None for a fresh adapter."""
+        """What a plan says of it, None for a fresh adapter; `lent_by` is another persona."""
+        if self.lent is not None:
+            return {
+                "version": self.lent.number,
+                "name": self.lent.name,
+                "digest": self.lent.digest,
+                "training_set": self.lent_set,
+                "lent_by": self.lent.persona.slug,
+            }
         if self.champion is None or self.learnt is None:
             return None
         return {
@@ -73,25 +89,43 @@ def find_start(
 
     `recipe` is what will learn the set; None where nothing will.
     """
+    champion = champion_at(session, persona, cutoff)
+    if persona.begins_with and champion.number == BASE_VERSION:
+        return _begin_with(session, version_named(session, persona.begins_with), recipe)
     if policy.start is Start.BASE:
         return Starting()
-    champion = champion_at(session, persona, cutoff)
-    run = session.get(TrainingRunRow, champion.training_run_id) if champion.training_run_id else None
     if champion.number == BASE_VERSION:
         return _fresh("the plain base serves")
+    return _go_on_from(session, champion, recipe)
+
+
+def _go_on_from(session: Session, champion: AdapterVersionRow, recipe: Recipe | None) -> Starting:
+    run = session.get(TrainingRunRow, champion.training_run_id) if champion.training_run_id else None
     if run is None or champion.tainted_at is not None:
         tainted = f"version {champion.number} learnt from a rater who was erased"
         unknown = f"nothing is known of what version {champion.number} learnt"
         return _fresh(tainted if champion.tainted_at else unknown)
     if "memory" not in run.training_set.report:
         return _fresh(f"set {run.training_set.id}, of an earlier release, keeps nothing of its raters")
-    if recipe is not None and (unlike := _unlike(champion, recipe)):
+    if recipe is not None and (unlike := unlike_recipe(champion, recipe)):
         return _fresh(f"version {champion.number} has {unlike} than the recipe")
     reason = (
         f"goes on from version {champion.number}, which learnt set {run.training_set.id}, "
         "with what was said since and a replay"
     )
     return Starting(champion, run.training_set, reason)
+
+
+def _begin_with(session: Session, lent: AdapterVersionRow, recipe: Recipe | None) -> Starting:
+    """Its files are kept for this, but whom it learnt from may have been erased meanwhile."""
+    whose = f"version {lent.number} of {lent.persona.slug}"
+    if reason := why_not(lent):
+        return _fresh(f"{whose} was to begin with, but {reason}")
+    if recipe is not None and (unlike := unlike_recipe(lent, recipe)):
+        return _fresh(f"{whose} was to begin with, but has {unlike} than the recipe")
+    run = session.get(TrainingRunRow, lent.training_run_id) if lent.training_run_id else None
+    reason = f"begins with {whose} and learns everything said so far"
+    return Starting(lent=lent, lent_set=run.training_set_id if run else None, reason=reason)
 
 
 def where_whole(start: Starting, store_url: str) -> Starting:
@@ -132,9 +166,9 @@ def _lost(learnt: TrainingSetRow) -> str:
     return f"a file of set {learnt.id}, which the champion learnt, is lost or damaged"
 
 
-def _unlike(champion: AdapterVersionRow, recipe: Recipe) -> str:
-    """In what the champion is another adapter than the recipe makes, empty for nothing."""
-    made = champion.provenance
+def unlike_recipe(version: AdapterVersionRow, recipe: Recipe) -> str:
+    """In what the version is another adapter than the recipe makes, empty for nothing."""
+    made = version.provenance
     lora, wanted = made.get("lora", {}), recipe.lora
     shape = (lora.get("r"), lora.get("alpha"), sorted(lora.get("target_modules", ())))
     if shape != (wanted.r, wanted.alpha, sorted(wanted.target_modules)):
