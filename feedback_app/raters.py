@@ -20,7 +20,7 @@ from feedback_app.backend import backend, now
 from feedback_app.signing_in import current_member
 from services.accounts.managing import has_account
 from services.db.feedback_tables import RaterRow
-from services.db.session import session_scope
+from services.db.session import single_read
 from services.domain.feedback import RaterId
 from services.errors.people import NotTheAsker
 
@@ -50,7 +50,7 @@ def _rater_of_cookie() -> RaterId | None:
     except BadSignature:
         return None
     rater = RaterId(UUID(text))
-    with session_scope(backend().engine) as session:
+    with single_read(backend().engine) as session:
         if has_account(session, rater):
             return None
     if now() - signed_at > RENEWED_AFTER:

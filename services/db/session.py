@@ -93,6 +93,19 @@ def session_scope(engine: Engine) -> Iterator[Session]:
             raise
 
 
+@contextmanager
+def single_read(engine: Engine) -> Iterator[Session]:
+    """For one statement that reads: a transaction around it would take two more round trips.
+
+    Raises DatabaseUnavailable as `session_scope` does.
+    """
+    with Session(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
+        try:
+            yield session
+        except OperationalError as error:
+            raise DatabaseUnavailable(place(engine)) from error
+
+
 def place(engine: Engine) -> str:
     """Where its server is, for messages: host and port, no password."""
     return f"{engine.url.host or 'a local socket'}:{engine.url.port or ''}".rstrip(":")

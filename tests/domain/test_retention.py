@@ -49,6 +49,13 @@ def test_the_candidate_of_an_open_canary_stays_and_that_of_one_that_ended_may_go
         assert why_kept(holdings, ledger, previous=0, policy=POLICY, at=AT)[1] == reason
 
 
+def test_what_another_persona_is_to_begin_with_stays_unless_it_is_tainted():
+    others = [old(2), old(3), old(4)]
+    for tainted, reason in ((False, "another persona is to begin with it"), (True, "")):
+        lent = Holding(1, OLD, decided=False, awaited=True, tainted=tainted)
+        assert kept(lent, *others)[1] == reason
+
+
 def test_a_young_version_stays_until_its_days_are_over():
     at_the_limit = Holding(1, AT - timedelta(days=30), decided=False)
     below = Holding(2, AT - timedelta(days=30) + timedelta(seconds=1), decided=False)

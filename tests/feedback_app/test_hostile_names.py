@@ -26,6 +26,7 @@ from tests.feedback_app.conftest import Visitor
 from tests.feedback_app.hostile_texts import STRINGS, Form, as_line, assert_inert, assert_said_why, said
 from tests.lineage_builders import add_decision, add_serving_version, add_version
 
+TYPED = ("name", "template", "slug", "policy", "minimum_rows", "share", "most_days", "begins_with")
 PADDING = "\u00b7 and some more"
 PAGE = 50  # entries of the audit log
 
@@ -100,13 +101,7 @@ def test_what_personas_are_made_of(admin: Visitor, clean: Engine):
                 line or "Plain",
                 said(kept.get("template", "You rhyme.")).strip(),
             )
-        typed = plain | {
-            "name": string,
-            "template": string,
-            "slug": string,
-            "policy": string,
-            "do": "preview",
-        }
+        typed = plain | dict.fromkeys(TYPED, string) | {"do": "preview"}
         refused = form.send("/curate/new", **typed)
         assert refused.status_code in {200, 400}, ascii(string)
         assert_inert(refused, said(string).replace("\x00", "\ufffd"))

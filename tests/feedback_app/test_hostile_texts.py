@@ -55,6 +55,7 @@ FIELDS = {
     ("new_persona.html", "markers"): "personas",
     ("new_persona.html", "policy"): "personas",
     ("new_persona.html", "seeds"): "personas",
+    ("policy_fields.html", "{{ name }}"): "personas",
     ("curate.html", "reason"): "reasons",
     ("decision.html", "reason"): "reasons",
     ("ledger.html", "at"): "reasons",

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -17,10 +19,12 @@ from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow, SeedExampleRow
 from services.db.session import session_scope
 from services.domain.roles import Role
+from services.jobs.bases import recipe_of
 from services.settings import Settings
 from tests.fake_airflow import FakeAirflow, running_airflow
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, hidden_fields
+from tests.lineage_builders import add_serving_version, add_version
 
 PAGE = "/curate/new"
 GOOD = {
@@ -160,6 +164,14 @@ WRONG = [
     {"policy": '{"canary": {"share": 7}}'},
     {"policy": '{"gate": {"target": 5}}'},
     {"policy": '{"answers": {"choices": 5}}'},
+    {"minimum_rows": "0"},
+    {"minimum_new": "-1"},
+    {"agreeing_raters": ""},
+    {"share": "2"},
+    {"share": "nan"},
+    {"share": "0.2", "most_days": "x"},
+    {"begins_with": "pirate"},
+    {"begins_with": "pirate@000000000000"},
 ]
 
 
@@ -170,3 +182,58 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(curator: Visitor, clean:
         assert refused.status_code == 400, wrong
         assert "You rhyme" in refused.text or "template" in wrong
     assert slugs(clean) == ["pirate"]
+
+
+def test_what_is_wrong_with_a_rule_stands_beside_it(curator: Visitor):
+    refused = send(curator, "preview", minimum_rows="0", share="much")
+    beside = dict(
+        re.findall(r'<p class="notice notice-problem" id="(\w+)-problem">([^<]*)</p>', refused.text)
+    )
+    assert "must lie between 1 and 1,000,000" in beside["minimum_rows"]
+    assert beside["share"] == "Write a number such as 0.2, or nothing for no canary."
+    assert len(beside) == 2
+    assert refused.text.count('aria-invalid="true"') == 2
+    assert 'value="much"' in refused.text
+
+
+def test_rules_are_fields_with_their_defaults_and_what_json_says_goes_before_them(
+    curator: Visitor, clean: Engine
+):
+    shown = curator.get(PAGE).text
+    assert 'name="minimum_rows" value="50"' in shown
+    rules = {"minimum_rows": "7", "minimum_new": "3", "share": "0.2", "most_days": "9", "approval": "yes"}
+    policy = '{"examples": {"minimum_new": 4}, "canary": {"least_raters": 6}}'
+    assert send(curator, "create", policy=policy, **rules).status_code == 303
+    with session_scope(clean) as session:
+        row = find_persona(session, "poet")
+        told = row.example_policy
+        assert [told[name] for name in ("minimum_rows", "minimum_new", "agreeing_raters")] == [7, 4, 2]
+        canary = row.canary_policy
+        assert [canary[name] for name in ("share", "most_days", "least_raters")] == [0.2, 9, 6]
+        assert row.gate_policy["approval"] is True
+
+
+def test_it_may_begin_with_the_adapter_that_serves_another_persona(
+    curator: Visitor, clean: Engine, settings: Settings
+):
+    with session_scope(clean) as session:
+        pirate = find_persona(session, "pirate")
+        version = add_serving_version(session, pirate)
+        recipe = recipe_of(session, settings, pirate, [])
+        version.provenance = {
+            "lora": asdict(recipe.lora),
+            "new_tokens": {},
+            "base_model": recipe.model.portable_name,
+            "base_revision": recipe.model.revision,
+        }
+        name, other = version.name, add_version(session, pirate, number=2).name
+    assert f'<option value="{name}">Pirate v1</option>' in curator.get(PAGE).text
+    refused = send(curator, "create", begins_with=other)
+    assert refused.status_code == 400
+    assert "than this persona&#39;s recipe" in refused.text
+    assert slugs(clean) == ["pirate"]
+    assert send(curator, "create", begins_with=name).status_code == 303
+    with session_scope(clean) as session:
+        assert find_persona(session, "poet").begins_with == name
+        (entry,) = audit.on(session, "poet", limit=9)
+        assert entry.details["begins_with"] == name
