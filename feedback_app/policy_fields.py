@@ -66,7 +66,7 @@ class PolicyFields:
         for problem in self.problems().values():
             raise InvalidPolicy(problem)
 
-    def examples(self) -> dict[str, int]:
+    def examples(self) -> dict[str, Any]:
         """Without problems only."""
         return {name: int(getattr(self, name)) for name in COUNTS}
 
@@ -116,7 +116,7 @@ def _wrong_share(text: str) -> str:
         return "Write a number such as 0.2, or nothing for no canary."
 
 
-def _refused(policy: type[ExamplePolicy | CanaryPolicy], **rule: float) -> str:
+def _refused(policy: type[ExamplePolicy | CanaryPolicy], **rule: Any) -> str:  # noqa: ANN401  (whose types the policy checks)
     try:
         policy(**rule)
     except InvalidPolicy as problem:

@@ -41,10 +41,12 @@ def find_lent(session: Session, named: str) -> AdapterVersionRow:
 
 def version_named(session: Session, name: str) -> AdapterVersionRow:
     """Raises CannotBeginWith where there is none of this serving name."""
-    known = "\x00" not in name and session.scalar(select(AdapterVersionRow).filter_by(name=name))
-    if not known:
+    row: AdapterVersionRow | None = None
+    if "\x00" not in name:
+        row = session.scalar(select(AdapterVersionRow).filter_by(name=name))
+    if row is None:
         raise CannotBeginWith(name, "there is no such version")
-    return known
+    return row
 
 
 def why_not(version: AdapterVersionRow) -> str:

@@ -68,4 +68,4 @@ def assert_inert(page: TestResponse, *texts: str) -> None:
 
 def assert_said_why(page: TestResponse, text: str) -> None:
     assert page.status_code in {400, 409}, ascii(text)
-    assert NUL in page.text or "\x00" not in text
+    assert NUL in page.text or "\x00" not in text, page.text

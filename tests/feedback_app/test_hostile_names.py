@@ -17,10 +17,13 @@ from services.db.account_tables import AccountRow
 from services.db.canary_tables import ApprovalRow
 from services.db.feedback_tables import SeedExampleRow
 from services.db.lineage_tables import PromotionRow
+from services.db.review_tables import FeedbackReviewRow
 from services.db.session import session_scope
+from services.domain.feedback import Reason
 from services.domain.roles import Role
 from services.feedback.personas import NAME_LIMIT, REASON_LIMIT
 from services.settings import Settings
+from tests.builders import add_answer, add_rating
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor
 from tests.feedback_app.hostile_texts import STRINGS, Form, as_line, assert_inert, assert_said_why, said
@@ -173,3 +176,24 @@ def test_reasons(admin: Visitor, clean: Engine):
     assert_inert(admin.get("/p/pirate/live"), reasons[-1])
     assert_inert(admin.get("/admin/audit"), *reasons[-PAGE // 3 + 1 :])
     assert_inert(admin.get(f"/decisions/{decisions[-1]}"))
+
+
+def test_reviews(admin: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        answer = add_answer(session, find_persona(session, "pirate"))
+        source = add_rating(session, answer, stars=1, reasons=[Reason.UNSAFE])
+        path = f"/p/pirate/review/{answer.id}"
+    form = Form(admin, path, f"{path}/take")
+    assert form.send(f"{path}/take").status_code == 303
+    for string in STRINGS:
+        line = as_line(string, limit=REASON_LIMIT)
+        decided = form.send(f"{path}/decide", of=source, verdict="overruled", reason=string)
+        if line is None and string.strip():
+            assert_said_why(decided, string)
+            continue
+        assert decided.status_code == 303, ascii(string)
+        with session_scope(clean) as session:
+            newest = select(FeedbackReviewRow.reason).order_by(FeedbackReviewRow.id.desc()).limit(1)
+            assert session.scalar(newest) == (line or "")
+        if set(string) & set("<&\"'{"):
+            assert_inert(admin.get(path), line or "")

@@ -58,6 +58,7 @@ FIELDS = {
     ("policy_fields.html", "{{ name }}"): "personas",
     ("curate.html", "reason"): "reasons",
     ("decision.html", "reason"): "reasons",
+    ("review_item.html", "reason"): "reviews",
     ("ledger.html", "at"): "reasons",
 }
 OF_THE_API = {

@@ -1,5 +1,7 @@
 """Changing the rules of a persona that people change: who may, what stays as it is, what is recorded."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 
@@ -17,7 +19,7 @@ def send(visitor: Visitor, **rules: str):
     return visitor.submit(visitor.get(PAGE), PAGE, **USUAL | rules)
 
 
-def policies(engine: Engine) -> tuple[dict, dict, dict]:
+def policies(engine: Engine) -> tuple[dict[str, Any], ...]:
     with session_scope(engine) as session:
         row = find_persona(session, "pirate")
         return row.example_policy, row.gate_policy, row.canary_policy

@@ -58,7 +58,8 @@ def address(rule: Rule, ids: dict[str, str]) -> str:
 
 def refuses(answered: TestResponse, where: str) -> bool:
     assert SECRET not in answered.text, where
-    return answered.status_code in {403, 404}
+    to_sign_in = answered.status_code == 303 and answered.location.startswith("/sign-in?")
+    return to_sign_in or answered.status_code in {403, 404}
 
 
 def test_no_page_shows_or_changes_what_another_rater_said(
