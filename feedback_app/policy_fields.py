@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from feedback_app.forms import Fields, typed_text
+from feedback_app.sentences import gettext, lazy_gettext
 from services.adapters.canaries import own_policy
 from services.db.feedback_tables import PersonaRow
 from services.domain.canaries import CanaryPolicy
@@ -19,9 +20,9 @@ from services.feedback.personas import PersonaPlan, Policies
 
 # Each with the words before it.
 COUNTS = {
-    "minimum_rows": "Examples without which a night learns nothing",
-    "minimum_new": "New feedback without which a night learns nothing",
-    "agreeing_raters": "Raters who must call an answer good before it is learnt",
+    "minimum_rows": lazy_gettext("Examples without which a night learns nothing"),
+    "minimum_new": lazy_gettext("New feedback without which a night learns nothing"),
+    "agreeing_raters": lazy_gettext("Raters who must call an answer good before it is learnt"),
 }
 _SHARE, _DAYS = "share", "most_days"
 
@@ -105,7 +106,7 @@ class PolicyFields:
 
 def _wrong_count(policy: type[ExamplePolicy | CanaryPolicy], name: str, text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        return "Write a whole number."
+        return gettext("Write a whole number.")
     return _refused(policy, **{name: int(text)})
 
 
@@ -113,7 +114,7 @@ def _wrong_share(text: str) -> str:
     try:
         return _refused(CanaryPolicy, share=float(text)) if text else ""
     except ValueError:
-        return "Write a number such as 0.2, or nothing for no canary."
+        return gettext("Write a number such as 0.2, or nothing for no canary.")
 
 
 def _refused(policy: type[ExamplePolicy | CanaryPolicy], **rule: Any) -> str:  # noqa: ANN401  (whose types the policy checks)
