@@ -73,11 +73,13 @@ def personas(engine: Engine) -> list[str]:
         return list(session.scalars(select(PersonaRow.slug).order_by(PersonaRow.slug)))
 
 
-def test_markup_and_markdown_of_a_model_stay_text(visitor: Visitor, generator: FakeGenerator):
+def test_markup_and_markdown_of_a_model_stay_text(
+    new_visitor: Callable[[], Visitor], generator: FakeGenerator
+):
     """XSS: templates escape what they are given, and nothing turns an answer into markup."""
     skeletons = []
     for text in ("plain", MARKUP):
-        generator.text = text
+        generator.text, visitor = text, new_visitor()
         path = visitor.answer_of(visitor.ask())
         pages = [parsed(visitor.get(where).text) for where in (path, "/history")]
         assert all(any(MARKUP in one for one in shown(page)) for page in pages) == (text == MARKUP)
