@@ -26,6 +26,7 @@ from services.db.session import session_scope
 from services.domain.conversation import LABEL_LIMIT, clean_generated
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.domain.scopes import Scope
+from services.feedback.agreements import WORDING
 from services.settings import Settings
 from tests.builders import AT
 from tests.fakes import FakeGenerator
@@ -67,6 +68,7 @@ OF_THE_API = {
     ("Asked", "domain"),
     ("Asked", "audience"),
     ("Corrected", "text"),
+    ("Commented", "text"),
 }
 _FIELD = re.compile(r"<(?:textarea|input)\b(?:[^>{]|\{[^}]*\}+)*>")
 _NO_TEXT = re.compile(r'type="(?:hidden|checkbox|radio|file|number|submit)"')
@@ -122,7 +124,8 @@ def test_what_raters_say(reader: Visitor, clean: Engine, generator: FakeGenerato
         generator.text = "Something else."
         path = reader.answer_of(form.send(f"{path}/again", persona="pirate"))
         for what in ("correct", "comment"):
-            assert form.send(f"{path}/{what}", text=string).status_code == 303, ascii(string)
+            said_so = form.send(f"{path}/{what}", text=string, agreed=str(WORDING))
+            assert said_so.status_code == 303, ascii(string)
         assert_inert(reader.get(path), said(string), clean_generated(said(string)))
         kept += 1
         with session_scope(clean) as session:
@@ -182,6 +185,8 @@ def test_what_clients_of_the_api_send(open_app: Flask, clean: Engine, generator:
         assert corrected["text"] == string
         (listed,) = api.get(f"/answers/{told['id']}/corrections").get_json()["items"]
         assert listed["text"] == string
+        commented = api.post(f"/answers/{told['id']}/comments", {"text": string}).get_json()
+        assert commented["text"] == string
     for string in STRINGS:
         if re.fullmatch(r"[ -~]*", string):  # a header holds no more
             named = api.post("/personas/pirate/answers", {"question": "Why?"}, **{"End-User": string})

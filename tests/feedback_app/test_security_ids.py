@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from services.db.feedback_tables import RatingRow
 from services.db.session import session_scope
+from services.feedback.agreements import WORDING
 from tests.fakes import FakeGenerator
 from tests.feedback_app.api.conftest import Api, new_api  # noqa: F401 - a fixture
 from tests.feedback_app.conftest import Visitor, hidden_fields
@@ -38,6 +39,7 @@ def own_of_visitor(visitor: Visitor, engine: Engine, generator: FakeGenerator) -
     with session_scope(engine) as session:
         rated = str(session.scalars(select(RatingRow.id)).one())
     fields = {"stars": "1", "text": "mine", "question": "Why?", "choice": "tie", "said": "rating"}
+    fields |= {"agreed": str(WORDING)}
     ids = {"answer_id": path.rsplit("/", 1)[1], "offer_id": offered.rsplit("/", 1)[1], "slug": "pirate"}
     return Own(ids, fields | {"said_id": rated}, visitor)
 
@@ -92,9 +94,15 @@ def test_no_client_reads_or_says_anything_of_another_end_user(
     """Reading another's data by id: an end user is somebody to one client only, and sees their own."""
     owner = new_api("acme")
     left, right = (owner.ask(SECRET)["id"] for _ in "ab")
-    bodies = {"ratings": {"rating": 4}, "corrections": {"text": "mine"}}
+    bodies: dict[str, object] = {
+        "ratings": {"rating": 4},
+        "corrections": {"text": "mine"},
+        "comments": {"text": "mine"},
+    }
     both = {"left": left, "right": right, "choice": "tie"}
     chosen = owner.post("/comparisons", both).get_json()["id"]
+    rated = owner.post(f"/answers/{left}/ratings", {"rating": 4}).get_json()["id"]
+    bodies["retractions"] = {"said": "rating", "id": rated}
     others = [Api(owner.browser, owner.token, "u2"), new_api("other")]
     for other in others:
         other.ask()

@@ -5,8 +5,8 @@ from alembic import op
 
 from services.db.undoing import warn_of_loss
 
-revision = "0036_beginnings"
-down_revision = "0035_reviewing"
+revision = "0037_beginnings"
+down_revision = "0036_agreements"
 branch_labels = None
 depends_on = None
 
