@@ -5,8 +5,8 @@ from alembic import op
 
 from services.db.undoing import warn_of_loss
 
-revision = "0037_beginnings"
-down_revision = "0036_agreements"
+revision = "0038_beginnings"
+down_revision = "0037_ratings_of_a_rater"
 branch_labels = None
 depends_on = None
 
