@@ -28,7 +28,6 @@ from services.domain.roles import Role
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_persona, add_rating
 from tests.conftest import cut_away
-from tests.e2e.chromium import running_chromium
 from tests.fakes import FakeGenerator
 from tests.judged_versions import add_judged
 from tests.lineage_builders import add_canary
@@ -68,12 +67,6 @@ class Site:
         with self.app.test_request_context():
             path = self.app.url_for(rule.endpoint, **{name: given[name] for name in rule.arguments})
         return f"{self.address}{path}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -3,74 +3,19 @@
 The app, its server and PostgreSQL are real; only the model is a fake. Screenshots go to var/screenshots.
 """
 
-import threading
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
-from werkzeug.serving import make_server
 
-from feedback_app import create_app
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
-from services.settings import Settings
 from services.training.holding import RunLock
-from tests.builders import add_persona
-from tests.conftest import cut_away
-from tests.e2e.chromium import check_width, photograph, running_chromium
-from tests.fakes import FakeGenerator
+from tests.e2e.chromium import check_width, photograph
+from tests.e2e.spoken import BETTER, LEARNED, PLAIN, QUESTION, ask
 from tests.lineage_builders import add_serving_version
 from tests.told_runs import add_told_run
-
-QUESTION = "Why does the moon pull the sea towards it, but not the lakes?"
-PLAIN = (
-    "The moon's gravity pulls on all water, lakes included. A tide is the difference in pull between the "
-    "near and the far side of a body of water, and across a lake that difference is only a few millimetres."
-    "\n\nThe oceans are thousands of kilometres wide, so there it adds up to metres."
-)
-BETTER = "Arr! She pulls at the lakes too, matey, but a lake be too small to feel one end pulled harder."
-LEARNED = "Arr, matey! The moon hauls on every drop; only the wide sea be long enough to show it."
-
-
-@pytest.fixture
-def generator() -> FakeGenerator:
-    return FakeGenerator(text=PLAIN, by_model={"pirate@000000000001": LEARNED})
-
-
-@pytest.fixture
-def site(settings: Settings, engine: Engine, generator: FakeGenerator) -> Iterator[str]:
-    """The address of a running app with two personas."""
-    with cut_away(engine):
-        with session_scope(engine) as session:
-            add_persona(session, slug="pirate", display_name="Pirate")
-            add_persona(session, slug="professor", display_name="The Professor")
-        app = create_app(settings, engine=engine, generator=generator)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
-def ask(page: Page, site: str, *, persona: str, question: str) -> None:
-    page.goto(site)
-    page.get_by_role("link", name=persona).click()
-    page.get_by_label("Your question").fill(question)
-    page.get_by_label("Written for a reader who is").fill("student")
-    page.get_by_role("button", name="Ask").click()
-    page.wait_for_url("**/answers/*")
 
 
 def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
@@ -198,86 +143,6 @@ def test_an_answer_is_edited_where_it_stands(browser: Browser, site: str):
     answer.get_by_role("button", name="Save my better answer").click()
     expect(answer.get_by_role("alert")).to_be_visible()
     expect(field).to_have_value(PLAIN)
-    page.close()
-
-
-def test_an_answer_is_read_while_it_is_written_and_stopped_and_the_conversation_goes_on(
-    browser: Browser, site: str, generator: FakeGenerator
-):
-    page = browser.new_page(viewport={"width": 1100, "height": 900})
-    page.goto(f"{site}/p/pirate")
-    may_go_on, words = threading.Event(), iter(range(1000))
-    generator.between_words = lambda: may_go_on.wait(30) if next(words) == 5 else time.sleep(0.1)
-    page.get_by_label("Your question").fill(QUESTION)
-    page.get_by_role("button", name="Ask").click()
-    written = page.locator("[data-written]")
-    expect(written).to_have_text("The moon's gravity pulls on all")
-    expect(page.get_by_role("button", name="Stop")).to_be_focused()
-    photograph(page, "being-written")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
-    may_go_on.set()
-    page.wait_for_url("**/answers/*")
-    expect(page.get_by_text("You stopped it here.")).to_be_visible()
-    expect(page.locator("#answer-text")).to_contain_text("The moon's gravity pulls on all")
-    expect(page.locator("#answer-text")).not_to_contain_text("up to metres")
-
-    generator.between_words = lambda: None
-    first = page.url
-    page.get_by_label("Go on asking Pirate").fill("And the lakes?")
-    page.get_by_role("button", name="Go on").click()
-    page.wait_for_url(lambda url: url != first)
-    expect(page.get_by_role("heading", name="And the lakes?")).to_be_visible()
-    expect(page.locator(".turns")).to_contain_text(QUESTION)
-    photograph(page, "conversation")
-    page.set_viewport_size({"width": 375, "height": 800})
-    check_width(page, "conversation-375")
-    photograph(page, "conversation-375")
-    second = page.url
-    page.get_by_label("Or ask the same once more").select_option("professor")
-    page.get_by_role("button", name="Ask again").click()
-    page.wait_for_url(lambda url: url != second)
-    expect(page.get_by_text("answered by The Professor")).to_be_visible()
-    page.close()
-
-
-def test_a_stream_that_breaks_off_ends_on_the_page_of_the_answer(
-    browser: Browser, site: str, generator: FakeGenerator
-):
-    page = browser.new_page()
-    page.goto(f"{site}/p/pirate")
-    broken = {"status": 200, "content_type": "text/event-stream", "body": 'event: piece\ndata: "Half"\n\n'}
-    streamed = "text/event-stream"
-    page.route(
-        "**/ask",
-        lambda route: (
-            route.fulfill(**broken) if route.request.headers["accept"] == streamed else route.continue_()
-        ),
-    )
-    page.get_by_label("Your question").fill(QUESTION)
-    page.get_by_role("button", name="Ask").click()
-    page.wait_for_url("**/answers/*")
-    expect(page.locator("#answer-text")).to_contain_text("up to metres")
-    assert len(generator.requests) == 1
-    page.close()
-
-
-def test_while_the_persona_writes_the_page_says_so_and_takes_no_second_click(browser: Browser, site: str):
-    page = browser.new_page()
-    page.goto(f"{site}/p/pirate")
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    # Told by the page itself as the form leaves: Playwright looks again only at the answer's page.
-    page.evaluate(
-        """document.addEventListener("submit", ({target}) => console.log(
-            target.querySelector("button").disabled, target.querySelector("[role=status]").textContent))"""
-    )
-    page.get_by_label("Your question").fill(QUESTION)
-    page.get_by_role("button", name="Ask").click()
-    page.wait_for_url("**/answers/*")
-    assert said == ["true Pirate is writing…"]
-    page.go_back()
-    expect(page.get_by_role("button", name="Ask")).to_be_enabled()
     page.close()
 
 

@@ -142,3 +142,9 @@ def _wait_until_up(address: str) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+@pytest.fixture
+def path(visitor: Visitor) -> str:
+    """The page of an answer that the visitor asked for."""
+    return visitor.answer_of(visitor.ask())

@@ -26,11 +26,6 @@ FORMS = (
 WORDINGS = {1: "ab712b3fa9a8ee43"}
 
 
-@pytest.fixture
-def path(visitor: Visitor) -> str:
-    return visitor.answer_of(visitor.ask())
-
-
 def send(visitor: Visitor, page: TestResponse, action: str, box: str | None, **fields: str) -> TestResponse:
     """The form with the box as it is given, whatever the page shows."""
     hidden = {name: value for name, value in hidden_fields(page, action).items() if name != "agreed"}

@@ -1,6 +1,5 @@
 """Rating, correcting and commenting on one's own answer; nobody else may see or touch it."""
 
-import re
 from collections.abc import Callable
 from html import escape
 from uuid import uuid4
@@ -9,42 +8,19 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from services.db.feedback_tables import (
-    AnswerRow,
     CommentRow,
     CorrectionRow,
-    CurrentRatingRow,
     PersonaRow,
     RatingRow,
 )
 from services.db.session import session_scope
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
-from tests.builders import AT, add_correction, asker_of
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
+from tests.feedback_app.conftest import Visitor, hidden_fields
+from tests.feedback_app.said import ratings, texts
 
 FORMS = (("rate", {"stars": "4"}), ("correct", {"text": "Arr!"}), ("comment", {"text": "Too dry."}))
 HOSTILE = "</textarea><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7*7 }}"
-
-
-def ratings(engine: Engine) -> tuple[list[int], list[int]]:
-    """Stars of the journal, oldest first, and of the current ratings."""
-    with session_scope(engine) as session:
-        journal = session.scalars(select(RatingRow.stars).order_by(RatingRow.id)).all()
-        current = session.scalars(
-            select(RatingRow.stars).join(CurrentRatingRow, CurrentRatingRow.rating_id == RatingRow.id)
-        ).all()
-    return list(journal), list(current)
-
-
-def texts(engine: Engine, table: type[CorrectionRow | CommentRow]) -> list[str]:
-    with session_scope(engine) as session:
-        return list(session.scalars(select(table.text).order_by(table.id)))
-
-
-@pytest.fixture
-def path(visitor: Visitor) -> str:
-    """The page of an answer that the visitor asked for."""
-    return visitor.answer_of(visitor.ask())
 
 
 def test_a_rating_is_saved_and_thanked_for(visitor: Visitor, path: str, engine: Engine):
@@ -284,62 +260,3 @@ def test_every_rendering_of_a_form_has_its_own_submission_id(visitor: Visitor, p
     ids = {hidden_fields(page, f"{path}/{action}")["submission"] for action, _ in FORMS}
     ids.add(hidden_fields(visitor.get(path), f"{path}/rate")["submission"])
     assert len(ids) == 4
-
-
-@pytest.mark.parametrize(
-    ("action", "fields"),
-    [
-        ("rate", {"stars": "2"}),
-        ("rate", {"thumb": "up"}),
-        ("correct", {"text": "B"}),
-        ("comment", {"text": "C"}),
-    ],
-)
-def test_what_was_just_saved_can_be_undone_from_its_notice_once(
-    visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str]
-):
-    visitor.submit(visitor.get(path), f"{path}/comment", text=" ")  # refused, but for the box in the form
-    before = visitor.get(path).text
-    visitor.submit(visitor.get(path), f"{path}/{action}", **fields)
-    thanked = visitor.get(path)
-    for _ in range(2):  # pressed twice
-        assert visitor.submit(thanked, f"{path}/undo").status_code == 303
-    page = visitor.get(path).text
-    assert "is taken back. The one before it, if any, counts again." in page
-    assert f"{path}/undo" not in page
-    assert re.sub(r"value=.*", "", visitor.get(path).text) == re.sub(r"value=.*", "", before)
-    assert ratings(engine)[1] == []
-
-
-def test_what_was_said_before_is_shown_again_after_an_undo(visitor: Visitor, path: str, engine: Engine):
-    for stars in ("2", "5"):
-        visitor.submit(visitor.get(path), f"{path}/rate", stars=stars)
-    visitor.submit(visitor.get(path), f"{path}/undo")
-    assert "You gave it 2 stars" in visitor.get(path).text
-    assert ratings(engine) == ([2, 5], [2])
-
-
-def test_an_undo_that_comes_too_late_is_refused_where_it_was_asked_for(
-    visitor: Visitor, path: str, engine: Engine
-):
-    visitor.submit(visitor.get(path), f"{path}/correct", text="Better.")
-    thanked = visitor.get(path)
-    with session_scope(engine) as session:
-        answer = session.get_one(AnswerRow, answer_id(path))
-        _, said_id = add_correction(session, answer, "Old.", rater=asker_of(answer), at=AT).split(":")
-    refused = visitor.submit(thanked, f"{path}/undo", said_id=said_id)
-    assert refused.status_code == 409
-    assert "saved more than a minute ago and is not undone any more" in refused.text
-    assert "Old.</textarea>" in refused.text
-
-
-def test_nobody_undoes_what_somebody_else_said(visitor: Visitor, new_visitor, path: str, engine: Engine):
-    visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
-    theirs = hidden_fields(visitor.get(path), f"{path}/undo")
-    other = new_visitor()
-    other.ask()
-    for fields, status in ((theirs, 404), (theirs | {"said_id": "x"}, 400), (theirs | {"said": "all"}, 400)):
-        token = hidden_fields(other.get("/p/pirate"), "/p/pirate/ask")["csrf_token"]
-        sent = other.client.post(f"{path}/undo", data=fields | {"csrf_token": token})
-        assert sent.status_code == status
-    assert ratings(engine) == ([4], [4])

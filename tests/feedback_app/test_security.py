@@ -12,11 +12,6 @@ ORIGIN = {"Origin": "http://localhost"}
 
 
 @pytest.fixture
-def path(visitor: Visitor) -> str:
-    return visitor.answer_of(visitor.ask())
-
-
-@pytest.fixture
 def paths(path: str) -> tuple[str, ...]:
     """One of every kind of page."""
     return ("/", "/p/pirate", path, "/history", "/nowhere")
