@@ -1,11 +1,11 @@
 """The rows of a training set nearest to a question, with who said what behind them, for one reader.
 
-A curator reads the rows themselves. Anybody else reads those that they spoke in, and of others how many there
-are.
+A curator reads the rows themselves. Anybody else reads those that they spoke in, unless somebody else wrote a
+better answer there, and what they said themselves; of others, how many there are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class NearRow:
-    """A row of the set; `rejected` is a pair's worse text, `label` an unpaired example's."""
+    """A row of the set; `rejected` is a pair's worse text, `label` an unpaired example's.
+
+    `said` is what this reader may read of what was said behind it, `unread` how much more there is.
+    """
 
     kind: str
     question: str
@@ -39,6 +42,7 @@ class NearRow:
     rejected: str
     label: bool | None
     said: tuple[Saying, ...]
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,15 @@ def _told(session: Session, rows: Sequence[Mapping[str, Any]], reader: Reader, *
     said = sayings(session, {source for row in rows for source in _sources(row)})
     found = [_near_row(row, said) for row in rows]
     there = [row for row in found if row.said]
-    shown = [row for row in there if reader.curates or _spoke(row, reader.rater)]
+    shown = there if reader.curates else [own for row in there if (own := _own_of(row, reader.rater))]
     return Nearest(shown=tuple(shown), others=len(there) - len(shown), looked_at=looked_at)
 
 
-def _spoke(row: NearRow, rater: UUID | None) -> bool:
-    return rater is not None and any(one.rater == rater for one in row.said)
+def _own_of(row: NearRow, rater: UUID | None) -> NearRow | None:
+    """The row with what this rater said alone; None where they did not, or its text is another rater's."""
+    own = tuple(one for one in row.said if rater is not None and one.rater == rater)
+    written = any(one.kind == "correction" and one not in own for one in row.said)
+    return replace(row, said=own, unread=len(row.said) - len(own)) if own and not written else None
 
 
 def _near_row(row: Mapping[str, Any], said: Mapping[str, Saying]) -> NearRow:

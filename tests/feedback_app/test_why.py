@@ -142,6 +142,33 @@ def test_the_asker_reads_the_rows_they_spoke_in(
     assert "cheese" not in text
 
 
+def test_the_asker_reads_what_they_said_themselves_and_nobody_elses_better_answer(
+    visitor: Visitor, teach: Callable[..., Taught], clean: Engine
+):
+    path = visitor.answer_of(visitor.ask(question=WHY_THE_SEA))
+    with session_scope(clean) as session:
+        rater = asker_of(session.get_one(AnswerRow, answer_id(path)))
+
+    def rows(session, persona):
+        answer = add_answer(session, persona, question="Why is the sea so salty, sir?")
+        mine, theirs = (add_rating(session, answer, rater=one, stars=2) for one in (rater, None))
+        better = add_correction(session, answer, "Arr, salt.")
+        return [
+            row(persona, "What of cheese and the sea?", "No.", [mine, theirs], kind="unpaired", label=False),
+            row(persona, "Why is the sea so salty, sir?", "Arr, salt.", [mine, better]),
+        ]
+
+    teach(rows)
+    path = visitor.answer_of(visitor.ask(question=WHY_THE_SEA))
+    text = words(visitor.get(f"{path}/why").text)
+    assert "What of cheese and the sea?" in text
+    assert "2 stars by you" in text
+    assert "by rater" not in text
+    assert "and 1 more" in text
+    assert "Arr, salt." not in text
+    assert "1 of the 2 nearest rows rest on what other people said" in text
+
+
 def test_nobody_else_reads_why(visitor: Visitor, new_visitor: Callable[[], Visitor]):
     path = visitor.answer_of(visitor.ask())
     other = new_visitor()
