@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -15,6 +15,7 @@ from services.db.feedback_tables import (
 )
 from services.db.session import session_scope
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
+from tests.counted import counted
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, hidden_fields
 from tests.feedback_app.said import ratings, texts
@@ -43,6 +44,15 @@ def test_a_rating_sent_twice_counts_once(visitor: Visitor, path: str, engine: En
     for _ in range(2):
         assert visitor.submit(page, f"{path}/rate", stars="4").status_code == 303
     assert ratings(engine) == ([4], [4])
+
+
+def test_a_rating_is_five_statements(visitor: Visitor, path: str, engine: Engine):
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="4")  # with the box that is ticked once
+    page = visitor.get(path)
+    with counted(engine) as statements:
+        visitor.submit(page, f"{path}/rate", stars="5", submission=str(UUID(int=8)))
+    offering = [one for one in statements if "peer_offers" in one and "INTO ratings" not in one]
+    assert len(statements) - len(offering) == 5  # a peer's answer is looked for after one in five
 
 
 def test_a_changed_mind_is_a_new_row_and_the_newest_counts(visitor: Visitor, path: str, engine: Engine):

@@ -1,14 +1,13 @@
 """A persona's page for its curators: what it tells, in how many statements, and what its buttons do."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from feedback_app import create_app
 from services.accounts import audit
@@ -23,6 +22,7 @@ from services.jobs.status import ledger_rows
 from services.settings import Settings
 from services.training_sets.skipping import Skipped, record_skip
 from tests.builders import AT, add_answer, add_rating
+from tests.counted import counted
 from tests.fake_airflow import FakeAirflow, running_airflow
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor
@@ -64,20 +64,6 @@ def curator(visitor: Visitor) -> Visitor:
 def promoter(visitor: Visitor) -> Visitor:
     visitor.sign_in(Role.PROMOTER)
     return visitor
-
-
-@contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def listen(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", listen)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", listen)
 
 
 def add_night(engine: Engine, number: int) -> None:
