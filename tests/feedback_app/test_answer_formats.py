@@ -155,7 +155,7 @@ def test_a_question_that_the_base_knows_is_taken_over_with_its_field(visitor: Vi
     link = re.search(r'id="known-questions".*?href="([^"]+)"', visitor.get("/p/pirate").text, re.DOTALL)
     assert link is not None
     page = visitor.get(unescape(link[1])).text
-    assert f">{question}</textarea>" in page
+    assert f">\n{question}</textarea>" in page
     assert f'value="{domain}"' in page
 
 

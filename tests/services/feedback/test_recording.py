@@ -143,7 +143,7 @@ def test_corrections_and_comments_are_kept_and_shown(session: Session):
     correct(session, text="  Better.  ", submission=uuid4(), **said)
     comment(session, text="Too short", submission=uuid4(), **said)
     page = answer_page(session, answer_id=AnswerId(answer.id), rater=asker_of(answer))
-    assert (page.correction, page.comment) == ("Better.", "Too short")
+    assert (page.correction, page.comment) == ("  Better.  ", "Too short")
 
 
 @pytest.mark.parametrize(("text", "error"), [("  ", EmptyText), ("x" * 20_001, TextTooLong)])

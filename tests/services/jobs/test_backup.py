@@ -191,7 +191,9 @@ def test_a_failed_backup_leaves_nothing_that_looks_like_one(old, champion, tmp_p
     assert champion
     password = old.settings.database_password.get_secret_value()
     locked_out = owner_url(old.settings).replace(password, "wrong")
-    settings = old.settings.model_copy(update={"database_owner_url": SecretStr(locked_out)})
+    settings = old.settings.model_copy(
+        update={"database_url": SecretStr(locked_out), "database_owner_url": SecretStr(locked_out)}
+    )
     with pytest.raises(BackupFailed, match="authentication failed"):
         backup_with(settings, old.engine, tmp_path, at=LATER)
     assert list(tmp_path.iterdir()) == []
