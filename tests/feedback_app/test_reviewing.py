@@ -19,8 +19,8 @@ from services.domain.feedback import Reason
 from services.domain.roles import Role
 from services.feedback.questions import new_rater
 from tests.builders import AT, add_answer, add_correction, add_rating
+from tests.counted import counted
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
-from tests.feedback_app.test_curating import counted
 from tests.lineage_builders import add_training_set
 
 QUEUE = "/p/pirate/review"

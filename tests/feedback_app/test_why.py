@@ -20,8 +20,8 @@ from services.domain.roles import Role
 from services.domain.training import RunState
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_correction, add_rating, asker_of
+from tests.counted import counted
 from tests.feedback_app.conftest import Visitor, answer_id
-from tests.feedback_app.test_curating import counted
 from tests.lineage_builders import (
     add_canary,
     add_drawn_answer,

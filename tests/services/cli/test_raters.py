@@ -5,7 +5,8 @@ import json
 from sqlalchemy import Engine
 
 from services.db.session import session_scope
-from tests.builders import AT, add_answer, add_persona, asker_of, new_rater
+from services.feedback.questions import new_rater
+from tests.builders import AT, add_answer, add_persona, asker_of
 
 
 def test_how_steadily_somebody_compares_is_told_with_how_sure_that_is(run, command_engine: Engine):
