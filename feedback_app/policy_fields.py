@@ -50,7 +50,7 @@ class PolicyFields:
         examples, canary = ExamplePolicy(**row.example_policy), own_policy(row)
         return cls(
             **{name: str(getattr(examples, name)) for name in COUNTS},
-            share=f"{canary.share:g}" if canary else "",
+            share=str(canary.share) if canary else "",
             most_days=str((canary or CanaryPolicy()).most_days),
             approval=parse_policy(row.gate_policy).approval,
         )

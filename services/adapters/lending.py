@@ -1,41 +1,48 @@
 """Adapters that another persona's first training begins with: which can be, and who did."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, aliased, contains_eager
 
-from services.adapters.promotions import find_persona, who_serves
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
 from services.domain.personas import PersonaState
-from services.domain.promotions import BASE_VERSION
+from services.domain.promotions import BASE_VERSION, PromotionKind
 from services.errors.inputs import CannotBeginWith
 
 
 def live_versions(session: Session) -> Sequence[AdapterVersionRow]:
     """Of each persona that is not archived the trained version that serves it, by the persona's slug."""
-    rows = session.scalars(
-        select(PersonaRow).where(PersonaRow.state != PersonaState.ARCHIVED).order_by(PersonaRow.slug)
-    ).all()
-    serving = (session.get_one(AdapterVersionRow, who_serves(session, row).version_id) for row in rows)
-    return [version for version in serving if version.number != BASE_VERSION and not why_not(version)]
+    champion = (
+        select(PromotionRow.adapter_version_id)
+        .where(PromotionRow.persona_id == PersonaRow.id, PromotionRow.kind != PromotionKind.CANARY)
+        .order_by(PromotionRow.id.desc())
+        .limit(1)
+        .correlate(PersonaRow)
+        .scalar_subquery()
+    )
+    serving = session.scalars(
+        select(AdapterVersionRow)
+        .join(PersonaRow, AdapterVersionRow.id == champion)
+        .where(PersonaRow.state != PersonaState.ARCHIVED, AdapterVersionRow.number != BASE_VERSION)
+        .order_by(PersonaRow.slug)
+        .options(contains_eager(AdapterVersionRow.persona))
+    )
+    return [version for version in serving if not why_not(version)]
 
 
-def find_lent(session: Session, named: str) -> AdapterVersionRow:
-    """The version of this serving name, or the one that serves the persona of this slug.
+def find_lent(session: Session, name: str) -> AdapterVersionRow:
+    """The version of this serving name.
 
-    Raises CannotBeginWith for a plain base, and for one that is unknown, tainted, damaged or removed;
-    UnknownPersona.
+    Raises CannotBeginWith for the plain base, and for one that is unknown, tainted, damaged or removed.
     """
-    if "@" in named:
-        row = version_named(session, named)
-    else:
-        row = session.get_one(AdapterVersionRow, who_serves(session, find_persona(session, named)).version_id)
+    row = version_named(session, name)
     if row.number == BASE_VERSION:
-        raise CannotBeginWith(named, "the plain base serves there, as nothing was promoted yet")
+        raise CannotBeginWith(name, "it is the plain base, which learnt nothing")
     if reason := why_not(row):
-        raise CannotBeginWith(named, reason)
+        raise CannotBeginWith(name, reason)
     return row
 
 
@@ -58,16 +65,37 @@ def why_not(version: AdapterVersionRow) -> str:
     return "its files are damaged" if version.unsound_at else ""
 
 
-def awaited(session: Session, persona: PersonaRow) -> set[int]:
-    """The numbers of the persona's versions that another one is to begin with, of which none served yet."""
-    served = select(PromotionRow.id).where(PromotionRow.persona_id == PersonaRow.id).exists()
+def begins(session: Session, persona: PersonaRow, *, at: datetime) -> bool:
+    """Whether its training at that instant begins with the version it names, if that can be had.
+
+    It does until a version of its own serves everybody for the first time. A canary is none, and what is
+    rolled back served: the files are not kept for longer, so that no later night depends on them.
+    """
+    return bool(session.scalar(select(_to_begin(at)).where(PersonaRow.id == persona.id)))
+
+
+def awaited(session: Session, persona: PersonaRow, *, at: datetime) -> set[int]:
+    """The numbers of the persona's versions that another one, by `begins`, is to begin with."""
     return set(
         session.scalars(
             select(AdapterVersionRow.number)
             .join(PersonaRow, PersonaRow.begins_with == AdapterVersionRow.name)
-            .where(AdapterVersionRow.persona_id == persona.id, ~served)
+            .where(AdapterVersionRow.persona_id == persona.id, _to_begin(at))
         )
     )
+
+
+def _to_begin(at: datetime) -> ColumnElement[bool]:
+    """Of a persona's row."""
+    own = aliased(AdapterVersionRow)
+    served = (
+        select(PromotionRow.id)
+        .join(own, PromotionRow.adapter_version_id == own.id)
+        .where(PromotionRow.persona_id == PersonaRow.id, PromotionRow.kind != PromotionKind.CANARY)
+        .where(PromotionRow.at <= at, own.number != BASE_VERSION)
+        .exists()
+    )
+    return (PersonaRow.begins_with != "") & ~served
 
 
 def with_borrowers(session: Session, personas: Collection[int]) -> set[int]:

@@ -39,7 +39,7 @@ def judge_versions(
 ) -> list[Fate]:
     """The fate of every version that is not removed; `sizes` are those of the store's folders by number."""
     rows = {row.number: row for row in _versions(session, persona) if row.removed_at is None}
-    decided, lent = _decided(session, persona), awaited(session, persona)
+    decided, lent = _decided(session, persona), awaited(session, persona, at=at)
     reasons = why_kept(
         (
             Holding(

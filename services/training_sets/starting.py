@@ -1,7 +1,8 @@
 """Where a night's learning starts: at a fresh adapter, or at the one that serves, with what is new to it.
 
 A persona that is to begin with another's adapter learns everything said so far on top of that one's weights,
-until a version of its own serves. Whom the other learnt from counts as whom this one learnt from.
+until a version of its own serves for the first time. Whom the other learnt from counts as whom this one
+learnt from.
 
 The champion is the ledger's at the cutoff, so that a retried night starts where its first attempt did.
 A night goes on only from a set whose files are there and whole: it reads every one of them. Fetching the
@@ -18,7 +19,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import thaw
-from services.adapters.lending import version_named, why_not
+from services.adapters.lending import begins, version_named, why_not
 from services.adapters.promotions import champion_at
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow, TrainingRunRow, TrainingSetRow
@@ -89,11 +90,11 @@ def find_start(
 
     `recipe` is what will learn the set; None where nothing will.
     """
-    champion = champion_at(session, persona, cutoff)
-    if persona.begins_with and champion.number == BASE_VERSION:
+    if begins(session, persona, at=cutoff):
         return _begin_with(session, version_named(session, persona.begins_with), recipe)
     if policy.start is Start.BASE:
         return Starting()
+    champion = champion_at(session, persona, cutoff)
     if champion.number == BASE_VERSION:
         return _fresh("the plain base serves")
     return _go_on_from(session, champion, recipe)

@@ -231,6 +231,7 @@ def test_it_may_begin_with_the_adapter_that_serves_another_persona(
     refused = send(curator, "create", begins_with=other)
     assert refused.status_code == 400
     assert "than this persona&#39;s recipe" in refused.text
+    assert send(curator, "create", begins_with="pirate").status_code == 400, "who serves it may change"
     assert slugs(clean) == ["pirate"]
     assert send(curator, "create", begins_with=name).status_code == 303
     with session_scope(clean) as session:

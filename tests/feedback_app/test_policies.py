@@ -1,5 +1,7 @@
 """Changing the rules of a persona that people change: who may, what stays as it is, what is recorded."""
 
+import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from sqlalchemy import Engine
 from services.accounts import audit
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
+from services.domain.canaries import CanaryPolicy
 from services.domain.roles import Role
 from tests.feedback_app.conftest import Visitor
 
@@ -62,6 +65,18 @@ def test_nothing_changed_is_nothing_recorded(promoter: Visitor, clean: Engine):
     assert policies(clean) == before
     with session_scope(clean) as session:
         assert audit.on(session, "pirate", limit=9) == []
+
+
+def test_the_page_sent_as_it_was_shown_changes_nothing(promoter: Visitor, clean: Engine):
+    """The share was stored with more digits than a person would type, as by the command line."""
+    with session_scope(clean) as session:
+        row = find_persona(session, "pirate")
+        row.canary_policy = asdict(CanaryPolicy(share=1 / 3, cool_down_hours=5))
+    before = policies(clean)
+    shown = dict(re.findall(r' name="(\w+)" value="([^"]*)" inputmode', promoter.get(PAGE).text))
+    assert set(shown) == set(USUAL)
+    assert send(promoter, **shown).status_code == 303
+    assert policies(clean) == before
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_stored(promoter: Visitor, clean: Engine):

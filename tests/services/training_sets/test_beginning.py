@@ -7,18 +7,19 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services.adapters.lending import awaited, find_lent, live_versions, with_borrowers
-from services.adapters.promotions import champion_at, find_persona
+from services.adapters.promotions import champion_at, find_persona, rollback
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import AdapterVersionRow
 from services.domain.example_policy import ExamplePolicy, Start
+from services.domain.personas import PersonaSlug
 from services.domain.training import Recipe
 from services.errors.inputs import CannotBeginWith
-from services.errors.lookups import UnknownPersona
 from services.training.recipe import compose_recipe
 from services.training_sets.redacting import Hits, shaped
 from services.training_sets.replaying import chain
 from services.training_sets.starting import Starting, find_start
 from tests.builders import AT, add_answer, add_correction, add_persona
+from tests.lineage_builders import add_canary
 from tests.services.training_sets.champions import crown, going_on
 from tests.services.training_sets.conftest import POLICY, Nights
 
@@ -104,16 +105,15 @@ def test_what_became_unusable_meanwhile_is_not_begun_with(
     assert found.reason.endswith("but it learnt from a rater who was erased")
 
 
-def test_only_what_serves_or_is_named_and_whole_can_be_begun_with(
+def test_only_a_whole_version_by_its_serving_name_can_be_begun_with(
     session: Session, poet: PersonaRow, lent: AdapterVersionRow
 ):
-    assert find_lent(session, "pirate") == find_lent(session, lent.name) == lent
+    """A persona's slug names none: what is stored must name the same adapter every night."""
+    assert find_lent(session, lent.name) == lent
     assert list(live_versions(session)) == [lent]
-    for named in ("poet", "pirate@000000000000", "pirate@\x00"):
+    for named in ("pirate", "base", "pirate@000000000000", "pirate@\x00"):
         with pytest.raises(CannotBeginWith):
             find_lent(session, named)
-    with pytest.raises(UnknownPersona):
-        find_lent(session, "nobody")
     for mark in ("tainted_at", "removed_at", "unsound_at"):
         setattr(lent, mark, AT)
         with pytest.raises(CannotBeginWith):
@@ -122,13 +122,31 @@ def test_only_what_serves_or_is_named_and_whole_can_be_begun_with(
     assert find_persona(session, "poet") == poet
 
 
-def test_its_files_stay_until_a_version_of_the_borrower_serves(
-    session: Session, poets_nights: Nights, poet: PersonaRow, lent: AdapterVersionRow
+def back_to_the_base(session: Session, persona: PersonaRow) -> None:
+    slug = PersonaSlug(persona.slug)
+    rollback(session, persona=slug, to_version=0, reason="a test asked for it", actor="test", at=LATER)
+
+
+def test_its_files_stay_as_long_as_the_borrower_begins_with_them_a_canary_or_not(
+    session: Session, poet: PersonaRow, lent: AdapterVersionRow, recipe: Recipe
 ):
-    assert awaited(session, lent.persona) == {lent.number}
+    assert awaited(session, lent.persona, at=LATER) == {lent.number}
+    add_canary(session, poet, number=1)
+    assert awaited(session, lent.persona, at=LATER) == {lent.number}
+    back_to_the_base(session, poet)
+    assert awaited(session, lent.persona, at=LATER) == {lent.number}
+    assert start(session, poet, recipe).lent == lent
+
+
+def test_its_files_may_go_once_a_version_of_the_borrower_served_and_no_night_asks_for_them_again(
+    session: Session, poets_nights: Nights, poet: PersonaRow, lent: AdapterVersionRow, recipe: Recipe
+):
     add_correction(session, add_answer(session, poet), "Oh, better.")
     crown(session, poets_nights.assemble())
-    assert awaited(session, lent.persona) == set()
+    assert awaited(session, lent.persona, at=LATER) == set()
+    back_to_the_base(session, poet)
+    assert awaited(session, lent.persona, at=LATER) == set()
+    assert start(session, poet, recipe) == Starting()
 
 
 def test_whom_the_lender_learnt_from_the_borrower_learnt_from(
