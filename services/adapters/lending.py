@@ -68,8 +68,8 @@ def why_not(version: AdapterVersionRow) -> str:
 def begins(session: Session, persona: PersonaRow, *, at: datetime) -> bool:
     """Whether its training at that instant begins with the version it names, if that can be had.
 
-    It does until a version of its own serves everybody for the first time. A canary is none, and what is
-    rolled back served: the files are not kept for longer, so that no later night depends on them.
+    It does until a version of its own serves everybody for the first time, which a canary does not. One that
+    was rolled back did: the files are kept no longer than that, so no later night may depend on them.
     """
     return bool(session.scalar(select(_to_begin(at)).where(PersonaRow.id == persona.id)))
 
