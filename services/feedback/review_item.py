@@ -54,7 +54,8 @@ _SAID = text("""
 class SaidWord:
     """`text` is a better answer, a comment, or what a comparison chose; `standing` what is held of its rater.
 
-    `decided` is the newest decision on it.
+    `decided` is the newest decision on it, `ban` the one that its rater was banned by, as long as they are:
+    what was decided of the word before holds again after.
     """
 
     word: Word
@@ -67,6 +68,11 @@ class SaidWord:
     standing: str
     banned: bool
     decided: FeedbackReviewRow | None
+    ban: FeedbackReviewRow | None
+
+    @property
+    def decisions(self) -> list[FeedbackReviewRow]:
+        return [row for row in (self.decided, self.ban) if row is not None]
 
     @property
     def may_be_restored(self) -> bool:
@@ -109,7 +115,7 @@ def item(session: Session, persona: PersonaRow, answer_id: AnswerId, *, at: date
 
 def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[SaidWord]:
     rows = session.execute(_SAID, {"answer": answer_id}).all()
-    decided = _decided(session, answer_id)
+    decided, bans = _decided(session, answer_id)
     verdicts = _verdicts(session, [row.rater_id for row in rows])
     standings = _standings(session, persona)
     found = []
@@ -128,21 +134,26 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Sa
                 standing=verdict or standings.get(str(row.rater_id), ""),
                 banned=verdict == "excluded",
                 decided=decided.get(word),
+                ban=bans.get(word) if verdict == "excluded" else None,
             )
         )
     return found
 
 
-def _decided(session: Session, answer_id: AnswerId) -> dict[Word, FeedbackReviewRow]:
-    """The newest decision on each word."""
+def _decided(
+    session: Session, answer_id: AnswerId
+) -> tuple[dict[Word, FeedbackReviewRow], dict[Word, FeedbackReviewRow]]:
+    """The newest decision on each word itself, and the newest ban by it."""
     mine = select(FeedbackReviewRow).order_by(FeedbackReviewRow.id)
     of_pairs = text(
         "comparison_id IN (SELECT id FROM comparisons WHERE :answer IN (left_answer_id, right_answer_id))"
     )
     of_it = FeedbackReviewRow.answer_id == answer_id
-    return {
-        _word_of(row): row for row in session.scalars(mine.where(of_it | of_pairs), {"answer": answer_id})
-    }
+    rows = session.scalars(mine.where(of_it | of_pairs), {"answer": answer_id}).all()
+    return (
+        {_word_of(row): row for row in rows if row.verdict != Verdict.BANNED},
+        {_word_of(row): row for row in rows if row.verdict == Verdict.BANNED},
+    )
 
 
 def _word_of(row: FeedbackReviewRow) -> Word:

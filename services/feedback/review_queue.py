@@ -41,11 +41,16 @@ last AS (
     WHERE ({good} OR {poor}) AND {counts}
     GROUP BY r.answer_id
 ),
+chosen AS (
+    SELECT DISTINCT ON (rater_id, one, other) *
+    FROM (SELECT *, least(left_answer_id, right_answer_id) AS one,
+                 greatest(left_answer_id, right_answer_id) AS other
+          FROM comparisons ORDER BY id DESC LIMIT :recent) recently
+    ORDER BY rater_id, one, other, id DESC
+),
 compared AS (
-    SELECT k.*, least(left_answer_id, right_answer_id) AS one,
-           greatest(left_answer_id, right_answer_id) AS other,
-           (choice = 'left') = (left_answer_id < right_answer_id) AS for_one
-    FROM (SELECT * FROM comparisons ORDER BY id DESC LIMIT :recent) k
+    SELECT k.*, (choice = 'left') = (left_answer_id < right_answer_id) AS for_one
+    FROM chosen k
     WHERE choice IN ('left', 'right') AND tombstone IS NULL
     AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = k.rater_id AND d.verdict = 'excluded')
     AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.comparison_id = k.id)
@@ -91,7 +96,7 @@ _RATED = {
         r.tombstone IS NULL
         AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = r.rater_id AND d.verdict = 'excluded')
         AND (SELECT v.verdict FROM feedback_reviews v WHERE v.rating_id = r.id
-             ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'overruled'
+             AND v.verdict <> 'banned' ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'overruled'
     """,
 }
 _OF_ALL = _CAUSES.format(last="SELECT * FROM ratings ORDER BY id DESC LIMIT :recent", **_RATED)

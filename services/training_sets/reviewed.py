@@ -16,6 +16,7 @@ from services.domain.consensus import Integers, Mask
 from services.domain.examples import DropReason
 from services.domain.reviews import Verdict
 
+# A ban is of the rater: what was decided of the word before it holds again once the ban ends.
 _NEWEST = text("""
 SELECT kind, said, verdict FROM (
     SELECT v.*, CASE WHEN rating_id IS NOT NULL THEN 'rating' WHEN correction_id IS NOT NULL THEN 'correction'
@@ -28,7 +29,7 @@ SELECT kind, said, verdict FROM (
     JOIN answers a ON a.id = v.answer_id
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE v.at <= :cutoff
+    WHERE v.at <= :cutoff AND v.verdict <> 'banned'
 ) decided
 WHERE newest = 1 AND verdict IN ('agreed', 'overruled')
 ORDER BY kind, said

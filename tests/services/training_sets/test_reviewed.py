@@ -63,6 +63,20 @@ def test_what_was_restored_counts_again(session: Session, nights: Nights, answer
     assert said in sources(nights.rows(nights.assemble(minutes=31)))
 
 
+def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored_elsewhere(
+    session: Session, nights: Nights, answers: list[AnswerRow]
+):
+    rater = new_rater(session, at=AT)
+    said = [add_correction(session, answer, "Better.", rater=rater) for answer in answers]
+    add_word_review(session, said[0], Verdict.OVERRULED)
+    add_word_review(session, said[0], Verdict.BANNED)
+    add_review(session, rater, "excluded")
+    add_word_review(session, said[1], Verdict.RESTORED, at=LATER)
+    add_review(session, rater, "trusted", at=LATER)
+    learnt = [set(said) & sources(nights.rows(nights.assemble(minutes=one))) for one in (29, 31)]
+    assert learnt == [set(), {said[1]}]
+
+
 def test_what_was_agreed_with_counts_beyond_the_daily_limit_unless_its_rater_was_banned(
     session: Session, nights: Nights, persona: PersonaRow, answers: list[AnswerRow], asked: Iterator[str]
 ):
