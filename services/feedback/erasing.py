@@ -56,8 +56,12 @@ _ERASE = {
     """,
     "reviews": "UPDATE rater_reviews SET reason = '' WHERE rater_id = :rater AND reason <> ''",
     "decisions on words": f"""
-        UPDATE feedback_reviews SET reason = ''
-        WHERE (rater_id = :rater OR answer_id IN ({_ANSWERED})) AND reason <> ''
+        UPDATE feedback_reviews v SET reason = ''
+        WHERE reason <> '' AND (
+            rater_id = :rater OR answer_id IN ({_ANSWERED})
+            OR EXISTS (SELECT FROM comparisons k
+                       WHERE k.id = v.comparison_id AND k.right_answer_id IN ({_ANSWERED}))
+        )
     """,
     "answers": f"""
         UPDATE answers SET tombstone = {_hashed("id", "text")}, text = ''

@@ -25,7 +25,7 @@ _JOURNALS: dict[str, type[RatingRow] | type[CorrectionRow]] = {
     "rating": RatingRow,
     "correction": CorrectionRow,
 }
-_NO_REASON = "decided in the review queue"
+_WHERE_DECIDED = "decided in the review queue, review {}"  # its own goes with who asked as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def decide(
         **{f"{decision.word.kind}_id": decision.word.id},
     )
     session.add(row)
+    session.flush()  # the id is what the audit log names, and the decision about the rater
     _tell_of_rater(session, row)
-    session.flush()  # the id is what the audit log names
     return row
 
 
@@ -119,7 +119,7 @@ def _tell_of_rater(session: Session, decided: FeedbackReviewRow) -> None:
         RaterReviewRow(
             rater_id=decided.rater_id,
             verdict=verdict,
-            reason=decided.reason or _NO_REASON,
+            reason=_WHERE_DECIDED.format(decided.id),
             actor=decided.actor,
             at=decided.at,
         )

@@ -166,13 +166,17 @@ def test_a_decision_is_kept_audited_and_made_once_however_often_it_is_sent(
 def test_a_ban_excludes_the_rater_and_restoring_ends_it(ada: Visitor, unsafe: str, clean: Engine):
     take(ada, unsafe)
     decide(ada, unsafe, "banned", reason="spam")
-    assert 'the rater: <span lang="en">excluded' in words(ada.get(unsafe).text)
+    page = words(ada.get(unsafe).text)
+    assert 'the rater: <span lang="en">excluded' in page
+    assert "Its rater was banned by account:Ada" in page
+    assert "spam" in page
     decide(ada, unsafe, "restored")
     with session_scope(clean) as session:
         rows = session.query(RaterReviewRow).order_by(RaterReviewRow.id)
+        first, second = session.scalars(text("SELECT id FROM feedback_reviews ORDER BY id"))
         assert [(row.verdict, row.reason) for row in rows] == [
-            ("excluded", "spam"),
-            ("trusted", "decided in the review queue"),
+            ("excluded", f"decided in the review queue, review {first}"),
+            ("trusted", f"decided in the review queue, review {second}"),
         ]
 
 

@@ -18,7 +18,15 @@ from services.domain.roles import Role
 from services.errors.people import ReviewHeld, ReviewNotHeld
 from services.feedback.erasing import bury, lock_rater
 from services.feedback.review_locks import Reviewer, held_by, hold, leave, take
-from tests.builders import AT, add_answer, add_persona, add_rating, add_word_review, asker_of
+from tests.builders import (
+    AT,
+    add_answer,
+    add_comparison,
+    add_persona,
+    add_rating,
+    add_word_review,
+    asker_of,
+)
 
 
 def _reviewer(session: Session, name: str) -> Reviewer:
@@ -109,3 +117,14 @@ def test_decisions_are_append_only_but_for_the_reasons_of_who_is_erased(session:
     session.flush()
     assert bury(session, asker_of(answer), secret="x")["decisions on words"] == 1
     assert session.scalar(text("SELECT reason FROM feedback_reviews")) == ""
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_reason_beside_a_comparison_goes_with_who_asked_for_either_answer(session: Session, side: int):
+    persona = add_persona(session)
+    answers = [add_answer(session, persona) for _ in range(3)]
+    add_word_review(session, add_comparison(session, *answers[:2]), "agreed")
+    for asker, emptied in ((asker_of(answers[2]), 0), (asker_of(answers[side]), 1)):
+        lock_rater(session, asker).erased_at = AT
+        session.flush()
+        assert bury(session, asker, secret="x")["decisions on words"] == emptied
