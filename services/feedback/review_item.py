@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterReviewRow
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
-from services.domain.feedback import AnswerId
+from services.domain.feedback import AnswerId, Choice
 from services.domain.reviews import Verdict, Word
 from services.errors.lookups import UnknownAnswer
 from services.feedback.review_locks import held_by
@@ -20,20 +20,19 @@ from services.feedback.review_queue import Cause, causes_of
 
 # What counts of each rater by now; comments are read here and never learnt.
 _SAID = text("""
-    SELECT 'rating' AS kind, r.id, r.rater_id, r.created_at AS at, r.stars, r.thumb, r.reasons, '' AS text
+    SELECT 'rating' AS kind, r.id, r.rater_id, r.created_at AS at, r.stars, r.thumb, r.reasons, '' AS text,
+           CAST(NULL AS text) AS choice, CAST(NULL AS boolean) AS on_left
     FROM current_ratings c JOIN ratings r ON r.id = c.rating_id
     WHERE c.answer_id = :answer AND r.tombstone IS NULL
     UNION ALL
-    SELECT 'correction', id, rater_id, created_at, NULL, NULL, '[]', text FROM (
+    SELECT 'correction', id, rater_id, created_at, NULL, NULL, '[]', text, NULL, NULL FROM (
         SELECT DISTINCT ON (rater_id) * FROM corrections k WHERE answer_id = :answer AND tombstone IS NULL
         AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = k.id)
         ORDER BY rater_id, id DESC
     ) corrected
     UNION ALL
-    SELECT 'comparison', k.id, k.rater_id, k.created_at, NULL, NULL, '[]',
-           CASE WHEN k.choice NOT IN ('left', 'right') THEN k.choice
-                WHEN (k.choice = 'left') = (k.left_answer_id = :answer) THEN 'better than: ' || o.text
-                ELSE 'worse than: ' || o.text END
+    SELECT 'comparison', k.id, k.rater_id, k.created_at, NULL, NULL, '[]', o.text,
+           k.choice, k.left_answer_id = :answer
     FROM (
         SELECT DISTINCT ON (rater_id, least(left_answer_id, right_answer_id),
                             greatest(left_answer_id, right_answer_id)) *
@@ -43,7 +42,7 @@ _SAID = text("""
     ) k
     JOIN answers o ON o.id <> :answer AND o.id IN (k.left_answer_id, k.right_answer_id)
     UNION ALL
-    SELECT 'comment', id, rater_id, created_at, NULL, NULL, '[]', text FROM comments k
+    SELECT 'comment', id, rater_id, created_at, NULL, NULL, '[]', text, NULL, NULL FROM comments k
     WHERE answer_id = :answer AND tombstone IS NULL
     AND NOT EXISTS (SELECT FROM retractions t WHERE t.comment_id = k.id)
     ORDER BY at, kind, id
@@ -52,7 +51,9 @@ _SAID = text("""
 
 @dataclass(frozen=True, slots=True)
 class SaidWord:
-    """`text` is a better answer, a comment, or what a comparison chose; `standing` what is held of its rater.
+    """`text` is a better answer, a comment, or the answer that a comparison was with, empty once that is
+    erased; `preferred` says whether this answer was chosen over it, of a choice between the two. `standing`
+    is what is held of its rater.
 
     `decided` is the newest decision on it, `ban` the one that its rater was banned by, as long as they are:
     what was decided of the word before holds again after.
@@ -65,6 +66,8 @@ class SaidWord:
     thumb: str | None
     reasons: tuple[str, ...]
     text: str
+    choice: Choice | None
+    preferred: bool
     standing: str
     banned: bool
     decided: FeedbackReviewRow | None
@@ -131,6 +134,8 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Sa
                 thumb=row.thumb,
                 reasons=tuple(row.reasons),
                 text=row.text,
+                choice=Choice(row.choice) if row.choice else None,
+                preferred=row.choice == (Choice.LEFT if row.on_left else Choice.RIGHT),
                 standing=verdict or standings.get(str(row.rater_id), ""),
                 banned=verdict == "excluded",
                 decided=decided.get(word),

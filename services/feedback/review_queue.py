@@ -18,6 +18,7 @@ from services.domain.feedback import AnswerId
 from services.domain.reviews import Why, Word
 
 RECENT = 2_000  # ratings, of all personas, and as many comparisons
+EACH = 20  # ratings of each rater under review, whom a person decides about by some of them
 PAGE = 20
 COUNTED = 50  # answers, on a page that only says how many there are
 
@@ -71,6 +72,17 @@ causes AS (
     SELECT one, 'disputed', 'comparison', max(id), max(created_at)
     FROM compared GROUP BY one, other HAVING bool_or(for_one) AND NOT bool_and(for_one)
     UNION ALL
+    SELECT r.answer_id, 'quarantined', 'rating', max(r.id), min(r.created_at)
+    FROM ({said}) r JOIN current_ratings c ON c.rating_id = r.id
+    WHERE r.tombstone IS NULL
+    GROUP BY r.answer_id
+    UNION ALL
+    SELECT left_answer_id, 'quarantined', 'comparison', max(id), min(created_at)
+    FROM chosen k JOIN held USING (rater_id)
+    WHERE tombstone IS NULL
+    AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.comparison_id = k.id)
+    GROUP BY left_answer_id
+    UNION ALL
     SELECT k.answer_id, 'quarantined', 'correction', k.id, k.created_at
     FROM corrections k JOIN held USING (rater_id)
     WHERE k.tombstone IS NULL
@@ -99,8 +111,26 @@ _RATED = {
              AND v.verdict <> 'banned' ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'overruled'
     """,
 }
-_OF_ALL = _CAUSES.format(last="SELECT * FROM ratings ORDER BY id DESC LIMIT :recent", **_RATED)
-_OF_ONE = _CAUSES.format(last="SELECT * FROM ratings WHERE answer_id = CAST(:answer AS uuid)", **_RATED)
+_UNDECIDED = "NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.rating_id = r.id)"
+# Of each rater under review the newest: in the index of raters, never among all ratings.
+_OF_ALL = _CAUSES.format(
+    last="SELECT * FROM ratings ORDER BY id DESC LIMIT :recent",
+    said=f"""
+        SELECT newest.* FROM held CROSS JOIN LATERAL (
+            SELECT * FROM ratings r WHERE r.rater_id = held.rater_id AND {_UNDECIDED}
+            ORDER BY r.id DESC LIMIT :each
+        ) newest
+    """,  # noqa: S608
+    **_RATED,
+)
+_OF_ONE = _CAUSES.format(
+    last="SELECT * FROM ratings WHERE answer_id = CAST(:answer AS uuid)",
+    said=f"""
+        SELECT r.* FROM ratings r JOIN held USING (rater_id)
+        WHERE r.answer_id = CAST(:answer AS uuid) AND {_UNDECIDED}
+    """,  # noqa: S608
+    **_RATED,
+)
 _PAGE = text(f"""{_OF_ALL}
 SELECT w.answer_id, w.question, array_agg(DISTINCT w.why) AS whys, min(w.at) AS since, l.actor AS holder
 FROM waiting w
@@ -170,5 +200,6 @@ def _known(persona: PersonaRow) -> dict[str, object]:
         "persona": persona.id,
         "under_review": DropReason.RATER_FLAGGED.value,
         "recent": RECENT,
+        "each": EACH,
         "answer": None,
     }

@@ -18,7 +18,7 @@ from services.db.session import session_scope
 from services.domain.feedback import Reason
 from services.domain.roles import Role
 from services.feedback.questions import new_rater
-from tests.builders import AT, add_answer, add_correction, add_rating
+from tests.builders import AT, add_answer, add_comparison, add_correction, add_rating
 from tests.counted import counted
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 from tests.lineage_builders import add_training_set
@@ -216,6 +216,27 @@ def test_a_reviewer_reads_every_word_escaped_and_raters_by_pseudonym(
     with counted(clean) as statements:
         ada.get(unsafe)
     assert len(statements) <= 12, statements
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("left", "ist besser als die andere. Die andere lautet:"),
+        ("right", "ist schlechter als die andere. Die andere lautet:"),
+        ("tie", "und die andere sind gleich gut. Die andere lautet:"),
+        ("both bad", "und die andere sind beide schlecht. Die andere lautet:"),
+    ],
+)
+def test_what_a_comparison_chose_is_said_in_the_language_of_the_page(
+    ada: Visitor, unsafe: str, clean: Engine, choice: str, told: str
+):
+    with session_scope(clean) as session:
+        one = session.get_one(AnswerRow, answer_id(unsafe))
+        other = add_answer(session, find_persona(session, "pirate"), text="Row <b>home</b>.")
+        add_comparison(session, one, other, choice)
+    page = words(ada.client.get(unsafe, headers={"Accept-Language": "de"}).text)
+    assert f"<p>Diese Antwort {told}</p>" in page
+    assert '<p class="written" dir="auto">Row &lt;b&gt;home&lt;/b&gt;.</p>' in page
 
 
 def test_only_curators_review(visitor: Visitor, client_of: FlaskClient, unsafe: str):

@@ -10,7 +10,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.reviews import Verdict, Why
 from services.feedback.questions import new_rater
 from services.feedback.review_item import SaidWord, item
-from services.feedback.review_queue import count_waiting, waiting
+from services.feedback.review_queue import causes_of, count_waiting, waiting
 from tests.builders import (
     AT,
     add_answer,
@@ -20,6 +20,7 @@ from tests.builders import (
     add_review,
     add_word_review,
 )
+from tests.lineage_builders import add_training_set
 
 
 @pytest.fixture
@@ -44,6 +45,10 @@ def _rate(session: Session, answer: AnswerRow, rater: RaterId, *, stars: int = 5
     session.add(CurrentRatingRow(answer_id=answer.id, rater_id=rater, rating_id=number))
     session.flush()
     return source
+
+
+def _causes(session: Session, persona: PersonaRow, answer: AnswerRow) -> list[str]:
+    return [cause.word.source for cause in causes_of(session, persona, AnswerId(answer.id))]
 
 
 def _said(session: Session, persona: PersonaRow, answer: AnswerRow) -> list[SaidWord]:
@@ -81,3 +86,40 @@ def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored
     assert restored.may_be_restored
     _rate(session, answer, new_rater(session, at=AT), at=AT + timedelta(minutes=1))
     assert _whys(session, persona) == {}
+
+
+def test_whatever_who_is_under_review_said_waits_once_for_each_answer(
+    session: Session, persona: PersonaRow, pair: tuple[AnswerRow, AnswerRow]
+):
+    one, other = pair
+    held = [new_rater(session, at=AT) for _ in range(2)]
+    rated = [_rate(session, one, rater) for rater in held]
+    _rate(session, other, held[0], at=AT + timedelta(minutes=1))
+    compared = add_comparison(session, other, one, "tie", rater=held[0])
+    left_out = {str(rater): "a rater under review" for rater in held}
+    add_training_set(session, persona, report={"raters": {"left_out": left_out}})
+    waits = (Why.QUARANTINED,)
+    assert _whys(session, persona) == {one.id: waits, other.id: waits}
+    assert _causes(session, persona, one) == [rated[1]]
+    assert _causes(session, persona, other)[0] == compared
+    for source in (rated[1], compared):
+        add_word_review(session, source, Verdict.OVERRULED)
+    assert _causes(session, persona, one) == [rated[0]]
+    assert len(_causes(session, persona, other)) == 1
+    for rater in held:
+        add_review(session, rater, "trusted")
+    assert _whys(session, persona) == {}
+
+
+def test_what_who_is_under_review_said_anew_or_of_another_persona_does_not_wait(
+    session: Session, persona: PersonaRow, pair: tuple[AnswerRow, AnswerRow]
+):
+    one, other = pair
+    held = new_rater(session, at=AT)
+    add_rating(session, one, rater=held)  # which a newer one, or an undo, took the place of
+    add_comparison(session, other, one, rater=held)
+    newest = add_comparison(session, one, other, rater=held)
+    _rate(session, add_answer(session, add_persona(session, slug="professor")), held)
+    add_training_set(session, persona, report={"raters": {"left_out": {str(held): "a rater under review"}}})
+    assert _whys(session, persona) == {one.id: (Why.QUARANTINED,)}
+    assert _causes(session, persona, one) == [newest]
