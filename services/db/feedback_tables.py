@@ -165,7 +165,7 @@ class RatingRow(Base):
         CheckConstraint("tombstone IS NOT NULL OR (stars IS NULL) <> (thumb IS NULL)", name="stars_or_thumb"),
         Index(None, "answer_id", "rater_id", "id"),
         Index("ratings_unsafe_ix", "answer_id", postgresql_where=sql("reasons ? 'unsafe'")),
-        Index(None, "rater_id"),
+        Index(None, "rater_id", "id"),
     )
 
 
