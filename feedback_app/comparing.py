@@ -24,7 +24,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, Choice, RaterId
-from services.domain.personas import PersonaSlug
+from services.domain.personas import PersonaSlug, PersonaState
 from services.domain.scrubbing import MARK, names_of_bases
 from services.errors.outages import TooOften
 from services.errors.people import NotAgreed
@@ -129,9 +129,13 @@ def read_choice(word: str) -> Choice:
 
 
 def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:
-    """To two further answers; where there are none, to the page that says why."""
+    """To two further answers; where there are none, to the page that says why, or to all personas where this
+    one is not asked any more.
+    """
     with session_scope(backend().engine) as session:
         persona = find_persona(session, slug)
+        if persona.state == PersonaState.ARCHIVED:
+            return redirect(url_for("comparing.of_any", said=said), 303)
         offer = offering.offer_comparison(session, persona=persona, rater=rater, at=now())
     if offer is None:
         return redirect(url_for("comparing.of_persona", slug=slug, said=said, none="yes"), 303)

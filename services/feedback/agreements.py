@@ -12,15 +12,25 @@ from sqlalchemy.orm import Session
 from services.db.agreement_tables import AgreementRow
 from services.domain.feedback import RaterId
 from services.errors.people import NotAgreed
+from services.feedback.erasing import hold_rater, refuse_unless_speaking
 
 WORDING = 1  # counted up with every new wording: then everybody is asked again
 _AGREED = text("SELECT EXISTS (SELECT FROM agreements WHERE rater_id = :rater AND wording = :wording)")
+# In one statement, as ratings come by the hundred a second.
+_SPEAKS = text("""
+    SELECT erased_at IS NOT NULL AS erased,
+           EXISTS (SELECT FROM agreements WHERE rater_id = raters.id AND wording = :wording) AS agreed
+    FROM raters WHERE id = :rater FOR KEY SHARE
+""")
 
 
 def agree(session: Session, *, rater: RaterId, wording: int, at: datetime) -> None:
-    """Agreed to again it stays as it was. Raises NotAgreed for a wording that does not hold any more."""
+    """Agreed to again it stays as it was. Raises NotAgreed for a wording that does not hold any more,
+    RaterErased, NotTheAsker.
+    """
     if wording != WORDING:
         raise NotAgreed
+    hold_rater(session, rater)
     agreed = insert(AgreementRow).values(rater_id=rater, wording=wording, agreed_at=at)
     session.execute(agreed.on_conflict_do_nothing())
 
@@ -31,6 +41,8 @@ def has_agreed(session: Session, rater: RaterId) -> bool:
 
 
 def require_agreement(session: Session, rater: RaterId) -> None:
-    """Raises NotAgreed."""
-    if not has_agreed(session, rater):
+    """Until this transaction ends the rater is not erased. Raises NotAgreed, RaterErased, NotTheAsker."""
+    row = session.execute(_SPEAKS, {"rater": rater, "wording": WORDING}).one_or_none()
+    refuse_unless_speaking(row)
+    if row is None or not row.agreed:
         raise NotAgreed

@@ -22,15 +22,17 @@ from services.domain.personas import PersonaSlug
 from services.domain.scrubbing import scrub
 from services.errors.lookups import UnknownOffer
 from services.errors.refusals import FormOutdated
-from services.feedback.recording import append_choice
+from services.feedback.recording import append_choice, said_once
 
 _OFFERED = text("""
 SELECT o.id, o.choice, p.slug, p.display_name, p.answer_format, p.answer_rules,
        c.rater_id = o.rater_id AS own, q.text AS asked, q.context, q.domain, q.audience,
        l.text AS left_text, r.text AS right_text,
-       (SELECT choice FROM comparisons k
-        WHERE k.left_answer_id = l.id AND k.right_answer_id = r.id AND k.rater_id = o.rater_id
-        ORDER BY k.id DESC LIMIT 1) AS newest
+       coalesce(o.newest_choice, (
+           SELECT choice FROM comparisons k
+           WHERE k.left_answer_id = l.id AND k.right_answer_id = r.id AND k.rater_id = o.rater_id
+           ORDER BY k.id DESC LIMIT 1
+       )) AS newest, o.pair_id
 FROM comparison_offers o
 JOIN personas p ON p.id = o.persona_id
 JOIN answers l ON l.id = o.left_answer_id AND l.tombstone IS NULL
@@ -96,10 +98,15 @@ def choose(
     Raises UnknownOffer, and FormOutdated where something newer was said since that form.
     """
     there = session.execute(_OFFERED, {"offer": offer_id, "rater": rater}).one_or_none()
+    if there is not None and there.pair_id is not None:
+        # First the pair and then the offer, as an erasure deletes the pair and with it changes its offers.
+        session.execute(select(AnswerPairRow.id).filter_by(id=there.pair_id).with_for_update(key_share=True))
     offer = session.get(ComparisonOfferRow, offer_id, with_for_update=True)
     if there is None or offer is None:
         raise UnknownOffer(offer_id)
-    if offer.kind != OfferKind.KNOWN:
+    if offer.kind == OfferKind.KNOWN:
+        _keep(offer, choice, submission)
+    else:
         _append(session, offer, choice, submission, at=at)
     if offer.choice is None:
         offer.choice, offer.chosen_at = choice, at
@@ -110,6 +117,20 @@ def choose(
                 .values(opinions=AnswerPairRow.opinions + 1)
             )
     return PersonaSlug(there.slug)
+
+
+def _keep(offer: ComparisonOfferRow, choice: Choice, submission: UUID) -> None:
+    """As `_append` does with the journal, so that nobody sees a difference."""
+    once = said_once(
+        submission,
+        AnswerId(offer.left_answer_id),
+        RaterId(offer.rater_id),
+        f"{offer.right_answer_id} {choice}",
+    )
+    if once not in offer.said_by:
+        offer.newest_choice, offer.said_by = choice, [*offer.said_by, once]
+    elif once != offer.said_by[-1]:
+        raise FormOutdated
 
 
 def _append(

@@ -6,20 +6,24 @@ installation, which no dump of the database holds, who has the words can compare
 keys of their prompts, which are bare hashes, are replaced in the same way: `prompt_splits` goes on holding a
 prompt out, and says of nobody that they asked it.
 
-What others said of these answers stays as a number; what they wrote about them goes. Sets and versions are
-not touched here, nor anything that judges.
+What others said of these answers stays as a number; what they wrote about them goes. That they agreed to what
+was kept stays as well, as it proves that it was kept with their consent: a number, an instant and their id.
+Sets and versions are not touched here, nor anything that judges.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import RaterRow
 from services.errors.lookups import UnknownRater
+from services.errors.people import NotTheAsker
+from services.errors.refusals import RaterErased
 
 # ruff: noqa: S608  (the statements are put together of the code's own words)
 _BLOCK = 64  # bytes, of SHA-256
@@ -123,6 +127,7 @@ _OTHERS_LABELS = text("""
     UNION SELECT domain, audience FROM seed_examples
     UNION SELECT domain, audience FROM evaluation_items
 """)
+_SPEAKS = text("SELECT erased_at IS NOT NULL AS erased FROM raters WHERE id = :rater FOR KEY SHARE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,22 @@ def lock_rater(session: Session, rater: UUID) -> RaterRow:
     if row is None:
         raise UnknownRater(str(rater))
     return row
+
+
+def hold_rater(session: Session, rater: UUID) -> None:
+    """Who says something in this rater's name comes before their erasure, which waits, or not at all.
+
+    Raises RaterErased, and NotTheAsker for one who is not stored: who never asked has nothing to speak of.
+    """
+    refuse_unless_speaking(session.execute(_SPEAKS, {"rater": rater}).one_or_none())
+
+
+def refuse_unless_speaking(rater: Row[Any] | None) -> None:
+    """Of a row that tells whether they were erased, as `erased`. Raises as `hold_rater` does."""
+    if rater is None:
+        raise NotTheAsker
+    if rater.erased:
+        raise RaterErased
 
 
 def what_was_said(session: Session, rater: UUID) -> Said:

@@ -17,23 +17,26 @@ from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.domain.comparing import OfferDraw, OfferKind, draw_offer
 from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, RaterId
+from services.domain.personas import PersonaState
 from services.errors.lookups import NothingToCompare
+from services.errors.refusals import RaterErased
 from services.feedback import checking
 from services.feedback.erasing import lock_rater
 from services.feedback.pairing import pair_of
 from services.feedback.sides import Sides
+from services.feedback.unsafe import called_unsafe
 
 OWN_CONVERSATIONS = 200  # the newest; who asked more is offered pairs of these
 
 _UNSEEN = """
     NOT EXISTS (SELECT FROM comparison_offers o WHERE o.rater_id = :rater AND o.pair_id = p.id)
 """
-# Answers that became tombstones have no pairs any more. One side after the other: of either at once the
-# planner finds no index.
-_SHOWN = """
-    NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id = p.one_answer_id AND r.reasons ? 'unsafe')
-    AND NOT EXISTS (SELECT FROM ratings r WHERE r.answer_id = p.other_answer_id AND r.reasons ? 'unsafe')
-"""
+# One side after the other: of either at once the planner finds no index.
+_SHOWN = " AND ".join(
+    f"EXISTS (SELECT FROM answers a WHERE a.id = {side} AND a.tombstone IS NULL)"
+    f" AND NOT {called_unsafe(side)}"
+    for side in ("p.one_answer_id", "p.other_answer_id")
+)
 _OWN = text(f"""
 SELECT p.id, p.one_answer_id, p.other_answer_id
 FROM (SELECT id FROM conversations WHERE rater_id = :rater AND persona_id = :persona
@@ -84,9 +87,9 @@ LIMIT 1
 def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, at: datetime) -> UUID | None:
     """The offer that is open, or a new one; None where the policy asks for no more today or nothing is left.
 
-    Of one rater, two at once wait for each other. Raises UnknownRater.
+    Of one rater, two at once wait for each other. Raises UnknownRater, RaterErased.
     """
-    lock_rater(session, rater)
+    _lock(session, rater)
     there = open_offer(session, rater=rater, persona=persona)
     if there is not None:
         return there
@@ -100,15 +103,17 @@ def offer_comparison(session: Session, *, persona: PersonaRow, rater: RaterId, a
     sides = _to_check(session, persona, rater, draw, after=policy.repeat_after) or _next_pair(
         session, persona, rater, draw
     )
-    return _add(session, sides, persona_id=persona.id, rater=rater, at=at) if sides else None
+    if sides is None or not _is_there(session, sides.pair):
+        return None
+    return _add(session, sides, persona_id=persona.id, rater=rater, at=at)
 
 
 def offer_of_two(session: Session, *, answer_id: AnswerId, rater: RaterId, at: datetime) -> UUID:
     """This answer beside another one that the rater got to the same prompt, as they asked to see them.
 
-    The same two again are the same offer. Raises NothingToCompare; UnknownRater.
+    The same two again are the same offer. Raises NothingToCompare; UnknownRater, RaterErased.
     """
-    lock_rater(session, rater)
+    _lock(session, rater)
     other = another(session, answer_id=answer_id, rater=rater)
     if other is None:
         raise NothingToCompare
@@ -129,19 +134,21 @@ def another(session: Session, *, answer_id: AnswerId, rater: RaterId) -> AnswerI
 
 
 def open_offer(session: Session, *, rater: RaterId, persona: PersonaRow | None = None) -> UUID | None:
-    """The newest that the rater has not chosen of; of any persona where none is given."""
+    """The newest that the rater has not chosen of; of any persona that is asked where none is given."""
     left_gone, right_gone = (
         exists().where(AnswerRow.id == side, AnswerRow.tombstone.is_not(None))
         for side in (ComparisonOfferRow.left_answer_id, ComparisonOfferRow.right_answer_id)
     )
-    chosen = (
+    waiting = (
         select(ComparisonOfferRow.id)
         .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.choice.is_(None))
         .where(~left_gone, ~right_gone)
         .order_by(ComparisonOfferRow.offered_at.desc())
         .limit(1)
     )
-    return session.scalar(chosen.filter_by(persona_id=persona.id) if persona else chosen)
+    if persona is not None:
+        return session.scalar(waiting.where(ComparisonOfferRow.persona_id == persona.id))
+    return session.scalar(waiting.join(PersonaRow).where(PersonaRow.state != PersonaState.ARCHIVED))
 
 
 def asked_today(session: Session, *, rater: RaterId, at: datetime) -> dict[int, int]:
@@ -185,6 +192,17 @@ def _least_judged(session: Session, known: Mapping[str, object], *, place: str) 
 def _beside(pair: int, one: UUID, other: UUID, draw: OfferDraw) -> Sides:
     left, right = (other, one) if draw.swapped else (one, other)
     return Sides(OfferKind.NORMAL, left, right, pair)
+
+
+def _lock(session: Session, rater: RaterId) -> None:
+    if lock_rater(session, rater).erased_at is not None:
+        raise RaterErased
+
+
+def _is_there(session: Session, pair: int | None) -> bool:
+    """Whether a pair, if it is one, was not deleted since it was read; from here on an erasure waits."""
+    held = select(AnswerPairRow.id).where(AnswerPairRow.id == pair).with_for_update(read=True, key_share=True)
+    return pair is None or session.scalar(held) is not None
 
 
 def _add(session: Session, sides: Sides, *, persona_id: int, rater: RaterId, at: datetime) -> UUID:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from services.db.agreement_tables import AgreementRow
@@ -17,6 +17,7 @@ from services.db.feedback_tables import (
     CorrectionRow,
     PersonaRow,
     QuestionRow,
+    RaterRow,
     RatingRow,
 )
 from services.db.retraction_tables import RetractionRow
@@ -31,6 +32,9 @@ SAID: dict[str, tuple[Journal, tuple[str, ...]]] = {
     "comments": (CommentRow, ("answer_id", "text", "created_at")),
     "comparisons": (ComparisonRow, ("left_answer_id", "right_answer_id", "choice", "created_at")),
 }
+
+_OFFERED = ("left_answer_id", "right_answer_id", "offered_at")
+_CHOSEN = ("kind", "expected", "choice", "chosen_at", "newest_choice")
 
 
 def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
@@ -48,16 +52,19 @@ def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
             for said_id, *said in rows
         ]
     told["offers"] = list(_offers(session, rater))
-    agreed = session.scalars(select(AgreementRow).filter_by(rater_id=rater).order_by(AgreementRow.id))
+    agreed = session.scalars(select(AgreementRow).where(_agreed_by(rater)).order_by(AgreementRow.id))
     told["agreements"] = [{"wording": row.wording, "agreed_at": _plain(row.agreed_at)} for row in agreed]
     return told
 
 
 def _offers(session: Session, rater: RaterId) -> Iterator[Record]:
-    """Which two answers stood before them, and what they chose at first; of known ones only here."""
+    """Which two answers stood before them, and what they chose at first; of known ones only here.
+
+    What kind of pair it was is told once they chose: before, it would tell what is expected.
+    """
     offers = select(ComparisonOfferRow).filter_by(rater_id=rater).order_by(ComparisonOfferRow.offered_at)
-    columns = ("left_answer_id", "right_answer_id", "kind", "expected", "offered_at", "choice", "chosen_at")
     for row in session.scalars(offers):
+        columns = _OFFERED if row.choice is None else (*_OFFERED, *_CHOSEN)
         yield {column: _plain(getattr(row, column)) for column in columns}
 
 
@@ -70,10 +77,16 @@ def own_counts(session: Session, rater: RaterId) -> dict[str, int]:
         for name, (table, _) in SAID.items()
     }
     offers = select(func.count()).where(ComparisonOfferRow.rater_id == rater)
-    agreed = select(func.count()).where(AgreementRow.rater_id == rater)
+    agreed = select(func.count()).where(_agreed_by(rater))
     counts = {"questions": asked, **said, "offers": offers, "agreements": agreed}
     row = session.execute(select(*(count.scalar_subquery().label(name) for name, count in counts.items())))
     return {name: int(count) for name, count in row.one()._mapping.items()}
+
+
+def _agreed_by(rater: RaterId) -> ColumnElement[bool]:
+    """Of nobody who was erased: these rows stay, as `erasing` says, and nobody takes them along."""
+    erased = exists().where(RaterRow.id == rater, RaterRow.erased_at.is_not(None))
+    return (AgreementRow.rater_id == rater) & ~erased
 
 
 def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Record]:

@@ -33,6 +33,8 @@ WHERE q.prompt_key = :prompt AND q.tombstone IS NULL AND (:public OR c.rater_id 
 ORDER BY q.asked_at DESC, a.id
 LIMIT :looked_at
 """)
+# What is just becoming a tombstone is left out and not waited for, as its erasure may wait for this answer's
+# question; who erases later waits, and finds the pair.
 _ADD = text("""
 INSERT INTO answer_pairs (persona_id, one_answer_id, other_answer_id, digest, public, of_one_version)
 SELECT :persona, one, :answer,
@@ -43,7 +45,8 @@ FROM (
     SELECT a.id AS one, a.adapter_version_id = b.adapter_version_id AS of_one_version,
            encode(sha256(convert_to(a.text, 'UTF8')), 'hex') COLLATE "C" AS one_hash,
            encode(sha256(convert_to(b.text, 'UTF8')), 'hex') COLLATE "C" AS other_hash
-    FROM answers a, answers b WHERE a.id = ANY(:partners) AND b.id = :answer
+    FROM answers a, answers b WHERE a.id = ANY(:partners) AND b.id = :answer AND a.tombstone IS NULL
+    FOR SHARE OF a SKIP LOCKED
 ) beside
 ORDER BY 4
 ON CONFLICT (persona_id, digest) DO UPDATE SET digest = excluded.digest

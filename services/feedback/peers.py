@@ -26,11 +26,12 @@ from services.domain.example_policy import ExamplePolicy
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
+from services.feedback.unsafe import called_unsafe
 
 # Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
 # newest of those, as people may still care for it. Only so many conversations back: to look at all there ever
 # were would take longer every day.
-_NEXT = text("""
+_NEXT = text(f"""
 SELECT a.id
 FROM (
     SELECT id FROM conversations WHERE persona_id = :persona AND rater_id <> :rater
@@ -40,12 +41,11 @@ JOIN questions q ON q.conversation_id = c.id AND q.context = ''
 JOIN answers a ON a.question_id = q.id
 WHERE NOT a.imported AND a.tombstone IS NULL
   AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
-  AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.answer_id = a.id AND r.reasons ? 'unsafe'
-                  AND NOT EXISTS (SELECT FROM retractions t WHERE t.rating_id = r.id))
+  AND NOT {called_unsafe("a.id")}
   AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
 ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
 LIMIT 1
-""")
+""")  # noqa: S608  (the fragment is the code's own)
 _OPEN = text("""
 SELECT o.answer_id
 FROM peer_offers o

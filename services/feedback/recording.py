@@ -92,7 +92,7 @@ def rate(
     tags = sorted({reason.value for reason in reasons})
     said = _in_words(stars, tags)
     given = {"stars": None if thumb else stars, "thumb": thumb, "reasons": tags}
-    once = _said_once(submission, answer_id, rater, said)
+    once = said_once(submission, answer_id, rater, said)
     rated = session.execute(
         _RATE, {"answer": answer_id, "rater": rater, **given, "submission": once, "at": at}
     ).one_or_none()
@@ -122,7 +122,7 @@ def correct(
     _check_format(session, answer_id, checked)
     if checked.split() == answer.split():
         raise CorrectionUnchanged
-    once = _said_once(submission, answer_id, rater, checked)
+    once = said_once(submission, answer_id, rater, checked)
     return _append_text(
         session, CorrectionRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at
     )
@@ -163,7 +163,7 @@ def append_choice(
     at: datetime,
 ) -> int:
     """The id of what stands in the journal; whether these two may be compared was looked at before."""
-    once = _said_once(submission, left, rater, f"{right} {choice}")
+    once = said_once(submission, left, rater, f"{right} {choice}")
     added: int | None = session.scalar(
         insert(ComparisonRow)
         .values(
@@ -191,7 +191,7 @@ def comment(
     """
     checked = check_said("comment", text, limit=COMMENT_LIMIT)
     _own_answer(session, answer_id, rater)
-    once = _said_once(submission, answer_id, rater, checked)
+    once = said_once(submission, answer_id, rater, checked)
     return _append_text(
         session, CommentRow, answer_id=answer_id, rater=rater, text=checked, submission=once, at=at
     )
@@ -244,7 +244,7 @@ def _in_words(given: object, tags: list[str]) -> str:
     return " ".join([str(given), *tags])
 
 
-def _said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str) -> UUID:
+def said_once(submission: UUID, answer_id: AnswerId, rater: RaterId, said: str) -> UUID:
     """What may stand in a journal once: this, said of this answer, by this form.
 
     A form that is gone back to and changed says something new, though it carries the same submission.

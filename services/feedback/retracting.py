@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RaterRow, RatingRow
+from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RatingRow
 from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import UNDO_WITHIN, AnswerId, RaterId, Said
 from services.errors.lookups import UnknownSource
 from services.errors.people import TooLateToUndo
+from services.feedback.erasing import hold_rater
 
 Journal = type[RatingRow] | type[CorrectionRow] | type[CommentRow]
 _JOURNALS: dict[Said, tuple[Journal, InstrumentedAttribute[int | None]]] = {
@@ -29,11 +30,12 @@ def retract(
 ) -> datetime:
     """Take back one thing that this rater said of this answer; the instant from which it does not count.
 
-    Taken back again it stays as it was. Raises UnknownSource, also for somebody else's, and TooLateToUndo.
+    Taken back again it stays as it was. Raises UnknownSource, also for somebody else's, TooLateToUndo,
+    RaterErased, NotTheAsker.
     """
     journal, column = _JOURNALS[said]
     # First the rater and then the current rating, as whoever says something locks them and an erasure does.
-    session.get(RaterRow, rater, with_for_update={"read": True, "key_share": True})
+    hold_rater(session, rater)
     said_at = session.scalar(
         select(journal.created_at).filter_by(id=said_id, answer_id=answer_id, rater_id=rater, tombstone=None)
     )

@@ -3,15 +3,19 @@
 import hashlib
 import json
 import re
+from uuid import uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, func, select
 from werkzeug.test import TestResponse
 
+from feedback_app import raters
 from services.db.agreement_tables import AgreementRow
-from services.db.feedback_tables import CommentRow, ComparisonRow, CorrectionRow, RatingRow
+from services.db.feedback_tables import CommentRow, ComparisonRow, CorrectionRow, RaterRow, RatingRow
 from services.db.session import session_scope
 from services.feedback import agreements
+from tests.builders import AT
 from tests.feedback_app.conftest import Visitor, hidden_fields
 from tests.feedback_app.test_comparing import add_pair, begin
 from tests.feedback_app.test_peers import rated_by_another
@@ -44,7 +48,7 @@ def stored(engine: Engine) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("action", "fields"), FORMS)
-@pytest.mark.parametrize("box", [None, "0", "99", "yes"])
+@pytest.mark.parametrize("box", [None, "0", "99", "yes", "9" * 5_000])
 def test_nothing_is_saved_without_the_box_and_nothing_typed_is_lost(
     visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str], box: str | None
 ):
@@ -64,6 +68,51 @@ def test_nothing_is_saved_without_the_box_and_nothing_typed_is_lost(
         assert kept[name] in refused.text
     assert visitor.submit(refused, f"{path}/{action}", **fields).status_code == 303
     assert stored(engine) == (1, 1)
+
+
+@pytest.mark.parametrize(("action", "fields"), FORMS)
+@pytest.mark.parametrize("box", [None, "1"])
+def test_who_was_erased_in_another_tab_is_told_so(
+    visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str], box: str | None
+):
+    page = visitor.get(path)
+    with session_scope(engine) as session:
+        session.scalars(select(RaterRow)).one().erased_at = AT
+    refused = send(visitor, page, f"{path}/{action}", box, **fields)
+    assert refused.status_code == 409
+    assert "Everything you said here was erased meanwhile" in refused.text
+    assert stored(engine) == (0, 0)
+
+
+def test_who_was_erased_in_another_tab_takes_nothing_back_and_compares_nothing(
+    visitor: Visitor, path: str, clean: Engine
+):
+    visitor.submit(visitor.get(path), f"{path}/comment", text="Dry.")
+    page = visitor.get(path)
+    add_pair(clean)
+    pair = visitor.get(begin(visitor))
+    with session_scope(clean) as session:
+        session.scalars(select(RaterRow).join(AgreementRow)).one().erased_at = AT
+    for shown, action, fields in (
+        (page, f"{path}/undo", {}),
+        (pair, pair.request.path, {"choice": "left"}),
+        (pair, pair.request.path, {"choice": "left", "agreed": "1"}),
+    ):
+        refused = visitor.submit(shown, action, **fields)
+        assert refused.status_code == 409
+        assert "Everything you said here was erased meanwhile" in refused.text
+
+
+@pytest.mark.parametrize("box", [None, "1"])
+def test_whose_cookie_is_sound_but_who_is_not_stored_says_nothing(
+    visitor: Visitor, path: str, app: Flask, engine: Engine, box: str | None
+):
+    page = visitor.get(path)
+    with app.app_context():
+        visitor.client.set_cookie(raters.COOKIE, raters._signer().dumps(str(uuid4())))
+    for action, fields in FORMS:
+        assert send(visitor, page, f"{path}/{action}", box, **fields).status_code == 403
+    assert stored(engine) == (0, 0)
 
 
 def test_who_agreed_once_is_not_asked_again(visitor: Visitor, path: str, engine: Engine):

@@ -1,17 +1,21 @@
 """Two answers beside each other: offered, blind, on sides that are stored; each form counts once."""
 
 import json
+import re
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, select
+from werkzeug.test import TestResponse
 
 from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
 from services.db.feedback_tables import ComparisonRow, PersonaRow
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
+from services.domain.personas import PersonaState
 from services.feedback.pairing import pair_up
+from services.feedback.personas import change_state
 from tests.builders import add_answer
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
@@ -219,3 +223,63 @@ def test_what_was_offered_and_chosen_is_told_taken_along_and_deleted(visitor: Vi
     visitor.submit(page, "/your-data/delete", sure="yes")
     assert offers(clean) == []
     assert [one.choice for one in choices(clean)] == [""]
+
+
+@pytest.mark.parametrize("kind", ["normal", "known"])
+def test_a_known_pair_gives_itself_away_by_nothing(visitor: Visitor, clean: Engine, kind: str):
+    add_pair(clean)
+    begin(visitor)
+    (given,) = offers(clean)
+    path = f"/comparisons/{offer_like(clean, given, kind)}"
+    waiting = json.loads(visitor.get("/your-data/export").text)["offers"]
+    assert {name for one in waiting for name in one} == {"left_answer_id", "right_answer_id", "offered_at"}
+    first = visitor.get(path)
+    sent = [visitor.submit(first, path, choice="left").status_code for _ in range(2)]
+    second = visitor.get(path)
+    assert pressed(second) == ["left"]
+    sent += [visitor.submit(second, path, choice="both bad").status_code]
+    assert pressed(visitor.get(path)) == ["both bad"]
+    sent += [
+        visitor.submit(page, path, choice="left").status_code for page in (first, second, visitor.get(path))
+    ]
+    assert sent == [303, 303, 303, 409, 303, 303]
+    assert pressed(visitor.get(path)) == ["left"]
+    told = json.loads(visitor.get("/your-data/export").text)["offers"]
+    assert [one["choice"] for one in told if "choice" in one] == ["left"]
+
+
+def offer_like(engine: Engine, given: ComparisonOfferRow, kind: str) -> UUID:
+    """An offer of the same two answers under another id, of which the better is known or not."""
+    with session_scope(engine) as session:
+        row = ComparisonOfferRow(
+            persona_id=given.persona_id,
+            rater_id=given.rater_id,
+            left_answer_id=given.right_answer_id,
+            right_answer_id=given.left_answer_id,
+            kind=kind,
+            expected="right" if kind == "known" else None,
+            offered_at=given.offered_at,
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def pressed(page: TestResponse) -> list[str]:
+    return re.findall(r'value="([a-z ]+)"[^>]*aria-pressed="true"', page.text)
+
+
+def test_once_the_persona_is_archived_the_thanks_lead_to_the_others(visitor: Visitor, clean: Engine):
+    for question in ("What is a keel?", "What is a mast?"):
+        add_pair(clean, question=question)
+    path = begin(visitor)
+    page = visitor.get(path)
+    with session_scope(clean) as session:
+        persona = session.scalars(select(PersonaRow)).one()
+        change_state(persona, PersonaState.ARCHIVED, reason="done with", at=offers(clean)[0].offered_at)
+    begun = visitor.get("/compare")
+    assert begun.status_code == 200
+    thanked = visitor.get(visitor.submit(page, path, choice="left").location)
+    assert thanked.status_code == 200
+    assert "Thank you, your choice is saved." in thanked.text
+    assert len(offers(clean)) == 1

@@ -1,6 +1,7 @@
 """A rater's own data in the browser: told, taken along, deleted."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -8,11 +9,14 @@ import pytest
 from sqlalchemy import Engine, select
 
 from services.adapters.promotions import find_persona, who_serves
+from services.db.agreement_tables import AgreementRow
 from services.db.feedback_tables import AnswerRow, CorrectionRow, QuestionRow, RaterRow
 from services.db.lineage_tables import TrainingSetSourcesRow
 from services.db.session import session_scope
+from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.domain.training import RunState
+from services.feedback.own_data import own_counts, own_data
 from tests.feedback_app.conftest import Visitor
 from tests.lineage_builders import add_run, add_serving_version, add_training_set
 
@@ -64,6 +68,26 @@ def test_deleting_takes_the_words_at_once_and_the_browser_is_nobody_again(
     assert visitor.get(said).status_code in {403, 404}
     again = visitor.answer_of(visitor.ask())
     assert visitor.get(again).status_code == 200
+
+
+@pytest.mark.usefixtures("said")
+def test_that_they_agreed_stays_and_is_counted_of_nobody(visitor: Visitor, clean: Engine):
+    delete(visitor, sure="yes")
+    with session_scope(clean) as session:
+        agreed = session.scalars(select(AgreementRow)).one()
+        assert set(own_counts(session, RaterId(agreed.rater_id)).values()) == {0}
+        assert not any(own_data(session, RaterId(agreed.rater_id)).values())
+
+
+def test_what_is_kept_is_told_in_the_words_that_are_agreed_to(visitor: Visitor):
+    page = visitor.get(visitor.answer_of(visitor.ask()))
+    told, agreed_to = (
+        re.search(r'<ul id="agreement-text">.*?</ul>', one.text, re.DOTALL)
+        for one in (visitor.get("/your-data"), page)
+    )
+    assert told
+    assert agreed_to
+    assert told[0] == agreed_to[0]
 
 
 def test_without_the_box_nothing_is_deleted(visitor: Visitor, said: str):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
@@ -14,6 +14,7 @@ from services.db.feedback_tables import AnswerRow, ComparisonRow, PeerOfferRow, 
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.comparing import OfferKind
 from services.domain.feedback import AnswerId, Choice, RaterId, Reason
+from services.errors.refusals import RaterErased
 from services.feedback.choosing import choose
 from services.feedback.consistency import consistency_of_rater
 from services.feedback.erasing import bury
@@ -192,6 +193,15 @@ def test_a_known_pair_is_a_liked_answer_beside_one_to_another_question_and_no_pr
     judge(session, offer, Choice(offer.expected))
     assert session.scalar(select(func.count()).select_from(ComparisonRow)) == before
     assert (consistency_of_rater(session, rater).known.hits, offer.pair_id) == (1, None)
+    judge(session, offer, Choice.BOTH_BAD)
+    assert (offer.choice, offer.newest_choice, len(offer.said_by)) == (offer.expected, Choice.BOTH_BAD, 2)
+    assert consistency_of_rater(session, rater).known.hits == 1
+    for change in ("choice = 'tie'", "said_by = '{}'", "newest_choice = NULL", "kind = 'normal'"):
+        with pytest.raises(DBAPIError, match="append-only"), session.begin_nested():
+            session.execute(
+                text(f"UPDATE comparison_offers SET {change} WHERE id = :id"),  # noqa: S608
+                {"id": offer.id},
+            )
 
 
 @pytest.mark.parametrize("poor", [1, 3])
@@ -220,6 +230,7 @@ def test_an_offer_keeps_its_sides_and_its_first_choice(session, persona, rater):
     offer = judge(session, offered(session, persona, rater))
     for change in (
         "UPDATE comparison_offers SET choice = 'right'",
+        "UPDATE comparison_offers SET newest_choice = 'right'",
         "UPDATE comparison_offers SET left_answer_id = right_answer_id, right_answer_id = left_answer_id",
         "DELETE FROM comparison_offers",
     ):
@@ -239,7 +250,7 @@ def test_who_is_erased_takes_their_offers_along_and_pairs_of_their_answers(sessi
     assert session.scalars(select(AnswerPairRow.id)).all() == []
     assert session.scalars(select(ComparisonOfferRow.id)).all() == []
     add_pair(session, persona, QUESTIONS[1])
-    with pytest.raises(IntegrityError, match="was erased"):
+    with pytest.raises(RaterErased):
         offer_comparison(session, persona=persona, rater=rater, at=AT)
 
 
