@@ -166,9 +166,10 @@ def _say(
     rated = visitor.rate(page, stars)
     if rated.peer:
         peer_stars += _judge_peer(visitor, visitor.open_peer(rated), rater, seed=seed)
-    if not wants_to_correct(stars, seed, number, question):
-        return Said(number, question, stars, corrected=False, mistaken=False)
     better = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=seed, rater=number)
+    # A version that has learnt may have said just that.
+    if not wants_to_correct(stars, seed, number, question) or better.text.split() == rated.answer.split():
+        return Said(number, question, stars, corrected=False, mistaken=False)
     visitor.correct(rated, better.text)
     return Said(number, question, stars, corrected=True, mistaken=better.mistaken)
 

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -19,6 +20,8 @@ from services.db.feedback_tables import (
     RatingRow,
 )
 from services.db.session import session_scope
+from services.demo.corrections import better_answer
+from services.demo.opinions import moody_stars, stars_for, wants_to_correct
 from services.demo.question_bank import reserved
 from services.demo.raters import Rater, inquiries, let_them_rate, plan_raters
 from services.demo.steady_load import SteadyLoad
@@ -100,6 +103,24 @@ def test_the_same_people_say_the_same_again(site: str):
         let_them_rate(site, "pirate", few_raters(), seed=SEED, told=lambda _: None).said for _ in range(2)
     ]
     assert said[0] == said[1]
+
+
+def granted_but_in_a_bad_mood() -> Iterator[tuple[Rater, str]]:
+    """Raters with one question each, and the better answer which they would write even if they had got it."""
+    for rater in plan_raters(SEED):
+        for inquiry in rater.inquiries:
+            entry, question, number = inquiry.entry, inquiry.question, rater.number
+            text = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=SEED, rater=number).text
+            honest = stars_for(text, entry, question, rater.taste)
+            stars = moody_stars(honest, rater.taste, SEED, number, question)
+            if wants_to_correct(stars, SEED, number, question):
+                yield replace(rater, inquiries=(inquiry,)), text
+
+
+def test_who_got_the_answer_they_would_have_written_gives_stars_only(site: str, generator: FakeGenerator):
+    rater, generator.text = next(granted_but_in_a_bad_mood())
+    feedback = let_them_rate(site, "pirate", [rater], seed=SEED, told=lambda _: None)
+    assert (feedback.ratings, feedback.corrections) == (1, 0)
 
 
 def test_a_visitor_reads_the_answer_as_a_person_sees_it(site: str):
