@@ -6,10 +6,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test up backup restore check bench messages browser clean
+.PHONY: help demo test up backup restore check bench messages screenshots browser clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 demo: $(INSTALLED) ## Watch the whole loop run on real parts, then use the app (ONCE=1: stop at the end)
 	$(BIN)/persona-loop demo $(if $(ONCE),--once)
@@ -44,6 +44,9 @@ messages: $(INSTALLED) ## Bring the catalogues of translations up to date with t
 		language=$$(basename $$(dirname $$catalogue)); \
 		$(BIN)/pybabel -q update --input-file var/messages.pot --output-file $$catalogue --locale $$language \
 			--width 110 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date || exit 1; done
+
+screenshots: $(INSTALLED) browser ## Take the pictures of every page in docs/screens: two nights of a service of its own
+	$(BIN)/python -m tests.e2e.screenshots
 
 browser: $(INSTALLED) # A Chromium for the browser tests: the one that is there, else Playwright's, else Debian's
 	@bash tests/e2e/install_browser.sh $(BIN)
