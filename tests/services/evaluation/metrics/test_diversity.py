@@ -8,11 +8,17 @@ WORDS = st.lists(st.sampled_from("abcd"), max_size=30).map(" ".join)
 
 
 @given(WORDS)
-def test_repetition_is_a_share_and_grows_when_what_repeats_nothing_is_said_twice(answer: str):
-    once, twice = repetition(answer), repetition(f"{answer} {answer}")
+def test_repetition_is_a_share_and_saying_all_twice_adds_only_the_runs_across_the_seam(
+    answer: str,
+):
+    once, twice, words = repetition(answer), repetition(f"{answer} {answer}"), len(answer.split())
     assert 0 <= once < 1
     assert 0 <= twice < 1
-    assert once or twice >= once
+    different = (1 - once) * max(0, words - 3)
+    if words > 1:
+        assert twice >= 1 - (different + 3) / (2 * words - 3) - 1e-9
+    if words > 3 and once == 0:
+        assert twice > 0
 
 
 @given(st.lists(st.integers(), unique=True, max_size=30))
