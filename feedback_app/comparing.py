@@ -13,17 +13,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.agreeing import saying
 from feedback_app.backend import backend, now
+from feedback_app.choices import CHOICES, read_choice
 from feedback_app.error_pages import refused
 from feedback_app.forms import read_submission, typed_text
 from feedback_app.limits import count_saying
 from feedback_app.raters import current_rater, rater_for_asking, require_rater
 from feedback_app.request_log import note
-from feedback_app.sentences import gettext, lazy_gettext
 from services.adapters.promotions import find_persona
 from services.db.feedback_tables import PersonaRow
 from services.db.session import session_scope
 from services.domain.example_policy import ExamplePolicy
-from services.domain.feedback import AnswerId, Choice, RaterId
+from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug, PersonaState
 from services.domain.scrubbing import MARK, names_of_bases
 from services.errors.outages import TooOften
@@ -39,13 +39,6 @@ from services.feedback.questions import ensure_rater
 blueprint = Blueprint("comparing", __name__)
 
 _LISTED = 100  # personas on the page of all
-
-CHOICES = {  # on the page in this order: each has the key of its number
-    Choice.LEFT: lazy_gettext("First is better"),
-    Choice.RIGHT: lazy_gettext("Second is better"),
-    Choice.TIE: lazy_gettext("Equally good"),
-    Choice.BOTH_BAD: lazy_gettext("Both are bad"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +109,6 @@ def choose(offer_id: UUID) -> AnyResponse:
         return refused(_render(offer_id, problem), problem)
     note(persona=persona)
     return _next(persona, rater, said=offer_id)
-
-
-def read_choice(word: str) -> Choice:
-    """InvalidInput for a word that is none of the four."""
-    try:
-        return Choice(word)
-    except ValueError as error:
-        raise InvalidInput(
-            gettext("Nothing was chosen: choose one of the four and send it again.")
-        ) from error
 
 
 def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:

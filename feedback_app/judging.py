@@ -8,25 +8,16 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from feedback_app.backend import backend, now
+from feedback_app.choices import CHOICES, read_choice
 from feedback_app.forms import typed_text
-from feedback_app.sentences import gettext, lazy_gettext
 from feedback_app.signing_in import needs, require
 from services.db.lineage_tables import GateDecisionRow
 from services.db.session import session_scope
-from services.domain.feedback import Choice
 from services.domain.roles import Role
 from services.errors.lookups import UnknownRecord
-from services.errors.tree import InvalidInput
 from services.evaluation import judging
 
 blueprint = Blueprint("judging", __name__)
-
-CHOICES = {  # on this page, in this order: each has the key of its number
-    Choice.LEFT: lazy_gettext("First is better"),
-    Choice.RIGHT: lazy_gettext("Second is better"),
-    Choice.TIE: lazy_gettext("Equally good"),
-    Choice.BOTH_BAD: lazy_gettext("Both are bad"),
-}
 
 
 @blueprint.get("/decisions/<int:decision_id>/judge")
@@ -55,7 +46,7 @@ def page(candidate: int, champion: int) -> ResponseReturnValue:
 @blueprint.post("/judge/<int:candidate>/<int:champion>")
 def judge(candidate: int, champion: int) -> Response:
     curator = require(Role.CURATOR).name
-    choice = _read_choice(typed_text(request.form, "choice"))
+    choice = read_choice(typed_text(request.form, "choice"))
     with session_scope(backend().engine) as session:
         judging.judge_item(
             session,
@@ -66,12 +57,3 @@ def judge(candidate: int, champion: int) -> Response:
             at=now(),
         )
     return redirect(url_for("judging.page", candidate=candidate, champion=champion), 303)
-
-
-def _read_choice(word: str) -> Choice:
-    try:
-        return Choice(word)
-    except ValueError as error:
-        raise InvalidInput(
-            gettext("Nothing was chosen: choose one of the four and send it again.")
-        ) from error
