@@ -1,12 +1,10 @@
 """The app as a browser meets it: its server and PostgreSQL are real, only the model is a fake."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
-from werkzeug.serving import make_server
 
 from feedback_app import create_app
 from services.db.session import session_scope
@@ -16,6 +14,7 @@ from tests.conftest import cut_away
 from tests.e2e.chromium import running_chromium
 from tests.e2e.spoken import LEARNED, PLAIN
 from tests.fakes import FakeGenerator
+from tests.served import served_here
 
 
 @pytest.fixture
@@ -30,15 +29,8 @@ def site(settings: Settings, engine: Engine, generator: FakeGenerator) -> Iterat
         with session_scope(engine) as session:
             add_persona(session, slug="pirate", display_name="Pirate")
             add_persona(session, slug="professor", display_name="The Professor")
-        app = create_app(settings, engine=engine, generator=generator)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+        with served_here(create_app(settings, engine=engine, generator=generator)) as address:
+            yield address
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ Pages are found by the app's own addresses: a new one is visited, or named here 
 is looked at on a desk in light colours and on a phone in dark ones.
 """
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 from werkzeug.routing import Rule
-from werkzeug.serving import make_server
 
 from feedback_app import create_app
 from services.accounts import invitations
@@ -31,6 +29,7 @@ from tests.conftest import cut_away
 from tests.fakes import FakeGenerator
 from tests.judged_versions import add_judged
 from tests.lineage_builders import add_canary
+from tests.served import served_here
 from tests.told_runs import add_told_run
 
 NAME, PASSWORD = "Ada", "correct horse battery"
@@ -75,14 +74,8 @@ def site(settings: Settings, engine: Engine) -> Iterator[Site]:
     with cut_away(engine):
         known, own = fill(engine)
         app = create_app(settings, engine=engine, generator=FakeGenerator())
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield Site(app, f"http://127.0.0.1:{server.server_port}", known, own)
-        finally:
-            server.shutdown()
-            thread.join()
+        with served_here(app) as address:
+            yield Site(app, address, known, own)
 
 
 def fill(engine: Engine) -> tuple[dict[str, object], dict[str, dict[str, object]]]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, func, select
-from werkzeug.serving import make_server
 
 from feedback_app import create_app
 from services.db.feedback_tables import (
@@ -32,6 +31,7 @@ from services.settings import Settings
 from tests.builders import add_persona
 from tests.conftest import cut_away
 from tests.fakes import FakeGenerator
+from tests.served import served_here
 
 SEED = 3
 
@@ -46,15 +46,8 @@ def site(settings: Settings, engine: Engine, generator: FakeGenerator) -> Iterat
     with cut_away(engine):
         with session_scope(engine) as session:
             add_persona(session, slug="pirate")
-        app = create_app(settings, engine=engine, generator=generator)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+        with served_here(create_app(settings, engine=engine, generator=generator)) as address:
+            yield address
 
 
 def few_raters() -> list[Rater]:
