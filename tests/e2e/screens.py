@@ -1,39 +1,19 @@
 """The pages that people look at, each with the one whose browser shows it best: for `make screenshots`.
 
-What is no page for people's eyes stands in NO_SCREEN.
+Which no picture is taken of stands in NO_SCREEN.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-
-from flask import Flask
-from werkzeug.routing import Rule
 
 from services.settings import ROOT
 
 FOLDER = ROOT / "docs" / "screens"
 WIDTHS = {"desktop": 1280, "phone": 375}  # pixels
 
-# By the beginning of the endpoint's name.
-NO_SCREEN = {
-    "api.": "JSON",
-    "health.": "JSON",
-    "metrics.": "text for Prometheus",
-    "own_data.export": "JSON",
-    "static": "files",
-    "bootstrap.": "files",
-    "judging.of_decision": "leads to judging.page",
-    "comparing.of_persona": "as comparing.of_any, of one persona",
-    "curating.canary_drawing": "a drawing on curating.page",
-    "curating.metrics_drawing": "a drawing on curating.page",
-    "curating.ratings_drawing": "a drawing on curating.page",
-    "decisions.intervals": "a drawing on decisions.page",
-    "runs.loss_drawing": "a drawing on runs.page",
-    "runs.memory_drawing": "a drawing on runs.page",
-}
+NO_SCREEN = {"comparing.of_persona": "as comparing.of_any, of one persona"}
 
 
 class Who(StrEnum):
@@ -83,13 +63,6 @@ SCREENS = (
     Screen("/admin/accounts", "Accounts and invitations", Who.ADMIN),
     Screen("/admin/audit", "The audit log", Who.ADMIN),
 )
-
-
-def pages(app: Flask) -> Iterator[Rule]:
-    """Every rule that shows a page."""
-    for rule in app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(tuple(NO_SCREEN)):
-            yield rule
 
 
 def write_index() -> None:
