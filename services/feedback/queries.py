@@ -23,13 +23,13 @@ from services.db.feedback_tables import (
     RatingRow,
 )
 from services.db.lineage_tables import AdapterVersionRow, PromotionRow
+from services.db.retractions import stands
 from services.domain.answer_formats import AnswerFormat, AnswerRules, rules_of
 from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId, Said, Thumb
 from services.domain.personas import PersonaSlug, PersonaState
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
-from services.feedback.retracting import stands
 from services.language_model.asking import STOPPED
 
 

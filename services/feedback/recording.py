@@ -23,6 +23,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
+from services.db.retractions import stands
 from services.domain.conversation import check_said
 from services.domain.feedback import (
     COMMENT_LIMIT,
@@ -44,7 +45,6 @@ from services.errors.inputs import (
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
 from services.errors.refusals import FormOutdated
-from services.feedback.retracting import stands
 
 # Ratings come by the hundred a second: one round trip, and a statement that is not built anew each time. From
 # then on the rating is the current one, unless a newer one is already.

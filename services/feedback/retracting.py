@@ -6,22 +6,23 @@ later says so anew (`recording`).
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RatingRow
 from services.db.retraction_tables import RetractionRow
+from services.db.retractions import TAKEN_BACK, stands
 from services.domain.feedback import UNDO_WITHIN, AnswerId, RaterId, Said
 from services.errors.lookups import UnknownSource
 from services.errors.people import TooLateToUndo
 from services.feedback.erasing import hold_rater
 
 Journal = type[RatingRow] | type[CorrectionRow] | type[CommentRow]
-_JOURNALS: dict[Said, tuple[Journal, InstrumentedAttribute[int | None]]] = {
-    Said.RATING: (RatingRow, RetractionRow.rating_id),
-    Said.CORRECTION: (CorrectionRow, RetractionRow.correction_id),
-    Said.COMMENT: (CommentRow, RetractionRow.comment_id),
+_JOURNALS: dict[Said, Journal] = {
+    Said.RATING: RatingRow,
+    Said.CORRECTION: CorrectionRow,
+    Said.COMMENT: CommentRow,
 }
 
 
@@ -33,7 +34,7 @@ def retract(
     Taken back again it stays as it was. Raises UnknownSource, also for somebody else's, TooLateToUndo,
     RaterErased, NotTheAsker.
     """
-    journal, column = _JOURNALS[said]
+    journal, column = _JOURNALS[said], TAKEN_BACK[said]
     # First the rater and then the current rating, as whoever says something locks them and an erasure does.
     hold_rater(session, rater)
     said_at = session.scalar(
@@ -54,12 +55,6 @@ def retract(
     if said is Said.RATING:
         _point_before(session, answer_id, rater, said_id)
     return at
-
-
-def stands(said: Said, said_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether the row of that journal with this id, of a query around it, was not taken back."""
-    _, column = _JOURNALS[said]
-    return ~exists().where(column == said_id)
 
 
 def _point_before(session: Session, answer_id: AnswerId, rater: RaterId, rating_id: int) -> None:

@@ -11,15 +11,16 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterReviewRow
+from services.db.retractions import stands_sql
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
-from services.domain.feedback import AnswerId, Choice
+from services.domain.feedback import AnswerId, Choice, Said
 from services.domain.reviews import Verdict, Word
 from services.errors.lookups import UnknownAnswer
 from services.feedback.review_locks import held_by
-from services.feedback.review_queue import Cause, causes_of
+from services.feedback.review_queue import LEFT_OUT, Cause, causes_of
 
 # What counts of each rater by now; comments are read here and never learnt.
-_SAID = text("""
+_SAID = text(f"""
     SELECT 'rating' AS kind, r.id, r.rater_id, r.created_at AS at, r.stars, r.thumb, r.reasons, '' AS text,
            CAST(NULL AS text) AS choice, CAST(NULL AS boolean) AS on_left
     FROM current_ratings c JOIN ratings r ON r.id = c.rating_id
@@ -27,7 +28,7 @@ _SAID = text("""
     UNION ALL
     SELECT 'correction', id, rater_id, created_at, NULL, NULL, '[]', text, NULL, NULL FROM (
         SELECT DISTINCT ON (rater_id) * FROM corrections k WHERE answer_id = :answer AND tombstone IS NULL
-        AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = k.id)
+        AND {stands_sql(Said.CORRECTION, "k")}
         ORDER BY rater_id, id DESC
     ) corrected
     UNION ALL
@@ -44,9 +45,9 @@ _SAID = text("""
     UNION ALL
     SELECT 'comment', id, rater_id, created_at, NULL, NULL, '[]', text, NULL, NULL FROM comments k
     WHERE answer_id = :answer AND tombstone IS NULL
-    AND NOT EXISTS (SELECT FROM retractions t WHERE t.comment_id = k.id)
+    AND {stands_sql(Said.COMMENT, "k")}
     ORDER BY at, kind, id
-""")
+""")  # noqa: S608  (the fragments are the code's own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +180,4 @@ def _verdicts(session: Session, raters: Sequence[UUID]) -> dict[UUID, str]:
 
 def _standings(session: Session, persona: PersonaRow) -> Mapping[str, Any]:
     """Of whom the newest set left out, why, by the rater's id."""
-    report = text("""
-        SELECT report -> 'raters' -> 'left_out' FROM training_sets
-        WHERE persona_id = :persona AND redacted_at IS NULL AND NOT policy ? 'without'
-        ORDER BY cutoff DESC, id DESC LIMIT 1
-    """)
-    return session.scalar(report, {"persona": persona.id}) or {}
+    return session.scalar(text(LEFT_OUT), {"persona": persona.id}) or {}

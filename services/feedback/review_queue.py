@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.retractions import stands_sql
 from services.domain.examples import DropReason
-from services.domain.feedback import AnswerId
+from services.domain.feedback import AnswerId, Said
 from services.domain.reviews import Why, Word
 
 RECENT = 2_000  # ratings, of all personas, and as many comparisons
@@ -22,17 +23,19 @@ EACH = 20  # ratings of each rater under review, whom a person decides about by 
 PAGE = 20
 COUNTED = 50  # answers, on a page that only says how many there are
 
+# Whom the newest training set left out, and why, by their ids; none where no rater was.
+LEFT_OUT = """
+    SELECT report -> 'raters' -> 'left_out' FROM training_sets
+    WHERE persona_id = :persona AND redacted_at IS NULL AND NOT policy ? 'without'
+    ORDER BY cutoff DESC, id DESC LIMIT 1
+"""
 # What somebody overruled or whoever is banned said makes nobody wait. Of a trusted rater nothing is held.
 _CAUSES = """
 WITH decided AS (
     SELECT DISTINCT ON (rater_id) rater_id, verdict FROM rater_reviews ORDER BY rater_id, id DESC
 ),
 held AS (
-    SELECT CAST(key AS uuid) AS rater_id
-    FROM (SELECT report FROM training_sets
-          WHERE persona_id = :persona AND redacted_at IS NULL AND NOT policy ? 'without'
-          ORDER BY cutoff DESC, id DESC LIMIT 1) newest,
-         jsonb_each_text(newest.report -> 'raters' -> 'left_out')
+    SELECT CAST(key AS uuid) AS rater_id FROM jsonb_each_text(({left_out}))
     WHERE value = :under_review AND CAST(key AS uuid) NOT IN (SELECT rater_id FROM decided)
 ),
 last AS (
@@ -86,10 +89,10 @@ causes AS (
     SELECT k.answer_id, 'quarantined', 'correction', k.id, k.created_at
     FROM corrections k JOIN held USING (rater_id)
     WHERE k.tombstone IS NULL
-    AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = k.id)
+    AND {stands}
     AND NOT EXISTS (SELECT FROM corrections n WHERE n.answer_id = k.answer_id
                     AND n.rater_id = k.rater_id AND n.id > k.id AND n.tombstone IS NULL
-                    AND NOT EXISTS (SELECT FROM retractions t WHERE t.correction_id = n.id))
+                    AND {newer_stands})
     AND NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.correction_id = k.id)
 ),
 waiting AS (
@@ -101,7 +104,10 @@ waiting AS (
     WHERE causes.answer_id = CAST(:answer AS uuid) OR CAST(:answer AS uuid) IS NULL
 )
 """
-_RATED = {
+_RULES = {
+    "left_out": LEFT_OUT,
+    "stands": stands_sql(Said.CORRECTION, "k"),
+    "newer_stands": stands_sql(Said.CORRECTION, "n"),
     "good": "coalesce(r.stars >= 4, r.thumb = 'up')",
     "poor": "coalesce(r.stars <= 2, r.thumb = 'down')",
     "counts": """
@@ -121,7 +127,7 @@ _OF_ALL = _CAUSES.format(
             ORDER BY r.id DESC LIMIT :each
         ) newest
     """,  # noqa: S608
-    **_RATED,
+    **_RULES,
 )
 _OF_ONE = _CAUSES.format(
     last="SELECT * FROM ratings WHERE answer_id = CAST(:answer AS uuid)",
@@ -129,7 +135,7 @@ _OF_ONE = _CAUSES.format(
         SELECT r.* FROM ratings r JOIN held USING (rater_id)
         WHERE r.answer_id = CAST(:answer AS uuid) AND {_UNDECIDED}
     """,  # noqa: S608
-    **_RATED,
+    **_RULES,
 )
 _PAGE = text(f"""{_OF_ALL}
 SELECT w.answer_id, w.question, array_agg(DISTINCT w.why) AS whys, min(w.at) AS since, l.actor AS holder

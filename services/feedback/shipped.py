@@ -6,8 +6,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import CorrectionRow
+from services.db.retractions import stands
 from services.domain.feedback import AnswerId, RaterId, Said
-from services.feedback.retracting import stands
 
 # A correction is in the first set after it or in none, but for a night that was skipped or failed: so many
 # versions are looked at. All there ever were would be read for one that was left out.

@@ -25,6 +25,7 @@ from services.db.lineage_tables import (
     SkippedNightRow,
     TrainingSetRow,
 )
+from services.db.retractions import stands
 from services.domain.canaries import CanaryPolicy
 from services.domain.evaluation import METRICS, OVERALL
 from services.domain.feedback import Said
@@ -33,7 +34,6 @@ from services.evaluation.metric_chart import MetricCourse, Point
 from services.evaluation.wording import title_of
 from services.feedback.canary_chart import Look
 from services.feedback.rating_chart import RatedDay
-from services.feedback.retracting import stands
 from services.jobs.canaries import canary_in, canary_row, looks_at
 from services.training.watching import RunSummary, runs_of
 from services.training_sets.conditions import of_everyone

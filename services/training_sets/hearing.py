@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
+from services.db.retractions import stands_sql
 from services.domain.consensus import Integers, Mask
-from services.domain.feedback import FAULTS, Reason
+from services.domain.feedback import FAULTS, Reason, Said
 from services.training_sets.late_words import LOOKED_BACK, LateWords
-from services.training_sets.taken_back import stands
 
 _TAGS = tuple(Reason)
 _NONE_LATE = LateWords()
@@ -71,7 +71,7 @@ JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 JOIN answers a ON a.question_id = q.id AND a.finish_reason <> 'stopped'
 WHERE EXISTS (SELECT FROM ratings j
               WHERE j.answer_id = a.id AND j.created_at <= :cutoff AND j.tombstone IS NULL
-              AND {stands("rating", "j")})
+              AND {stands_sql(Said.RATING, "j", by="cutoff")})
 """  # noqa: S608  (the fragment is the code's own)
 # Choices are those of `consensus.Choice`; who names a fault finds the answer poor, whatever the stars. In
 # `tags` each bit is one of _TAGS.
@@ -87,7 +87,7 @@ SELECT j.id, h.answer, j.rater_id,
        lead(j.id) OVER (PARTITION BY h.answer, j.rater_id ORDER BY j.id) IS NOT NULL AS overridden
 FROM ratings j
 JOIN heard_answers h ON h.answer_id = j.answer_id
-WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands("rating", "j")}
+WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands_sql(Said.RATING, "j", by="cutoff")}
 """  # noqa: S608  (the tags are the code's own)
 _SPEAKERS = f"""
 SELECT rater_id FROM (
@@ -97,7 +97,7 @@ SELECT rater_id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands("correction", "j")}
+    WHERE j.created_at <= :cutoff AND j.tombstone IS NULL AND {stands_sql(Said.CORRECTION, "j", by="cutoff")}
     UNION SELECT k.rater_id FROM comparisons k
     JOIN answers a ON a.id = k.left_answer_id
     JOIN questions q ON q.id = a.question_id

@@ -10,22 +10,23 @@ from sqlalchemy.orm import Session
 from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
+from services.db.retractions import stands_sql
+from services.domain.feedback import Said
 from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.late_words import find_late
 from services.training_sets.remembering import read_memory
-from services.training_sets.taken_back import stands
 
 _COUNT = text(f"""
 SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
         WHERE j.created_at > :after AND j.created_at <= :until
-        AND j.tombstone IS NULL AND q.tombstone IS NULL AND {stands("rating", "j", by="until")})
+        AND j.tombstone IS NULL AND q.tombstone IS NULL AND {stands_sql(Said.RATING, "j", by="until")})
      + (SELECT count(*) FROM corrections j JOIN answers a ON a.id = j.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
         WHERE j.created_at > :after AND j.created_at <= :until
-        AND j.tombstone IS NULL AND q.tombstone IS NULL AND {stands("correction", "j", by="until")})
+        AND j.tombstone IS NULL AND q.tombstone IS NULL AND {stands_sql(Said.CORRECTION, "j", by="until")})
      + (SELECT count(*) FROM comparisons j JOIN answers a ON a.id = j.left_answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona

@@ -1,7 +1,4 @@
-"""What raters took back: nothing that is read up to an instant counts what was taken back by then.
-
-In SQL, as this room reads journals; for pages it is `feedback.retracting`.
-"""
+"""What raters took back of all that was heard, up to an instant."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,11 +23,6 @@ LEFT JOIN corrections k ON k.id = t.correction_id
 WHERE t.at <= :cutoff AND t.comment_id IS NULL AND coalesce(j.tombstone, k.tombstone) IS NULL
 ORDER BY kind, id
 """)
-
-
-def stands(kind: str, alias: str, *, by: str = "cutoff") -> str:
-    """In SQL, that this row of ratings or of corrections was not taken back by an instant that is bound."""
-    return f"NOT EXISTS (SELECT FROM retractions t WHERE t.{kind}_id = {alias}.id AND t.at <= :{by})"
 
 
 def stream_taken_back(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Iterator[str]:

@@ -16,10 +16,11 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.retractions import stands_sql
 from services.db.streaming import stream
 from services.domain.conversation import Question
+from services.domain.feedback import Said
 from services.domain.splits import Split
-from services.training_sets.taken_back import stands
 
 _CHUNK = 500  # rows fetched at once, each with its texts
 # Which of a rater's newest words of one day (in UTC) a row is, from 1: only so many count.
@@ -55,7 +56,7 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "split": _SPLIT.format(asked=asked),
         "splits": _SPLITS.format(asked=asked),
         "of_day": OF_DAY,
-        "stands": stands("correction", "k"),
+        "stands": stands_sql(Said.CORRECTION, "k", by="cutoff"),
     }
     return text(template.format(**parts))
 
@@ -154,7 +155,7 @@ SELECT 'correction', id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands("correction", "k")}
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands_sql(Said.CORRECTION, "k", by="cutoff")}
 ) corrected WHERE newer IS NOT NULL
 UNION ALL
 SELECT 'comparison', id FROM (
