@@ -77,6 +77,10 @@ class Crowd:
     def answers(self) -> int:
         return self.raters * self.answers_each
 
+    @property
+    def prompts(self) -> int:
+        return max(1, self.answers // 5)
+
 
 def rater_id(number: int) -> UUID:
     return _id(_RATER, number)
@@ -96,7 +100,7 @@ def fill(session: Session, crowd: Crowd, *, at: datetime) -> PersonaRow:
         "name": base.name,
         "raters": crowd.raters,
         "answers": crowd.answers,
-        "prompts": max(1, crowd.answers // 5),
+        "prompts": crowd.prompts,
         "days": crowd.days,
         "wording": WORDING,
         "at": at,

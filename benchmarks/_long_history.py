@@ -12,17 +12,21 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks._filled import Crowd, fill
+from services.adapters.canaries import numbers_of
 from services.adapters.promotions import version_by_number
+from services.domain.canaries import CanaryJudgement, CanaryPolicy, ConversationMean, judge_canary
 from services.domain.checks import Asked, Check, Verdict
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.gate import GATE_VERSION
 from services.domain.promotions import BASE_VERSION
+from services.domain.style import mean_style
 from services.evaluation.reports import store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
 
 _ITEMS = 200  # of a report
+_HEARD = 400  # conversations, by as many raters, that the canary's looks tell of
 _SAID = (
     """
     INSERT INTO ratings (answer_id, rater_id, stars, reasons, submission, created_at)
@@ -39,6 +43,25 @@ _SAID = (
     SELECT pg_temp.numbered(4, n), pg_temp.numbered(1, rater), 'Downhill it goes, says ' || n || '.',
         gen_random_uuid(), at
     FROM asked WHERE n % 7 = 0 ORDER BY n
+    """,
+    # Somebody was given it beside the next answer to the same question, and chose.
+    """
+    INSERT INTO answer_pairs (persona_id, one_answer_id, other_answer_id, digest, public, of_one_version,
+        opinions)
+    SELECT :persona, pg_temp.numbered(4, n), pg_temp.numbered(4, n + :prompts), md5(n::text), true, false, 1
+    FROM asked WHERE n % 7 = 0 AND n + :prompts < :answers ORDER BY n
+    """,
+    """
+    INSERT INTO comparison_offers (id, persona_id, rater_id, pair_id, left_answer_id, right_answer_id, kind,
+        offered_at, choice, chosen_at)
+    SELECT gen_random_uuid(), :persona, pg_temp.numbered(1, n / 7 % :raters), p.id, p.one_answer_id,
+        p.other_answer_id, 'normal', at, 'left', at
+    FROM asked JOIN answer_pairs p ON p.one_answer_id = pg_temp.numbered(4, n)
+    """,
+    """
+    INSERT INTO comparisons (left_answer_id, right_answer_id, rater_id, choice, submission, created_at)
+    SELECT left_answer_id, right_answer_id, rater_id, choice, gen_random_uuid(), chosen_at
+    FROM comparison_offers ORDER BY chosen_at
     """,
 )
 _MADE = (
@@ -83,10 +106,20 @@ _MADE = (
     FROM evaluation_reports r JOIN adapter_versions v ON v.id = r.adapter_version_id
     WHERE v.number > 0 ORDER BY v.number
     """,
+    # The newest is a canary still.
     """
-    INSERT INTO promotions (persona_id, adapter_version_id, kind, decision_id, actor, reason, at)
-    SELECT :persona, r.adapter_version_id, 'full', d.id, 'nightly', 'the gate said PASS', d.created_at
-    FROM gate_decisions d JOIN evaluation_reports r ON r.id = d.candidate_report_id ORDER BY d.id
+    INSERT INTO promotions (persona_id, adapter_version_id, kind, share, decision_id, actor, reason, at)
+    SELECT :persona, v.id, CASE WHEN v.number < :versions THEN 'full' ELSE 'canary' END,
+        CASE WHEN v.number = :versions THEN 0.5 END, d.id, 'nightly', 'the gate said PASS', d.created_at
+    FROM gate_decisions d
+    JOIN evaluation_reports r ON r.id = d.candidate_report_id
+    JOIN adapter_versions v ON v.id = r.adapter_version_id
+    ORDER BY d.id
+    """,
+    """
+    INSERT INTO canary_looks (promotion_id, verdict, numbers, sentence, at)
+    SELECT id, 'keep', CAST(:seen AS jsonb), :told, at
+    FROM promotions, generate_series(1, :versions) WHERE kind = 'canary'
     """,
     # What was asked by day so many was answered by the version of that day.
     """
@@ -119,18 +152,32 @@ def fill_years(session: Session, years: Years, *, at: datetime) -> None:
     report = store_report(
         session, version_id=base.id, suite_digest=suite, settings_digest="s", scores=scores, at=at
     )
+    looked = _looked()
     values = {
         "persona": persona.id,
         "at": at,
         "raters": years.crowd.raters,
+        "answers": years.crowd.answers,
+        "prompts": years.crowd.prompts,
         "ratings_each": years.ratings_each,
         "versions": years.versions,
         "base_report": report,
         "gate": GATE_VERSION,
         "checks": json.dumps([asdict(_check(name)) for name in ("style_hit", "fact_hit", "loss")]),
+        "seen": json.dumps(numbers_of(looked)),
+        "told": looked.sentence,
     }
     for statement in (*_SAID, *_MADE):
         session.execute(text(statement), values)
+
+
+def _looked() -> CanaryJudgement:
+    style = mean_style(["Arr, downhill it goes."])
+    heard = [
+        ConversationMean(value=n % 5 / 4, canary=n % 2 == 0, propensity=0.5, rater=str(n), style=style)
+        for n in range(_HEARD)
+    ]
+    return judge_canary(heard, CanaryPolicy())
 
 
 def _check(metric: str) -> Check:

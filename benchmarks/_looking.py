@@ -32,10 +32,6 @@ _METRICS_TOKEN = "metrics"  # noqa: S105 - as well
 _END_USER = "somebody"
 # Not pages: files, what checks a process, a fixed document.
 _NO_PAGE = frozenset({"static", "bootstrap.static", "health.healthz", "health.readyz", "api.openapi"})
-# Of these there is nothing as long as nobody was invited, offered a pair, or let a canary begin.
-_NOTHING_THERE = frozenset(
-    {"accounts.invitation", "comparing.page", "api.get_comparison", "curating.canary_drawing"}
-)
 _SHOWN = frozenset({200, 303})
 
 
@@ -58,10 +54,16 @@ class Looker:
         """By endpoint."""
         pages = self._app.url_map.bind("localhost")
         return {
-            rule.endpoint: pages.build(rule.endpoint, {name: self._known[name] for name in rule.arguments})
+            rule.endpoint: pages.build(
+                rule.endpoint, {name: self._value(rule.endpoint, name) for name in rule.arguments}
+            )
             for rule in self._app.url_map.iter_rules()
-            if "GET" in (rule.methods or ()) and rule.endpoint not in _NO_PAGE | _NOTHING_THERE
+            if "GET" in (rule.methods or ()) and rule.endpoint not in _NO_PAGE
         }
+
+    def _value(self, endpoint: str, name: str) -> object:
+        own = f"{endpoint} {name}"
+        return self._known[own if own in self._known else name]
 
     def look(self, address: str) -> Seen:
         """Raises RuntimeError for anything but a page, or the way to one."""
@@ -90,7 +92,10 @@ def looking_app(settings: Settings, engine: Engine, generator: Generator) -> Fla
 
 
 def let_in(session: Session, *, at: datetime) -> tuple[str, dict[str, object]]:
-    """The client's token, and a value for each argument of an address: always of the newest there is."""
+    """The client's token, and a value for each argument of an address: always of the newest there is.
+
+    Where an address names something else by the same word, its endpoint stands before that.
+    """
     rater = RaterId(rater_id(0))
     invitation = invitations.invite(session, Role.ADMIN, actor="looking", at=at)
     invitations.accept(session, invitation, name="Ada", password=_PASSWORD, rater=rater, at=at)
@@ -106,7 +111,22 @@ def let_in(session: Session, *, at: datetime) -> tuple[str, dict[str, object]]:
             FROM gate_decisions d
         """)
     ).one()
-    return token, {**newest._mapping, "slug": SLUG, "answer_id": answer_id(0)}
+    compared = session.execute(
+        text("""
+            SELECT k.id, o.id AS offer_id FROM comparisons k
+            JOIN comparison_offers o USING (left_answer_id, right_answer_id, rater_id)
+            WHERE rater_id = :rater ORDER BY k.id DESC LIMIT 1
+        """),
+        {"rater": rater},
+    ).one()
+    return token, {
+        **newest._mapping,
+        "slug": SLUG,
+        "answer_id": answer_id(0),
+        "offer_id": compared.offer_id,
+        "api.get_comparison number": compared.id,
+        "token": invitations.invite(session, Role.CURATOR, actor="looking", at=at),
+    }
 
 
 def _signed_in(app: Flask) -> FlaskClient:
