@@ -23,7 +23,7 @@ from services.accounts import audit
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
-from services.domain.reviews import Verdict, Word
+from services.domain.reviews import ReviewVerdict, Source
 from services.domain.roles import Role
 from services.errors.lookups import UnknownPage
 from services.errors.tree import InvalidInput, PersonaLoopError, Refused
@@ -36,10 +36,10 @@ from services.feedback.reviewing import Decision, decide
 blueprint = Blueprint("reviewing", __name__, url_prefix="/p/<slug>/review")
 
 ACTS = {
-    Verdict.AGREED: "agree with feedback",
-    Verdict.OVERRULED: "overrule feedback",
-    Verdict.BANNED: "ban a rater",
-    Verdict.RESTORED: "restore feedback",
+    ReviewVerdict.AGREED: "agree with feedback",
+    ReviewVerdict.OVERRULED: "overrule feedback",
+    ReviewVerdict.BANNED: "ban a rater",
+    ReviewVerdict.RESTORED: "restore feedback",
 }
 
 
@@ -85,7 +85,7 @@ def decide_on(slug: str, answer_id: UUID) -> Response:
         decision = _read_decision()
         row = decide(session, me[0], decision, reviewer=me[1], rater=member.rater, at=at)
         if row is not None:  # else the same form had decided before
-            told = {"of": decision.word.source, "review": row.id}
+            told = {"of": decision.source.name, "review": row.id}
             audit.record(session, ACTS[decision.verdict], slug, actor=member.actor, at=at, details=told)
 
     return _act(slug, answer_id, deciding)
@@ -128,14 +128,14 @@ def _reviewer(member: Member) -> Reviewer:
 
 
 def _read_decision() -> Decision:
-    word = Word.parse(typed_text(request.form, "of"))
+    source = Source.parse(typed_text(request.form, "of"))
     try:
-        verdict = Verdict(typed_text(request.form, "verdict"))
+        verdict = ReviewVerdict(typed_text(request.form, "verdict"))
     except ValueError as error:
         raise InvalidInput(gettext("Nothing was decided: use one of the buttons of the page.")) from error
-    if word is None:
+    if source is None:
         raise InvalidInput(gettext("Nothing was decided: the form names nothing that was said."))
-    return Decision(word, verdict, typed_text(request.form, "reason"), read_submission(request.form))
+    return Decision(source, verdict, typed_text(request.form, "reason"), read_submission(request.form))
 
 
 def _after() -> tuple[datetime, UUID] | None:

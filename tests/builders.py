@@ -152,7 +152,7 @@ def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
     session.flush()
 
 
-def add_word_review(
+def add_feedback_review(
     session: Session, source: str, verdict: str, *, reason: str = "seen", at: datetime = AT
 ) -> None:
     """What a reviewer decided of one thing that was said, as "rating:12"."""

@@ -12,7 +12,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import CommentRow
 from services.domain.feedback import AnswerId
 from services.domain.scopes import Scope
-from services.feedback import recording, said
+from services.feedback import journals, recording
 from services.feedback.queries import answer_page
 
 
@@ -49,11 +49,11 @@ def list_comments(session: Session, call: Call, place: Place, answer_id: UUID) -
     """How an end user commented on an answer, the newest first."""
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
-    rows = said.comments(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
+    rows = journals.comments(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
     return place.page(rows, _shown, named=lambda one: one[0].id)
 
 
-def _shown(one: said.Kept[CommentRow]) -> CommentShown:
+def _shown(one: journals.Kept[CommentRow]) -> CommentShown:
     row, taken_back_at = one
     return CommentShown(
         id=row.id,

@@ -16,7 +16,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import ComparisonRow
 from services.domain.feedback import AnswerId, Choice
 from services.domain.scopes import Scope
-from services.feedback import recording, said
+from services.feedback import journals, recording
 
 
 class Compared(Body):
@@ -54,7 +54,7 @@ def compare(session: Session, call: Call, compared: Compared, submission: UUID) 
 def list_comparisons(session: Session, call: Call, place: Place) -> Page[ComparisonShown]:
     """What an end user chose between two answers, the newest first."""
     after = int(place.after) if place.after else None
-    rows = said.comparisons(session, rater=call.rater, limit=place.wanted, after=after)
+    rows = journals.comparisons(session, rater=call.rater, limit=place.wanted, after=after)
     return place.page(rows, _shown, named=lambda row: row.id)
 
 
@@ -66,7 +66,7 @@ def list_comparisons(session: Session, call: Call, place: Place) -> Page[Compari
 )
 def get_comparison(session: Session, call: Call, number: int) -> ComparisonShown:
     """One choice of an end user."""
-    return _shown(said.comparison(session, number, rater=call.rater))
+    return _shown(journals.comparison(session, number, rater=call.rater))
 
 
 def _shown(row: ComparisonRow) -> ComparisonShown:

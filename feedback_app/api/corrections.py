@@ -12,7 +12,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import CorrectionRow
 from services.domain.feedback import AnswerId
 from services.domain.scopes import Scope
-from services.feedback import recording, said
+from services.feedback import journals, recording
 from services.feedback.queries import answer_page
 
 
@@ -53,11 +53,11 @@ def list_corrections(session: Session, call: Call, place: Place, answer_id: UUID
     """How an end user corrected an answer, the newest first."""
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
-    rows = said.corrections(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
+    rows = journals.corrections(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
     return place.page(rows, _shown, named=lambda one: one[0].id)
 
 
-def _shown(one: said.Kept[CorrectionRow]) -> CorrectionShown:
+def _shown(one: journals.Kept[CorrectionRow]) -> CorrectionShown:
     row, taken_back_at = one
     return CorrectionShown(
         id=row.id,

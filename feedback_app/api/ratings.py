@@ -14,7 +14,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import RatingRow
 from services.domain.feedback import STARS, AnswerId, Reason, Thumb
 from services.domain.scopes import Scope
-from services.feedback import recording, said
+from services.feedback import journals, recording
 from services.feedback.queries import answer_page
 
 Stars = Annotated[int, Field(ge=STARS[0], le=STARS[-1]), Whole]
@@ -56,11 +56,11 @@ def list_ratings(session: Session, call: Call, place: Place, answer_id: UUID) ->
     """How an end user rated an answer, the newest first."""
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
-    rows = said.ratings(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
+    rows = journals.ratings(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
     return place.page(rows, _shown, named=lambda one: one[0].id)
 
 
-def _shown(one: said.Kept[RatingRow]) -> RatingShown:
+def _shown(one: journals.Kept[RatingRow]) -> RatingShown:
     row, taken_back_at = one
     return RatingShown(
         id=row.id,

@@ -23,7 +23,7 @@ _SHARES = {
 }
 
 
-class Verdict(StrEnum):
+class RaterVerdict(StrEnum):
     TRUSTED = "trusted"
     EXCLUDED = "excluded"
 
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 @speaking
 def review(
     rater: str,
-    verdict: Verdict,
+    verdict: RaterVerdict,
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
     as_json: Json = False,
 ) -> None:

@@ -7,9 +7,9 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.db.base import Base
-from services.domain.reviews import Verdict
+from services.domain.reviews import ReviewVerdict
 
-_VERDICTS = ", ".join(f"'{verdict}'" for verdict in Verdict)
+_VERDICTS = ", ".join(f"'{verdict}'" for verdict in ReviewVerdict)
 
 
 class FeedbackReviewRow(Base):

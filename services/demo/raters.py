@@ -43,7 +43,7 @@ class Rater:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RatedAnswer:
     """What one rater said of one answer; `mistaken` is only known to the demo."""
 
     rater: int
@@ -60,7 +60,7 @@ class Feedback:
     Which those were depends on who was quicker, so they do not repeat by the seed.
     """
 
-    said: tuple[Said, ...]
+    said: tuple[RatedAnswer, ...]
     peer_stars: tuple[int, ...] = ()
 
     @property
@@ -107,7 +107,7 @@ def inquiries(seed: int) -> list[Inquiry]:
 
 
 def let_them_rate(
-    address: str, persona: str, raters: Sequence[Rater], *, seed: int, told: Callable[[Said], None]
+    address: str, persona: str, raters: Sequence[Rater], *, seed: int, told: Callable[[RatedAnswer], None]
 ) -> Feedback:
     """All raters at once, each with one browser; `told` hears of each answer as it is rated.
 
@@ -137,11 +137,11 @@ def visit(
     rater: Rater,
     *,
     seed: int,
-    told: Callable[[Said], None],
+    told: Callable[[RatedAnswer], None],
     closing: threading.Event,
 ) -> Feedback:
     """One rater's visit, question after question until all are asked or `closing` is set."""
-    said: list[Said] = []
+    said: list[RatedAnswer] = []
     peer_stars: list[int] = []
     with Visitor(address) as visitor:
         for inquiry in rater.inquiries:
@@ -160,7 +160,7 @@ def visit(
 
 def _say(
     visitor: Visitor, page: Page, rater: Rater, inquiry: Inquiry, *, seed: int, peer_stars: list[int]
-) -> Said:
+) -> RatedAnswer:
     entry, question, number = inquiry.entry, inquiry.question, rater.number
     stars = _stars(page, rater, inquiry, seed=seed)
     rated = visitor.rate(page, stars)
@@ -169,9 +169,9 @@ def _say(
     better = better_answer(entry, inquiry.phrasing, rater.taste.audience, seed=seed, rater=number)
     # A version that has learnt may have said just that.
     if not wants_to_correct(stars, seed, number, question) or better.text.split() == rated.answer.split():
-        return Said(number, question, stars, corrected=False, mistaken=False)
+        return RatedAnswer(number, question, stars, corrected=False, mistaken=False)
     visitor.correct(rated, better.text)
-    return Said(number, question, stars, corrected=True, mistaken=better.mistaken)
+    return RatedAnswer(number, question, stars, corrected=True, mistaken=better.mistaken)
 
 
 def _judge_peer(visitor: Visitor, page: Page, rater: Rater, *, seed: int) -> list[int]:

@@ -22,7 +22,7 @@ from services.demo.judgement import Judgement, read_judgement
 from services.demo.moves import Move, wait_until_live
 from services.demo.night import run_night
 from services.demo.personas import Pair, create_pair
-from services.demo.raters import Feedback, Said, inquiries, let_them_rate, plan_raters
+from services.demo.raters import Feedback, RatedAnswer, inquiries, let_them_rate, plan_raters
 from services.demo.steady_load import SteadyLoad
 from services.demo.summary import Played
 from services.domain.promotions import PromotionKind
@@ -140,9 +140,9 @@ def _play(stage: _Stage) -> Played:
 
 def _rate(stage: _Stage, pair: Pair) -> Feedback:
     """Many rate the tutor, a few put one question each to the curator."""
-    told: list[Said] = []
+    told: list[RatedAnswer] = []
 
-    def tell(said: Said) -> None:
+    def tell(said: RatedAnswer) -> None:
         told.append(said)
         if len(told) % RATINGS_BETWEEN_LINES == 0:
             stage.console.print(f"  {len(told)} answers rated")

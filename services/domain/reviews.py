@@ -10,7 +10,7 @@ LOCKED_FOR = timedelta(minutes=10)  # since the reviewer's last act
 _SOURCE = re.compile(r"(rating|correction|comparison):([1-9][0-9]{0,17})")
 
 
-class Verdict(StrEnum):
+class ReviewVerdict(StrEnum):
     """Of one thing that somebody said; the newest counts."""
 
     AGREED = "agreed"  # it counts, whatever held it back
@@ -28,18 +28,18 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One row of a journal of feedback."""
+class Source:
+    """One row of a journal of feedback, by its name: such as "rating:12"."""
 
     kind: str
     id: int
 
     @property
-    def source(self) -> str:
+    def name(self) -> str:
         return f"{self.kind}:{self.id}"
 
     @classmethod
-    def parse(cls, source: str) -> Self | None:
+    def parse(cls, name: str) -> Self | None:
         """None for what names none."""
-        found = _SOURCE.fullmatch(source)
+        found = _SOURCE.fullmatch(name)
         return cls(found[1], int(found[2])) if found else None

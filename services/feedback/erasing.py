@@ -142,7 +142,7 @@ class OwnQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Traces:
     """What a rater's words are found by: ids by kind of all they said and of all that was said of what they
     were answered, their questions, and the domains and audiences that nobody else named.
     """
@@ -177,7 +177,7 @@ def refuse_unless_speaking(rater: Row[Any] | None) -> None:
         raise RaterErased
 
 
-def what_was_said(session: Session, rater: UUID) -> Said:
+def traces_of(session: Session, rater: UUID) -> Traces:
     """Everything that the rater's words are found by, as long as they are there."""
     known = {"rater": rater}
     sources: dict[str, list[int]] = {}
@@ -185,7 +185,7 @@ def what_was_said(session: Session, rater: UUID) -> Said:
         sources.setdefault(row.kind, []).append(row.id)
     rows = session.execute(_PROMPTS, known).all()
     others = {label for row in session.execute(_OTHERS_LABELS, known) for label in row}
-    return Said(
+    return Traces(
         personas=tuple(session.scalars(_CONCERNED, known)),
         sources={kind: tuple(ids) for kind, ids in sources.items()},
         asked=tuple(

@@ -14,7 +14,7 @@ from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, 
 from services.db.retractions import stands_sql
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
 from services.domain.feedback import AnswerId, Choice, Said
-from services.domain.reviews import Verdict, Word
+from services.domain.reviews import ReviewVerdict, Source
 from services.errors.lookups import UnknownAnswer
 from services.feedback.review_locks import held_by
 from services.feedback.review_queue import LEFT_OUT, Cause, causes_of
@@ -51,7 +51,7 @@ _SAID = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class SaidWord:
+class ReviewedSource:
     """`text` is a better answer, a comment, or the answer that a comparison was with, empty once that is
     erased; `preferred` says whether this answer was chosen over it, of a choice between the two. `standing`
     is what is held of its rater.
@@ -60,7 +60,7 @@ class SaidWord:
     what was decided of the word before holds again after.
     """
 
-    word: Word
+    source: Source
     rater: UUID
     at: datetime
     stars: int | None
@@ -80,7 +80,7 @@ class SaidWord:
 
     @property
     def may_be_restored(self) -> bool:
-        return self.banned or (self.decided is not None and self.decided.verdict == Verdict.OVERRULED)
+        return self.banned or (self.decided is not None and self.decided.verdict == ReviewVerdict.OVERRULED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Item:
     answer: AnswerRow
     question: QuestionRow
     asker: UUID
-    said: Sequence[SaidWord]
+    said: Sequence[ReviewedSource]
     causes: Sequence[Cause]
     lock: ReviewLockRow | None
 
@@ -117,18 +117,18 @@ def item(session: Session, persona: PersonaRow, answer_id: AnswerId, *, at: date
     )
 
 
-def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[SaidWord]:
+def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[ReviewedSource]:
     rows = session.execute(_SAID, {"answer": answer_id}).all()
     decided, bans = _decided(session, answer_id)
     verdicts = _verdicts(session, [row.rater_id for row in rows])
     standings = _standings(session, persona)
     found = []
     for row in rows:
-        word = Word(row.kind, row.id)
+        source = Source(row.kind, row.id)
         verdict = verdicts.get(row.rater_id, "")
         found.append(
-            SaidWord(
-                word=word,
+            ReviewedSource(
+                source=source,
                 rater=row.rater_id,
                 at=row.at,
                 stars=row.stars,
@@ -139,8 +139,8 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Sa
                 preferred=row.choice == (Choice.LEFT if row.on_left else Choice.RIGHT),
                 standing=verdict or standings.get(str(row.rater_id), ""),
                 banned=verdict == "excluded",
-                decided=decided.get(word),
-                ban=bans.get(word) if verdict == "excluded" else None,
+                decided=decided.get(source),
+                ban=bans.get(source) if verdict == "excluded" else None,
             )
         )
     return found
@@ -148,7 +148,7 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Sa
 
 def _decided(
     session: Session, answer_id: AnswerId
-) -> tuple[dict[Word, FeedbackReviewRow], dict[Word, FeedbackReviewRow]]:
+) -> tuple[dict[Source, FeedbackReviewRow], dict[Source, FeedbackReviewRow]]:
     """The newest decision on each word itself, and the newest ban by it."""
     mine = select(FeedbackReviewRow).order_by(FeedbackReviewRow.id)
     of_pairs = text(
@@ -157,14 +157,14 @@ def _decided(
     of_it = FeedbackReviewRow.answer_id == answer_id
     rows = session.scalars(mine.where(of_it | of_pairs), {"answer": answer_id}).all()
     return (
-        {_word_of(row): row for row in rows if row.verdict != Verdict.BANNED},
-        {_word_of(row): row for row in rows if row.verdict == Verdict.BANNED},
+        {_source_of(row): row for row in rows if row.verdict != ReviewVerdict.BANNED},
+        {_source_of(row): row for row in rows if row.verdict == ReviewVerdict.BANNED},
     )
 
 
-def _word_of(row: FeedbackReviewRow) -> Word:
+def _source_of(row: FeedbackReviewRow) -> Source:
     ids = {"rating": row.rating_id, "correction": row.correction_id, "comparison": row.comparison_id}
-    return next(Word(kind, number) for kind, number in ids.items() if number is not None)
+    return next(Source(kind, number) for kind, number in ids.items() if number is not None)
 
 
 def _verdicts(session: Session, raters: Sequence[UUID]) -> dict[UUID, str]:

@@ -16,7 +16,7 @@ from services.db.feedback_tables import PersonaRow
 from services.db.retractions import stands_sql
 from services.domain.examples import DropReason
 from services.domain.feedback import AnswerId, Said
-from services.domain.reviews import Why, Word
+from services.domain.reviews import Source, Why
 
 RECENT = 2_000  # ratings, of all personas, and as many comparisons
 EACH = 20  # ratings of each rater under review, whom a person decides about by some of them
@@ -167,7 +167,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Cause:
     why: Why
-    word: Word
+    source: Source
 
 
 def waiting(
@@ -198,7 +198,7 @@ def count_waiting(session: Session, persona: PersonaRow) -> int:
 def causes_of(session: Session, persona: PersonaRow, answer_id: AnswerId) -> Sequence[Cause]:
     """Why an answer waits, oldest first; nothing once all of it was decided."""
     rows = session.execute(_WHY, _known(persona) | {"answer": answer_id})
-    return [Cause(Why(row.why), Word(row.kind, row.id)) for row in rows]
+    return [Cause(Why(row.why), Source(row.kind, row.id)) for row in rows]
 
 
 def _known(persona: PersonaRow) -> dict[str, object]:

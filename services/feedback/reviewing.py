@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import ComparisonRow, CorrectionRow, RaterReviewRow, RaterRow, RatingRow
 from services.db.review_tables import FeedbackReviewRow
 from services.domain.feedback import AnswerId, RaterId
-from services.domain.reviews import Verdict, Word
+from services.domain.reviews import ReviewVerdict, Source
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownSource
 from services.errors.people import OwnWords
@@ -32,8 +32,8 @@ _WHERE_DECIDED = "decided in the review queue, review {}"  # its own goes with w
 class Decision:
     """`submission` is the form's: sent twice it is decided once. A reason may be empty."""
 
-    word: Word
-    verdict: Verdict
+    source: Source
+    verdict: ReviewVerdict
     reason: str
     submission: UUID
 
@@ -55,7 +55,7 @@ def decide(
     known = select(FeedbackReviewRow.id).where(FeedbackReviewRow.submission == decision.submission)
     if session.scalar(known) is not None:
         return None
-    of, said_by = _said(session, answer_id, decision.word)
+    of, said_by = _said(session, answer_id, decision.source)
     if said_by == rater:
         raise OwnWords
     # Waits for an erasure under way, which empties the reasons that are there.
@@ -70,7 +70,7 @@ def decide(
         actor=reviewer.actor,
         submission=decision.submission,
         at=at,
-        **{f"{decision.word.kind}_id": decision.word.id},
+        **{f"{decision.source.kind}_id": decision.source.id},
     )
     session.add(row)
     session.flush()  # the id is what the audit log names, and the decision about the rater
@@ -78,13 +78,13 @@ def decide(
     return row
 
 
-def _said(session: Session, answer_id: AnswerId, word: Word) -> tuple[UUID, UUID]:
+def _said(session: Session, answer_id: AnswerId, source: Source) -> tuple[UUID, UUID]:
     """The answer it was said of, a comparison's left one, and who said it. Raises UnknownSource."""
-    match word.kind:
+    match source.kind:
         case "comparison":
             found = session.execute(
                 select(ComparisonRow.left_answer_id, ComparisonRow.rater_id).where(
-                    ComparisonRow.id == word.id,
+                    ComparisonRow.id == source.id,
                     or_(
                         ComparisonRow.left_answer_id == answer_id, ComparisonRow.right_answer_id == answer_id
                     ),
@@ -92,21 +92,21 @@ def _said(session: Session, answer_id: AnswerId, word: Word) -> tuple[UUID, UUID
                 )
             ).one_or_none()
         case _:
-            journal = _JOURNALS[word.kind]
+            journal = _JOURNALS[source.kind]
             found = session.execute(
                 select(journal.answer_id, journal.rater_id).where(
-                    journal.id == word.id, journal.answer_id == answer_id, journal.tombstone.is_(None)
+                    journal.id == source.id, journal.answer_id == answer_id, journal.tombstone.is_(None)
                 )
             ).one_or_none()
     if found is None:
-        raise UnknownSource(word.kind, word.id)
+        raise UnknownSource(source.kind, source.id)
     return found[0], found[1]
 
 
 def _tell_of_rater(session: Session, decided: FeedbackReviewRow) -> None:
     """A ban, and the end of one, is a decision about the rater in everything they say."""
-    verdicts = {Verdict.BANNED: "excluded", Verdict.RESTORED: "trusted"}
-    verdict = verdicts.get(Verdict(decided.verdict))
+    verdicts = {ReviewVerdict.BANNED: "excluded", ReviewVerdict.RESTORED: "trusted"}
+    verdict = verdicts.get(ReviewVerdict(decided.verdict))
     newest = session.scalar(
         select(RaterReviewRow.verdict)
         .where(RaterReviewRow.rater_id == decided.rater_id)

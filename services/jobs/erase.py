@@ -29,7 +29,7 @@ from services.domain.single_line import check_line
 from services.domain.splits import prompt_key
 from services.errors.tree import InvalidInput
 from services.evaluation import redacting as judged
-from services.feedback.erasing import Said, bury, lock_rater, what_was_said
+from services.feedback.erasing import Traces, bury, lock_rater, traces_of
 from services.jobs.installation import Installation, now, open_installation
 from services.jobs.raters import REASON_LIMIT, parse_rater
 from services.training.holding import clear_away
@@ -141,13 +141,13 @@ def _redact(
     """Everything in the database at once; the files that go are named in the erasure's row."""
     at, store_url = now(), installation.settings.store_url
     hold_freezing(session)
-    said = what_was_said(session, erasure.rater_id)
-    concerned = with_borrowers(session, said.personas)
+    traces = traces_of(session, erasure.rater_id)
+    concerned = with_borrowers(session, traces.personas)
     personas = session.scalars(select(PersonaRow).where(PersonaRow.id.in_(concerned))).all()
     for persona in sorted(personas, key=lambda one: one.slug):
         lock_persona(session, persona.slug)  # who is being promoted at this moment is tainted before or after
-    hits = redacting.scan(session, store_url, said.personas, said.sources)
-    sets = redacting.shaped(session, concerned, said.sources, hits)
+    hits = redacting.scan(session, store_url, traces.personas, traces.sources)
+    sets = redacting.shaped(session, concerned, traces.sources, hits)
     redacting.redact_sets(sets, at=at)
     session.flush()
     runs = _runs_of(session, sets)
@@ -157,14 +157,14 @@ def _redact(
     _blank_previews(session, runs, versions)
     for persona in personas:
         tainting.end_tainted_canary(session, persona, actor=erasure.actor, at=at)
-    rewritten = (
-        redacting.rewrite_others(session, store_url, said.personas, said.sources, hits) if rewriting else 0
-    )
-    texts = {one.split_key: one.text for one in said.asked}
-    redacting.redact_set_reports(session, said.personas, texts, said.labels)
-    found, evidence = _redact_judgement(session, said, hits, at=at)
+    rewritten = 0
+    if rewriting:
+        rewritten = redacting.rewrite_others(session, store_url, traces.personas, traces.sources, hits)
+    texts = {one.split_key: one.text for one in traces.asked}
+    redacting.redact_set_reports(session, traces.personas, texts, traces.labels)
+    found, evidence = _redact_judgement(session, traces, hits, at=at)
     for persona in personas:
-        keys = {one.split_key for one in said.asked if one.persona_id == persona.id}
+        keys = {one.split_key for one in traces.asked if one.persona_id == persona.id}
         redacting.forget_signatures(session, persona.id, erasure.rater_id, keys)
     rows = bury(session, erasure.rater_id, secret=installation.settings.secret_key.get_secret_value())
     files = sorted({*hits.files, *evidence})
@@ -179,22 +179,22 @@ def _redact(
 
 
 def _redact_judgement(
-    session: Session, said: Said, hits: redacting.Hits, *, at: datetime
+    session: Session, traces: Traces, hits: redacting.Hits, *, at: datetime
 ) -> tuple[Record, list[str]]:
     """What was found of suites, reports and decisions that rest on the rater's words; and which files of
     evidence go, as they name what the rater alone named: there is no other text in them.
     """
-    keys = hits.items | {one.prompt_key for one in said.asked if one.alone}
+    keys = hits.items | {one.prompt_key for one in traces.asked if one.alone}
 
     def is_theirs(item: Mapping[str, Any]) -> bool:
         # The item of a pair has a key of its own, which a file that is gone does not tell.
         return item["key"] in keys or prompt_key(Question(**item["question"])) in keys
 
-    suites = judged.redact_suites(session, said.personas, is_theirs, at=at)
-    reports = judged.redact_reports(session, suites, said.labels)
-    decisions = judged.redact_decisions(session, reports, said.labels, at=at)
+    suites = judged.redact_suites(session, traces.personas, is_theirs, at=at)
+    reports = judged.redact_reports(session, suites, traces.labels)
+    decisions = judged.redact_decisions(session, reports, traces.labels, at=at)
     found = {"suites": len(suites), "reports": reports, "decisions": [one.id for one in decisions]}
-    return found, [one.evidence_path for one in decisions if one.evidence_path and said.labels]
+    return found, [one.evidence_path for one in decisions if one.evidence_path and traces.labels]
 
 
 def _runs_of(session: Session, sets: Iterable[TrainingSetRow]) -> list[TrainingRunRow]:

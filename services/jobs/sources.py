@@ -52,7 +52,7 @@ _LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FoundSource:
     """Something said of a persona; `name` is such as "rating:12". A seed has no rater.
 
     `erased`: it, or what it was said of, is a tombstone.
@@ -114,12 +114,12 @@ def sets_with(session: Session, kind: str, source_id: int) -> list[TrainingSetRo
     )
 
 
-def _find(session: Session, kind: str, source_id: int) -> Source:
+def _find(session: Session, kind: str, source_id: int) -> FoundSource:
     name = f"{kind}:{source_id}"
     found = session.execute(_said(kind, source_id)).one_or_none() if source_id <= _LARGEST_ID else None
     if found is None:
         raise UnknownSource(kind, source_id)
-    return Source(name, *found)
+    return FoundSource(name, *found)
 
 
 def _said(kind: str, source_id: int) -> Select[PersonaRow, datetime, UUID | None, bool]:
@@ -203,7 +203,7 @@ def _judged(session: Session, version: AdapterVersionRow) -> str:
     return f"{said}; it served first from {found.served_from.isoformat()} and does not now"
 
 
-def _why_not(session: Session, store_url: str, source: Source) -> str:
+def _why_not(session: Session, store_url: str, source: FoundSource) -> str:
     if source.erased:
         return "it, or what it was said of, was erased with a rater before any set learnt from it"
     sets = session.scalars(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import PersonaRow
 from services.domain.consensus import Integers, Mask
 from services.domain.examples import DropReason
-from services.domain.reviews import Verdict
+from services.domain.reviews import ReviewVerdict
 
 # A ban is of the rater: what was decided of the word before it holds again once the ban ends.
 _NEWEST = text("""
@@ -77,10 +77,10 @@ class Against:
 
 def read_reviewed(session: Session, persona: PersonaRow, *, cutoff: datetime) -> Reviewed:
     """What was decided by the cutoff of what was said of a persona."""
-    found: dict[str, set[str]] = {Verdict.OVERRULED: set(), Verdict.AGREED: set()}
+    found: dict[str, set[str]] = {ReviewVerdict.OVERRULED: set(), ReviewVerdict.AGREED: set()}
     for row in session.execute(_NEWEST, {"persona": persona.id, "cutoff": cutoff}):
         found[row.verdict].add(f"{row.kind}:{row.said}")
-    return Reviewed(frozenset(found[Verdict.OVERRULED]), frozenset(found[Verdict.AGREED]))
+    return Reviewed(frozenset(found[ReviewVerdict.OVERRULED]), frozenset(found[ReviewVerdict.AGREED]))
 
 
 def _among(rating: Integers, sources: frozenset[str]) -> Mask:

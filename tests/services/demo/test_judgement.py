@@ -17,7 +17,7 @@ from services.demo.moves import Move, find_move
 from services.demo.night import Night
 from services.demo.personas import ITEMS, Pair, item_records
 from services.demo.question_bank import facts
-from services.demo.raters import Feedback, Said
+from services.demo.raters import Feedback, RatedAnswer
 from services.demo.summary import Played
 from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
@@ -118,7 +118,7 @@ def test_a_move_is_live_with_the_first_ask_accepted_after_it(
 
 
 def played(judgement: Judgement | None, *, state: RunState = RunState.SUCCESS, failed: int = 0) -> Played:
-    said = Said(rater=0, question="Where?", stars=2, corrected=True, mistaken=False)
+    said = RatedAnswer(rater=0, question="Where?", stars=2, corrected=True, mistaken=False)
     return Played(
         pair=Pair(1, PersonaSlug("tutor"), PersonaSlug("curator")),
         raters=25,

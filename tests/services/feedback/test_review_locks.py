@@ -22,9 +22,9 @@ from tests.builders import (
     AT,
     add_answer,
     add_comparison,
+    add_feedback_review,
     add_persona,
     add_rating,
-    add_word_review,
     asker_of,
 )
 
@@ -109,7 +109,7 @@ def test_of_two_who_open_it_at_once_exactly_one_gets_it(
 def test_decisions_are_append_only_but_for_the_reasons_of_who_is_erased(session: Session):
     persona = add_persona(session)
     answer = add_answer(session, persona)
-    add_word_review(session, add_rating(session, answer, rater=asker_of(answer)), "agreed")
+    add_feedback_review(session, add_rating(session, answer, rater=asker_of(answer)), "agreed")
     for change in ("UPDATE feedback_reviews SET reason = ''", "DELETE FROM feedback_reviews"):
         with pytest.raises(DBAPIError, match="append-only"), session.begin_nested():
             session.execute(text(change))
@@ -123,7 +123,7 @@ def test_decisions_are_append_only_but_for_the_reasons_of_who_is_erased(session:
 def test_a_reason_beside_a_comparison_goes_with_who_asked_for_either_answer(session: Session, side: int):
     persona = add_persona(session)
     answers = [add_answer(session, persona) for _ in range(3)]
-    add_word_review(session, add_comparison(session, *answers[:2]), "agreed")
+    add_feedback_review(session, add_comparison(session, *answers[:2]), "agreed")
     for asker, emptied in ((asker_of(answers[2]), 0), (asker_of(answers[side]), 1)):
         lock_rater(session, asker).erased_at = AT
         session.flush()

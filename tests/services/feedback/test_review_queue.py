@@ -7,18 +7,18 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, CurrentRatingRow, PersonaRow
 from services.domain.feedback import AnswerId, RaterId
-from services.domain.reviews import Verdict, Why
+from services.domain.reviews import ReviewVerdict, Why
 from services.feedback.questions import new_rater
-from services.feedback.review_item import SaidWord, item
+from services.feedback.review_item import ReviewedSource, item
 from services.feedback.review_queue import causes_of, count_waiting, waiting
 from tests.builders import (
     AT,
     add_answer,
     add_comparison,
+    add_feedback_review,
     add_persona,
     add_rating,
     add_review,
-    add_word_review,
 )
 from tests.lineage_builders import add_training_set
 
@@ -48,10 +48,10 @@ def _rate(session: Session, answer: AnswerRow, rater: RaterId, *, stars: int = 5
 
 
 def _causes(session: Session, persona: PersonaRow, answer: AnswerRow) -> list[str]:
-    return [cause.word.source for cause in causes_of(session, persona, AnswerId(answer.id))]
+    return [cause.source.name for cause in causes_of(session, persona, AnswerId(answer.id))]
 
 
-def _said(session: Session, persona: PersonaRow, answer: AnswerRow) -> list[SaidWord]:
+def _said(session: Session, persona: PersonaRow, answer: AnswerRow) -> list[ReviewedSource]:
     return list(item(session, persona, AnswerId(answer.id), at=AT).said)
 
 
@@ -75,8 +75,8 @@ def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored
     answer, _ = pair
     rater = new_rater(session, at=AT)
     rated = _rate(session, answer, rater, stars=1)
-    add_word_review(session, rated, Verdict.OVERRULED, reason="a joke")
-    add_word_review(session, rated, Verdict.BANNED, reason="spam")
+    add_feedback_review(session, rated, ReviewVerdict.OVERRULED, reason="a joke")
+    add_feedback_review(session, rated, ReviewVerdict.BANNED, reason="spam")
     add_review(session, rater, "excluded")
     (banned,) = _said(session, persona, answer)
     assert [row.reason for row in banned.decisions] == ["a joke", "spam"]
@@ -103,7 +103,7 @@ def test_whatever_who_is_under_review_said_waits_once_for_each_answer(
     assert _causes(session, persona, one) == [rated[1]]
     assert _causes(session, persona, other)[0] == compared
     for source in (rated[1], compared):
-        add_word_review(session, source, Verdict.OVERRULED)
+        add_feedback_review(session, source, ReviewVerdict.OVERRULED)
     assert _causes(session, persona, one) == [rated[0]]
     assert len(_causes(session, persona, other)) == 1
     for rater in held:

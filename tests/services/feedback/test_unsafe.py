@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.domain.feedback import AnswerId, RaterId, Reason
-from services.domain.reviews import Verdict
+from services.domain.reviews import ReviewVerdict
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.peers import offer_peer
 from services.feedback.questions import new_rater
 from services.feedback.recording import rate
-from tests.builders import AT, add_answer, add_persona, add_retraction, add_word_review, asker_of
+from tests.builders import AT, add_answer, add_feedback_review, add_persona, add_retraction, asker_of
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def offers(session: Session, persona: PersonaRow) -> tuple[bool, bool]:
 
 def test_it_is_offered_in_neither_way_and_whatever_else_is_said_later(session, persona, flag):
     assert offers(session, persona) == (False, False)
-    add_word_review(session, flag, Verdict.AGREED)
+    add_feedback_review(session, flag, ReviewVerdict.AGREED)
     assert offers(session, persona) == (False, False)
 
 
@@ -67,7 +67,7 @@ def test_once_that_was_taken_back_it_is_offered_again(session, persona, flag):
 
 
 def test_what_a_reviewer_overruled_holds_nothing_back_until_it_is_restored(session, persona, flag):
-    add_word_review(session, flag, Verdict.OVERRULED)
+    add_feedback_review(session, flag, ReviewVerdict.OVERRULED)
     assert offers(session, persona) == (True, True)
-    add_word_review(session, flag, Verdict.RESTORED)
+    add_feedback_review(session, flag, ReviewVerdict.RESTORED)
     assert offers(session, persona) == (False, False)

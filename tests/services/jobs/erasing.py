@@ -31,10 +31,10 @@ from tests.builders import (
     add_answer,
     add_comparison,
     add_correction,
+    add_feedback_review,
     add_persona,
     add_rating,
     add_review,
-    add_word_review,
 )
 from tests.fakes import FakeTrainer
 from tests.services.jobs.evaluating import POLICY as GATE
@@ -152,7 +152,7 @@ def _rater_says(session: Session, persona: PersonaRow) -> tuple[RaterId, tuple[s
     add_rating(session, learnt, stars=5, rater=peer)
     add_correction(session, learnt, "xwritten by a peer about it", rater=peer)
     session.add(PeerOfferRow(rater_id=peer, answer_id=learnt.id, offered_at=AT))
-    add_word_review(session, compared, "agreed", reason="xdecided")
+    add_feedback_review(session, compared, "agreed", reason="xdecided")
     add_review(session, rater, "trusted")
     session.execute(text("ALTER TABLE rater_reviews DISABLE TRIGGER USER"))
     session.execute(text("UPDATE rater_reviews SET reason = 'xreview'"))

@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
-from services.domain.reviews import Verdict
+from services.domain.reviews import ReviewVerdict
 from services.feedback.questions import new_rater
 from tests.builders import (
     AT,
     add_answer,
     add_comparison,
     add_correction,
+    add_feedback_review,
     add_rating,
     add_review,
     add_seed,
-    add_word_review,
 )
 from tests.services.training_sets.champions import crown, going_on, sources
 from tests.services.training_sets.conftest import MAX_TOKENS, Nights
@@ -45,7 +45,7 @@ def test_what_was_overruled_counts_no_more_and_a_set_of_before_stays_what_it_was
     compared = add_comparison(session, answers[0], answers[1])
     before = nights.assemble(minutes=29)
     for source in (newer, *praise, compared):
-        add_word_review(session, source, Verdict.OVERRULED, at=LATER)
+        add_feedback_review(session, source, ReviewVerdict.OVERRULED, at=LATER)
     after, again = nights.assemble(minutes=31), nights.assemble(minutes=29, max_tokens=MAX_TOKENS + 1)
     assert {newer, *praise} <= sources(nights.rows(before))
     assert (again.digest, nights.excluded(again)) == (before.digest, nights.excluded(before))
@@ -57,8 +57,8 @@ def test_what_was_overruled_counts_no_more_and_a_set_of_before_stays_what_it_was
 
 def test_what_was_restored_counts_again(session: Session, nights: Nights, answers: list[AnswerRow]):
     said = add_correction(session, answers[0], "Better.")
-    add_word_review(session, said, Verdict.OVERRULED)
-    add_word_review(session, said, Verdict.RESTORED, at=LATER)
+    add_feedback_review(session, said, ReviewVerdict.OVERRULED)
+    add_feedback_review(session, said, ReviewVerdict.RESTORED, at=LATER)
     assert said not in sources(nights.rows(nights.assemble(minutes=29)))
     assert said in sources(nights.rows(nights.assemble(minutes=31)))
 
@@ -68,10 +68,10 @@ def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored
 ):
     rater = new_rater(session, at=AT)
     said = [add_correction(session, answer, "Better.", rater=rater) for answer in answers]
-    add_word_review(session, said[0], Verdict.OVERRULED)
-    add_word_review(session, said[0], Verdict.BANNED)
+    add_feedback_review(session, said[0], ReviewVerdict.OVERRULED)
+    add_feedback_review(session, said[0], ReviewVerdict.BANNED)
     add_review(session, rater, "excluded")
-    add_word_review(session, said[1], Verdict.RESTORED, at=LATER)
+    add_feedback_review(session, said[1], ReviewVerdict.RESTORED, at=LATER)
     add_review(session, rater, "trusted", at=LATER)
     learnt = [set(said) & sources(nights.rows(nights.assemble(minutes=one))) for one in (29, 31)]
     assert learnt == [set(), {said[1]}]
@@ -91,7 +91,7 @@ def test_what_was_agreed_with_counts_beyond_the_daily_limit_unless_its_rater_was
         add_rating(session, answer)  # two have to agree
     before = nights.assemble(minutes=29)
     for source in said:
-        add_word_review(session, source, Verdict.AGREED, at=LATER)
+        add_feedback_review(session, source, ReviewVerdict.AGREED, at=LATER)
     after = nights.assemble(minutes=31)
     add_review(session, rater, "excluded", at=LATER + timedelta(minutes=2))
     banned = nights.assemble(minutes=33)
@@ -109,7 +109,7 @@ def test_a_set_that_goes_on_from_another_hears_a_prompt_anew_once_it_was_reviewe
     first = nights.assemble()
     crown(session, first)
     late = AT + timedelta(minutes=90)
-    add_word_review(session, said, Verdict.OVERRULED, at=late)
+    add_feedback_review(session, said, ReviewVerdict.OVERRULED, at=late)
     add_correction(session, answers[1], "New.", at=late)
     second = nights.assemble(minutes=120)
     assert second.plan["start"]["training_set"] == first.id
