@@ -17,6 +17,7 @@ from services.db.retractions import stands_sql
 from services.domain.examples import DropReason
 from services.domain.feedback import AnswerId, Said
 from services.domain.reviews import Source, Why
+from services.feedback.overruling import not_overruled
 
 RECENT = 2_000  # ratings, of all personas, and as many comparisons
 EACH = 20  # ratings of each rater under review, whom a person decides about by some of them
@@ -110,11 +111,10 @@ _RULES = {
     "newer_stands": stands_sql(Said.CORRECTION, "n"),
     "good": "coalesce(r.stars >= 4, r.thumb = 'up')",
     "poor": "coalesce(r.stars <= 2, r.thumb = 'down')",
-    "counts": """
+    "counts": f"""
         r.tombstone IS NULL
         AND NOT EXISTS (SELECT FROM decided d WHERE d.rater_id = r.rater_id AND d.verdict = 'excluded')
-        AND (SELECT v.verdict FROM feedback_reviews v WHERE v.rating_id = r.id
-             AND v.verdict <> 'banned' ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'overruled'
+        AND {not_overruled("r")}
     """,
 }
 _UNDECIDED = "NOT EXISTS (SELECT FROM feedback_reviews v WHERE v.rating_id = r.id)"
