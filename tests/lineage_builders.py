@@ -32,7 +32,7 @@ from services.domain.conversation import Question
 from services.domain.evaluation import Item, ItemSource
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.gate import GATE_VERSION
-from services.domain.training import RunState
+from services.domain.training import Recipe, RunState
 from services.evaluation.reports import find_report, store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
@@ -70,6 +70,16 @@ def add_serving_version(
     version = add_version(session, persona, number=number, digest=digest, base=base)
     promote(session, decision_id=add_decision(session, version, verdict="PASS").id, actor="test", at=AT)
     return version
+
+
+def mark_learnt_by(version: AdapterVersionRow, recipe: Recipe) -> None:
+    """As its provenance is where training by this recipe made it."""
+    version.provenance = {
+        "lora": asdict(recipe.lora),
+        "new_tokens": {},
+        "base_model": recipe.model.portable_name,
+        "base_revision": recipe.model.revision,
+    }
 
 
 @contextmanager

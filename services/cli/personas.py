@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -45,6 +46,12 @@ Field = Annotated[
 Language = Annotated[str, typer.Option(help="Of records that do not name theirs; a slice when judging.")]
 Answers = Annotated[AnswerFormat | None, typer.Option("--format", help="The format of its answers.")]
 WordLimit = Annotated[int, typer.Option(help="The most words of an answer; 0 for no limit.")]
+BeginWith = Annotated[
+    str,
+    typer.Option(
+        help="Whose adapter its first training begins with: another persona's version, by its serving name."
+    ),
+]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
@@ -75,13 +82,15 @@ def create(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     policy: PolicyFile = None,
     answer_format: Answers = None,
     word_limit: WordLimit = 0,
+    begin_with: BeginWith = "",
     as_json: Json = False,
 ) -> None:
     """Create a persona; its plain base serves from the first moment."""
     asked = {"format": answer_format, "word_limit": word_limit}
     answers = {field: value for field, value in asked.items() if value}
     plan = _plan(slug, name, template, marker=marker, override=override, policy=policy, answers=answers)
-    show({"persona": jobs.create_planned(plan)}, as_json=as_json)
+    planned = replace(plan, begins_with=begin_with)
+    show({"persona": jobs.create_planned(planned)}, as_json=as_json)
 
 
 @commands.command("import")

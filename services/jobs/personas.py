@@ -29,6 +29,7 @@ from services.feedback.personas import (
 )
 from services.feedback.routes import add_route, remove_route, routes_of
 from services.jobs.installation import now, open_installation
+from services.jobs.new_persona import check_beginning
 from services.training.recipe import compose_recipe
 from services.training_sets.import_lock import begin_import
 from services.training_sets.importing import Imported, ImportFile, import_file, import_items
@@ -105,7 +106,8 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
     """Create a persona with its seed examples, or nothing at all when a line of the file cannot be used.
 
     `again`: one that is there already is no error if it is as planned and has every example of the file.
-    Raises what `create_persona` raises, InvalidRecipe for overrides that do not compose, InvalidRecord.
+    Raises what `create_persona` and `check_beginning` raise, InvalidRecipe for overrides that do not compose,
+    InvalidRecord.
     """
     with open_installation() as installation:
         settings = installation.settings
@@ -119,6 +121,8 @@ def create_planned(plan: PersonaPlan, *, seed_file: Path | None = None, again: b
         with session_scope(installation.engine) as session:
             known = _find_as_planned(session, plan) if again else None
             row = known or create_persona(session, plan, at=now())
+            if not known:
+                check_beginning(session, settings, row)
             if seed_file is not None:
                 begin_import(session, row)
                 imported = import_file(session, row, ImportFile(seed_file), at=now())

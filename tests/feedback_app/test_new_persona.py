@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -24,7 +23,7 @@ from services.settings import Settings
 from tests.fake_airflow import FakeAirflow, running_airflow
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, hidden_fields
-from tests.lineage_builders import add_serving_version, add_version
+from tests.lineage_builders import add_serving_version, add_version, mark_learnt_by
 
 PAGE = "/curate/new"
 GOOD = {
@@ -219,13 +218,7 @@ def test_it_may_begin_with_the_adapter_that_serves_another_persona(
     with session_scope(clean) as session:
         pirate = find_persona(session, "pirate")
         version = add_serving_version(session, pirate)
-        recipe = recipe_of(session, settings, pirate, [])
-        version.provenance = {
-            "lora": asdict(recipe.lora),
-            "new_tokens": {},
-            "base_model": recipe.model.portable_name,
-            "base_revision": recipe.model.revision,
-        }
+        mark_learnt_by(version, recipe_of(session, settings, pirate, []))
         name, other = version.name, add_version(session, pirate, number=2).name
     assert f'<option value="{name}">Pirate v1</option>' in curator.get(PAGE).text
     refused = send(curator, "create", begins_with=other)

@@ -13,7 +13,10 @@ from services.db.session import session_scope
 from services.domain.answer_formats import AnswerFormat, AnswerRules
 from services.domain.evaluation import ItemSource
 from services.evaluation.suites import compose_items
+from services.jobs.bases import recipe_of
 from services.jobs.installation import now
+from services.settings import Settings
+from tests.lineage_builders import add_serving_version, add_version, mark_learnt_by
 
 SEED = '{"instruction": "Who are you?", "input": "", "output": "A pirate, arr."}\n'
 
@@ -93,6 +96,25 @@ def test_a_persona_is_created_with_where_its_nights_start(run, command_engine: E
     with session_scope(command_engine) as session:
         stored = find_persona(session, "going-on").example_policy
     assert (stored["start"], stored["replay_percent"]) == ("champion", 20)
+
+
+def test_a_persona_is_created_to_begin_with_anothers_adapter(run, command_engine: Engine, settings: Settings):
+    assert run("persona", "create", "lender").exit_code == 0
+    with session_scope(command_engine) as session:
+        lender = find_persona(session, "lender")
+        version = add_serving_version(session, lender)
+        mark_learnt_by(version, recipe_of(session, settings, lender, []))
+        name, unlike = version.name, add_version(session, lender, number=2).name
+    for given, sentence in (
+        (unlike, "than this persona's recipe"),
+        ("lender", "there is no such version"),
+        ("lender@base", "there is no such version"),
+    ):
+        refused = run("persona", "create", "borrower", "--begin-with", given)
+        assert (refused.exit_code, sentence in " ".join(refused.output.split())) == (2, True), refused.output
+    assert run("persona", "create", "borrower", "--begin-with", name).exit_code == 0
+    with session_scope(command_engine) as session:
+        assert find_persona(session, "borrower").begins_with == name
 
 
 def test_a_file_is_imported_once_and_its_bad_lines_are_named(run, tmp_path: Path):
