@@ -4,6 +4,7 @@
     event: anew      what came before is void: the answer is written once more, as it was not in its format
     event: done      where the answer is, stored whole
     event: refused   there is none: the page says why, once its form is sent as if there were no script
+    event: erased    its asker was, and the form is not to be sent again: where that is said
 
 It is written in a thread of its own and stored at its end in one piece, whoever went away meanwhile.
 """
@@ -27,6 +28,7 @@ from werkzeug.routing import MapAdapter
 
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId
+from services.errors.refusals import RaterErased
 from services.errors.tree import PersonaLoopError
 from services.feedback.stopping import is_stopped
 from services.serving.answering import Listener
@@ -38,6 +40,7 @@ LOOKS_EVERY_S = 0.25  # whether the asker has enough
 SAYS_SOMETHING_EVERY_S = 10.0  # lest a proxy takes a long wait for the end
 
 _REFUSED = ("refused", "")
+_LAST = frozenset({"done", "refused", "erased"})
 
 
 class Asking(Protocol):
@@ -74,6 +77,8 @@ class Telling:
         with under_way:
             try:
                 outcome = ("done", str(ask(listener=self)))
+            except RaterErased:
+                outcome = ("erased", "")
             except PersonaLoopError as problem:
                 logger.info("an answer that was being told is refused: %s", problem)
             finally:
@@ -81,7 +86,7 @@ class Telling:
 
     def events(self, pages: MapAdapter) -> Iterator[str]:
         kind = ""
-        while kind not in {"done", "refused"}:
+        while kind not in _LAST:
             try:
                 kind, data = self._events.get(timeout=SAYS_SOMETHING_EVERY_S)
             except Empty:
@@ -89,6 +94,8 @@ class Telling:
                 continue
             if kind == "done":
                 data = pages.build("answers.page", {"answer_id": data})
+            if kind == "erased":
+                data = pages.build("own_data.page", {"deleted": "yes"})
             yield f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 

@@ -25,6 +25,7 @@ for (const form of document.querySelectorAll("form[data-waiting]")) {
     anew() { written.textContent = ""; },
     done(page) { location.assign(page); },
     refused() { form.submit(); }, // its page says why
+    erased(page) { location.assign(page); }, // sent once more, it would be asked again in another's name
   };
   const listen = async () => {
     const headers = { Accept: "text/event-stream" };
@@ -39,7 +40,7 @@ for (const form of document.querySelectorAll("form[data-waiting]")) {
       for (const event of events) {
         const [, kind, data] = event.match(/^event: (\w+)\ndata: (.*)$/) ?? [];
         if (kind) told[kind](JSON.parse(data));
-        if (kind === "done" || kind === "refused") return;
+        if (["done", "refused", "erased"].includes(kind)) return;
       }
     }
   };

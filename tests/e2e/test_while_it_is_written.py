@@ -4,7 +4,14 @@ import threading
 import time
 
 from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine, select
 
+from services.adapters.file_store import FileAdapterStore
+from services.db.feedback_tables import QuestionRow, RaterRow
+from services.db.session import session_scope
+from services.jobs.erase import erase_with
+from services.jobs.installation import Installation
+from services.settings import Settings
 from tests.e2e.chromium import check_width, photograph
 from tests.e2e.spoken import QUESTION
 from tests.fakes import FakeGenerator
@@ -47,6 +54,27 @@ def test_an_answer_is_read_while_it_is_written_and_stopped_and_the_conversation_
     page.get_by_role("button", name="Ask again").click()
     page.wait_for_url(lambda url: url != second)
     expect(page.get_by_text("answered by The Professor")).to_be_visible()
+    page.close()
+
+
+def test_a_question_of_somebody_who_is_erased_meanwhile_is_not_asked_again_by_their_page(
+    browser: Browser, site: str, generator: FakeGenerator, engine: Engine, settings: Settings
+):
+    store = FileAdapterStore(settings.store_url)
+
+    def erase() -> None:
+        with session_scope(engine) as session:
+            rater = str(session.scalars(select(RaterRow.id)).one())
+        erase_with(Installation(settings, engine, store, generator), rater, "by letter", "test")
+
+    page = browser.new_page()
+    page.goto(f"{site}/p/pirate")
+    generator.between_words = erase
+    page.get_by_label("Your question").fill(QUESTION)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_text("All you said here is deleted.")).to_be_visible()
+    with session_scope(engine) as session:
+        assert [row.text for row in session.scalars(select(QuestionRow))] == [""]
     page.close()
 
 

@@ -11,12 +11,16 @@ from flask import Flask
 from sqlalchemy import Engine, func, select, update
 from werkzeug.test import TestResponse
 
-from services.db.feedback_tables import AnswerRow, PersonaRow, QuestionRow
+from services.adapters.file_store import FileAdapterStore
+from services.db.feedback_tables import AnswerRow, PersonaRow, QuestionRow, RaterRow
 from services.db.session import session_scope
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import QUESTION_LIMIT
 from services.errors.outages import InferenceBusy
+from services.jobs.erase import erase_with
+from services.jobs.installation import Installation
 from services.language_model.asking import STOPPED
+from services.settings import Settings
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import PATIENCE_S, Visitor, hidden_fields
 
@@ -174,6 +178,23 @@ def test_what_cannot_be_answered_is_refused_and_the_plain_form_says_why(
     assert answers(engine) == []
     generator.problem = None
     assert events(told_ask(visitor))[-1][0] == "done"
+
+
+def test_whoever_is_erased_while_it_is_written_is_led_to_where_that_is_said(
+    visitor: Visitor, generator: FakeGenerator, engine: Engine, settings: Settings
+):
+    """Their form is not sent once more: in another rater's name it would bring their question back."""
+    store = FileAdapterStore(settings.store_url)
+
+    def erase() -> None:
+        with session_scope(engine) as session:
+            rater = str(session.scalars(select(RaterRow.id)).one())
+        erase_with(Installation(settings, engine, store, generator), rater, "by letter", "test")
+
+    generator.text, generator.between_words = WORDS, erase
+    *_, (kind, page) = events(told_ask(visitor))
+    assert (kind, answers(engine)) == ("erased", [])
+    assert "All you said here is deleted" in visitor.get(page).text
 
 
 def test_a_question_that_is_refused_before_it_is_asked_gets_its_page(visitor: Visitor):
