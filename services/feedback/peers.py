@@ -53,7 +53,7 @@ JOIN answers a ON a.id = o.answer_id
 JOIN questions q ON q.id = a.question_id
 JOIN conversations c ON c.id = q.conversation_id
 JOIN personas p ON p.id = c.persona_id
-WHERE o.rater_id = :rater AND p.slug = :persona
+WHERE o.rater_id = :rater AND p.slug = :persona AND a.tombstone IS NULL
   AND NOT EXISTS (SELECT FROM current_ratings r WHERE r.answer_id = o.answer_id AND r.rater_id = :rater)
 ORDER BY o.offered_at DESC
 LIMIT 1

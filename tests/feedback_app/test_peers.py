@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
-from services.db.feedback_tables import PersonaRow, RatingRow
+from services.db.feedback_tables import AnswerRow, PeerOfferRow, PersonaRow, RatingRow
 from services.db.session import session_scope
+from services.feedback.erasing import bury, lock_rater
 from services.feedback.recording import rate
 from tests.builders import AT, add_answer, asker_of
 from tests.feedback_app.conftest import Visitor
@@ -50,6 +51,25 @@ def test_after_a_rating_somebody_elses_answer_is_offered_and_can_be_rated(visito
             select(RatingRow).where(RatingRow.answer_id == UUID(other)).order_by(RatingRow.id)
         ).all()
     assert [(rating.stars, rating.reasons) for rating in given] == [(4, []), (2, ["wrong fact"])]
+
+
+@pytest.mark.usefixtures("app")
+def test_what_was_erased_just_as_it_was_offered_keeps_nobody_from_the_next(visitor: Visitor, clean: Engine):
+    gone = rated_by_another(clean)
+    assert f"/peers/{gone}" in ask_and_rate(visitor).text
+    with session_scope(clean) as session:
+        offered = session.scalars(select(PeerOfferRow)).one()
+        was = {"rater_id": offered.rater_id, "answer_id": offered.answer_id, "offered_at": AT}
+        asker = asker_of(session.get_one(AnswerRow, UUID(gone)))
+        lock_rater(session, asker).erased_at = AT
+        session.flush()
+        bury(session, asker, secret="x")
+        session.expunge(offered)
+        session.add(PeerOfferRow(**was))
+    following = rated_by_another(clean)
+    shown = ask_and_rate(visitor).text
+    assert f"/peers/{gone}" not in shown
+    assert f"/peers/{following}" in shown
 
 
 def test_an_answer_with_a_context_is_never_offered(visitor: Visitor, clean: Engine):
