@@ -25,7 +25,7 @@ PersonaLoopError
 │   ├── VersionNeverServed · VersionServesAlready · VersionServedBefore · VersionUnsound · NothingToRollBackTo
 │   ├── VersionRemoved        its files went by retention
 │   ├── VersionTainted        it learnt from a rater who was erased
-│   ├── Redacted · RaterErased
+│   ├── Redacted · RaterErased · ErasedMeanwhile
 │   ├── NotPassed             a promotion without a PASS
 │   │   └── NotToBeTried · NotToBeApproved    a canary, an approval of a FAIL
 │   ├── NotApproved           a promotion that waits for somebody's word

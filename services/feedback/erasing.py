@@ -206,18 +206,10 @@ def bury(session: Session, rater: UUID, *, secret: str) -> dict[str, int]:
         "inner": bytes(byte ^ 0x36 for byte in key),
         "outer": bytes(byte ^ 0x5C for byte in key),
     }
+    lock_rater(session, rater)  # first, as whoever forgets a question of theirs does
     counts: dict[str, int] = {}
     for kind, statement in _ERASE.items():
         counts[kind] = len(session.execute(text(f"{statement} RETURNING id"), known).all())
     for forgetting in _FORGET:
         session.execute(text(forgetting), {"rater": rater})
     return counts
-
-
-def is_buried(session: Session, question_id: UUID) -> bool:
-    """Whether a question became a tombstone; lock it before, or it may become one right after."""
-    return bool(
-        session.scalar(
-            text("SELECT tombstone IS NOT NULL FROM questions WHERE id = :id"), {"id": question_id}
-        )
-    )

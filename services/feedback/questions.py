@@ -143,7 +143,7 @@ def record_ask(
 def forget_ask(session: Session, question_id: UUID) -> None:
     """Leave nothing of a question that was refused: with it goes a conversation or a rater that has no other.
 
-    One that was answered after all stays, as does a rater with an account.
+    One that was answered after all stays, as does a rater with an account, and one who was erased.
     """
     conversation = session.scalar(
         select(ConversationRow).join(QuestionRow).where(QuestionRow.id == question_id)
@@ -165,8 +165,9 @@ def forget_ask(session: Session, question_id: UUID) -> None:
 
 
 def _is_somebody(rater: UUID) -> ColumnElement[bool]:
-    """Who asked something else, was asked to compare, or may sign in."""
+    """Who asked something else, was asked to compare, may sign in, or was erased: that stays on record."""
     return or_(
+        RaterRow.erased_at.is_not(None),
         exists().where(ConversationRow.rater_id == rater),
         exists().where(ComparisonOfferRow.rater_id == rater),
         exists().where(AccountRow.rater_id == rater),

@@ -3,21 +3,22 @@
 What a decision changes is what later training sets learn; nothing that was said is touched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import ComparisonRow, CorrectionRow, RaterReviewRow, RaterRow, RatingRow
+from services.db.feedback_tables import ComparisonRow, CorrectionRow, RaterReviewRow, RatingRow
 from services.db.review_tables import FeedbackReviewRow
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.reviews import ReviewVerdict, Source
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownSource
 from services.errors.people import OwnWords
-from services.errors.refusals import RaterErased
+from services.errors.refusals import ErasedMeanwhile
 from services.feedback.review_locks import Reviewer, hold
 
 REASON_LIMIT = 500  # characters
@@ -25,6 +26,16 @@ _JOURNALS: dict[str, type[RatingRow] | type[CorrectionRow]] = {
     "rating": RatingRow,
     "correction": CorrectionRow,
 }
+# Of who said it and who asked for the answers it is about; their erasures wait from here on.
+_ERASED = text("""
+    SELECT erased_at IS NOT NULL FROM raters
+    WHERE id = :said_by OR id IN (
+        SELECT c.rater_id FROM answers a
+        JOIN questions q ON q.id = a.question_id JOIN conversations c ON c.id = q.conversation_id
+        WHERE a.id = ANY(:answers)
+    )
+    FOR KEY SHARE
+""")
 _WHERE_DECIDED = "decided in the review queue, review {}"  # its own goes with who asked as well
 
 
@@ -49,21 +60,21 @@ def decide(
 ) -> FeedbackReviewRow | None:
     """The new row, None for a form that was decided before; `rater` is whom the reviewer rates as.
 
-    Raises ReviewNotHeld, UnknownSource, OwnWords, RaterErased, TextTooLong, ForbiddenCharacter.
+    Raises ReviewNotHeld, UnknownSource, OwnWords, ErasedMeanwhile, TextTooLong, ForbiddenCharacter.
     """
     hold(session, answer_id, reviewer, at=at)
     known = select(FeedbackReviewRow.id).where(FeedbackReviewRow.submission == decision.submission)
     if session.scalar(known) is not None:
         return None
-    of, said_by = _said(session, answer_id, decision.source)
+    answers, said_by = _said(session, answer_id, decision.source)
     if said_by == rater:
         raise OwnWords
-    # Waits for an erasure under way, which empties the reasons that are there.
-    if session.get_one(RaterRow, said_by, with_for_update={"read": True}).erased_at is not None:
-        raise RaterErased
+    # An erasure empties the reasons that are there, and none comes after it.
+    if any(session.scalars(_ERASED, {"said_by": said_by, "answers": answers})):
+        raise ErasedMeanwhile
     reason = check_line("reason", decision.reason, limit=REASON_LIMIT) if decision.reason.strip() else ""
     row = FeedbackReviewRow(
-        answer_id=of,
+        answer_id=answers[0],
         rater_id=said_by,
         verdict=decision.verdict,
         reason=reason,
@@ -78,12 +89,15 @@ def decide(
     return row
 
 
-def _said(session: Session, answer_id: AnswerId, source: Source) -> tuple[UUID, UUID]:
-    """The answer it was said of, a comparison's left one, and who said it. Raises UnknownSource."""
+def _said(session: Session, answer_id: AnswerId, source: Source) -> tuple[list[UUID], UUID]:
+    """The answers it was said of, a comparison's left one first, and who said it. Raises UnknownSource."""
+    found: Sequence[UUID] | None
     match source.kind:
         case "comparison":
             found = session.execute(
-                select(ComparisonRow.left_answer_id, ComparisonRow.rater_id).where(
+                select(
+                    ComparisonRow.left_answer_id, ComparisonRow.right_answer_id, ComparisonRow.rater_id
+                ).where(
                     ComparisonRow.id == source.id,
                     or_(
                         ComparisonRow.left_answer_id == answer_id, ComparisonRow.right_answer_id == answer_id
@@ -100,7 +114,8 @@ def _said(session: Session, answer_id: AnswerId, source: Source) -> tuple[UUID, 
             ).one_or_none()
     if found is None:
         raise UnknownSource(source.kind, source.id)
-    return found[0], found[1]
+    *answers, said_by = found
+    return answers, said_by
 
 
 def _tell_of_rater(session: Session, decided: FeedbackReviewRow) -> None:

@@ -18,9 +18,8 @@ from services.db.splits import draw_split, follow_split
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import PROMPT_VERSION, Question, check_question
 from services.domain.feedback import AnswerId, RaterId
-from services.errors.refusals import RaterErased
 from services.errors.tree import InvalidInput
-from services.feedback.erasing import is_buried
+from services.feedback.erasing import hold_rater
 from services.feedback.pairing import pair_up
 from services.feedback.personas import check_asked
 from services.feedback.questions import (
@@ -99,6 +98,7 @@ def ask(  # noqa: PLR0913  (what a form carries)
             forget_ask(session, question_id)
         raise
     with session_scope(engine) as session:
+        hold_rater(session, rater)  # or an erasure of theirs might see the question and not the answer
         return _keep(session, row, answered, drawn, question_id=question_id, at=at)
 
 
@@ -115,8 +115,6 @@ def _keep(
     known = answer_to(session, question_id, lock=True)
     if known is not None:
         return known
-    if is_buried(session, question_id):
-        raise RaterErased
     asked = session.get_one(QuestionRow, question_id)
     if asked.follows_id is None:
         draw_split(session, persona=persona, key=asked.split_key, at=at)

@@ -7,8 +7,9 @@ from services.db.feedback_tables import RaterReviewRow, RaterRow
 from services.db.session import session_scope
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownRater
+from services.errors.refusals import ErasedMeanwhile
 from services.feedback.consistency import as_record, consistency_of_rater
-from services.jobs.installation import now, open_installation
+from services.jobs.installation import Installation, now, open_installation
 
 REASON_LIMIT = 500  # characters
 
@@ -16,13 +17,26 @@ REASON_LIMIT = 500  # characters
 def review(rater: str, verdict: str, reason: str, actor: str) -> dict[str, Any]:
     """Write down a person's decision; from then on it counts before the statistics.
 
-    Raises UnknownRater, EmptyText, TextTooLong.
+    Raises UnknownRater, ErasedMeanwhile, EmptyText, TextTooLong.
     """
-    with open_installation() as installation, session_scope(installation.engine) as session:
-        if session.get(RaterRow, parse_rater(rater)) is None:
+    with open_installation() as installation:
+        return review_with(installation, rater, verdict, reason, actor)
+
+
+def review_with(
+    installation: Installation, rater: str, verdict: str, reason: str, actor: str
+) -> dict[str, Any]:
+    """As `review`, in a given installation."""
+    with session_scope(installation.engine) as session:
+        # An erasure empties the reasons that are there, and none comes after it.
+        held = {"read": True, "key_share": True}
+        found = session.get(RaterRow, parse_rater(rater), with_for_update=held)
+        if found is None:
             raise UnknownRater(rater)
+        if found.erased_at is not None:
+            raise ErasedMeanwhile
         row = RaterReviewRow(
-            rater_id=parse_rater(rater),
+            rater_id=found.id,
             verdict=verdict,
             reason=check_line("reason", reason, limit=REASON_LIMIT),
             actor=actor,

@@ -1,11 +1,10 @@
 """Pairs that others are offered, choose of or make while a rater is erased, on several connections."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
@@ -17,9 +16,8 @@ from services.feedback.erasing import bury, lock_rater
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.questions import new_rater
+from tests.beside import PATIENCE, until_somebody_waits
 from tests.builders import AT, add_answer, add_persona, asker_of
-
-PATIENCE = 30.0  # seconds until a test gives up
 
 
 @pytest.fixture
@@ -47,15 +45,6 @@ def mark_and_bury(session: Session, rater: RaterId) -> None:
     lock_rater(session, rater).erased_at = AT
     session.flush()
     bury(session, rater, secret="x")
-
-
-def until_somebody_waits(engine: Engine) -> None:
-    """For a lock that another transaction holds."""
-    give_up = time.monotonic() + PATIENCE
-    with engine.connect() as connection:
-        while not connection.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
-            assert time.monotonic() < give_up, "nobody waits"
-            time.sleep(0.01)
 
 
 def pairs(engine: Engine) -> int:
