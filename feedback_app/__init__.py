@@ -150,7 +150,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
         settings=settings,
         engine=engine,
         generator=generator,
-        asks=AsksUnderWay.beside_others(settings.feedback_threads),
+        asks=AsksUnderWay.beside_others(engine, settings.feedback_threads),
         notes=KeptSentences(),
         rated_days={},
         indexes=KeptIndexes(),

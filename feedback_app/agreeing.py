@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from feedback_app.backend import backend
 from feedback_app.limits import count_saying
+from feedback_app.raters import require_rater
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.feedback.agreements import agree, require_agreement
@@ -22,17 +23,24 @@ _VERSION = re.compile(r"[0-9]{1,9}")
 def saying(rater: RaterId, at: datetime) -> Iterator[Session]:
     """The transaction in which this rater says something with the form that was sent.
 
-    A ticked box holds whatever becomes of the rest. Raises TooOften, NotAgreed, and RaterErased or
-    NotTheAsker for a rater who is not there.
+    Raises what `begin_saying` does, NotAgreed, and RaterErased or NotTheAsker for a rater who is not there.
+    """
+    begin_saying(rater, at)
+    with session_scope(backend().engine) as session:
+        require_agreement(session, rater)
+        yield session
+
+
+def begin_saying(rater: RaterId, at: datetime) -> None:
+    """A ticked box holds whatever becomes of the rest. `rater` may be claimed alone: agreeing looks again.
+
+    Raises TooOften, and what `agree` does.
     """
     count_saying(rater)
     ticked = request.form.get(BOX, "")
     if ticked:
         with session_scope(backend().engine) as session:
-            agree(session, rater=rater, wording=_version(ticked), at=at)
-    with session_scope(backend().engine) as session:
-        require_agreement(session, rater)
-        yield session
+            agree(session, rater=require_rater(), wording=_version(ticked), at=at)
 
 
 def _version(ticked: str) -> int:

@@ -10,18 +10,18 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feedback_app.agreeing import saying
+from feedback_app.agreeing import begin_saying, saying
 from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import FeedbackDraft, RatingForm, UndoForm, read_submission, typed_text
 from feedback_app.limits import count_saying
-from feedback_app.raters import require_rater
+from feedback_app.raters import claimed_rater, require_rater
 from feedback_app.request_log import note
 from feedback_app.sentences import gettext, ngettext
 from feedback_app.thanks import take_thanks, thank
 from feedback_app.wording import taken_back_in_words
 from services.adapters.promotions import find_persona
-from services.db.session import session_scope
+from services.db.session import session_scope, single_statement
 from services.db.splits import split_of
 from services.domain.feedback import AnswerId, RaterId, Said, Thumb
 from services.domain.history import as_context
@@ -43,11 +43,13 @@ def page(answer_id: UUID) -> str:
 
 @blueprint.post("/rate")
 def rate(answer_id: UUID) -> AnyResponse:
-    answer, rater, at = AnswerId(answer_id), require_rater(), now()
+    answer, at = AnswerId(answer_id), now()
+    rater, terms = claimed_rater()
     try:
-        with saying(rater, at) as session:
-            form = RatingForm.read(request.form)
-            rating = recording.rate(
+        begin_saying(rater, at)
+        form = RatingForm.read(request.form)
+        with single_statement(backend().engine) as session:
+            rated = recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
@@ -55,11 +57,15 @@ def rate(answer_id: UUID) -> AnyResponse:
                 reasons=form.reasons,
                 submission=form.submission,
                 at=at,
+                terms=terms,
             )
-            peers.offer_peer(session, answer_id=answer, rater=rater, submission=form.submission, at=at)
     except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, Said.RATING, problem)
-    return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rating, at=at)
+    if peers.is_drawn(rated, rater=rater, submission=form.submission):
+        with single_statement(backend().engine) as session:
+            peers.offer_peer(session, rated, rater=rater, at=at)
+    note(persona=rated.persona)
+    return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rated.id, at=at)
 
 
 @blueprint.post("/correct")

@@ -41,7 +41,7 @@ def rate(answer_id: UUID) -> AnyResponse:
         with saying(rater, at) as session:
             form = RatingForm.read(request.form)
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
-            rating = recording.rate(
+            rated = recording.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
@@ -53,7 +53,7 @@ def rate(answer_id: UUID) -> AnyResponse:
     except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, problem)
     note(answer=answer, persona=shown.persona)
-    thank(answer, "peer", gettext("Thank you, your opinion of it is saved."), said_id=rating, at=at)
+    thank(answer, "peer", gettext("Thank you, your opinion of it is saved."), said_id=rated.id, at=at)
     return _to_page(answer)
 
 

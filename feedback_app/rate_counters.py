@@ -11,17 +11,22 @@ from limits.storage import Storage
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from services.db.prepared import Prepared
 from services.db.session import place
 from services.errors.outages import DatabaseUnavailable
 
-_COUNT = text("""
+_COUNT = Prepared(
+    "count",
+    """
     INSERT INTO rate_counters AS c (key, count, ends_at)
-    VALUES (:key, :amount, clock_timestamp() + make_interval(secs => :expiry))
+    VALUES ({key}, {amount}, clock_timestamp() + make_interval(secs => {expiry}))
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN c.ends_at <= clock_timestamp() THEN 0 ELSE c.count END + excluded.count,
         ends_at = CASE WHEN c.ends_at <= clock_timestamp() THEN excluded.ends_at ELSE c.ends_at END
     RETURNING count
-""")
+    """,
+    {"key": "text", "amount": "integer", "expiry": "double precision"},
+)
 _READ = text("""
     SELECT count, extract(epoch FROM ends_at)::float8 FROM rate_counters
     WHERE key = :key AND ends_at > clock_timestamp()
@@ -45,9 +50,8 @@ class TableStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """The count within the window that is open, or that begins now and lasts `expiry` seconds."""
         with self._connected() as connection:
-            count = int(
-                connection.execute(_COUNT, {"key": key, "amount": amount, "expiry": expiry}).scalar_one()
-            )
+            counted = _COUNT.execute(connection, {"key": key, "amount": amount, "expiry": expiry})
+            count = int(counted.scalar_one())
             if count == amount:  # a window begins: those that ended go
                 connection.execute(_FORGET)
         return count

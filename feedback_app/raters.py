@@ -7,7 +7,7 @@ Who keeps coming keeps theirs: it is made anew when it is a day old.
 """
 
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask import Flask, Response, current_app, g, request
@@ -20,9 +20,11 @@ from feedback_app.backend import backend, now
 from feedback_app.signing_in import current_member
 from services.accounts.managing import has_account
 from services.db.feedback_tables import RaterRow
-from services.db.session import single_read
+from services.db.session import single_statement
 from services.domain.feedback import RaterId
 from services.errors.people import NotTheAsker
+from services.feedback.agreements import WORDING
+from services.feedback.recording import Terms
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)
@@ -43,19 +45,27 @@ def current_rater() -> RaterId | None:
 
 
 def _rater_of_cookie() -> RaterId | None:
+    named = _named_by_cookie()
+    if named is None:
+        return None
+    rater, signed_at = named
+    with single_statement(backend().engine) as session:
+        if has_account(session, rater):
+            return None
+    if now() - signed_at > RENEWED_AFTER:
+        g.rater_to_remember = rater
+    return rater
+
+
+def _named_by_cookie() -> tuple[RaterId, datetime] | None:
+    """Whom a cookie of ours names, and when it was signed; whether they have an account is not looked at."""
     try:
         text, signed_at = _signer().loads(
             request.cookies.get(COOKIE, ""), max_age=int(LIFETIME.total_seconds()), return_timestamp=True
         )
     except BadSignature:
         return None
-    rater = RaterId(UUID(text))
-    with single_read(backend().engine) as session:
-        if has_account(session, rater):
-            return None
-    if now() - signed_at > RENEWED_AFTER:
-        g.rater_to_remember = rater
-    return rater
+    return RaterId(UUID(text)), signed_at
 
 
 def require_rater() -> RaterId:
@@ -64,6 +74,17 @@ def require_rater() -> RaterId:
     if rater is None:
         raise NotTheAsker
     return rater
+
+
+def claimed_rater() -> tuple[RaterId, Terms]:
+    """As `require_rater`, a statement less: on these terms the claim holds, which whoever writes sees to."""
+    member = current_member()
+    if member:
+        return member.rater, Terms(wording=WORDING)
+    named = _named_by_cookie()
+    if named is None:
+        raise NotTheAsker
+    return named[0], Terms(wording=WORDING, without_account=True)
 
 
 def rater_for_asking(session: Session, known: RaterId | None) -> RaterId:

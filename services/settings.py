@@ -37,7 +37,8 @@ class Settings(BaseSettings):
 
     feedback_host: str = "127.0.0.1"
     feedback_port: int = 8000
-    feedback_threads: int = 32
+    feedback_workers: int = 2  # processes of the web app
+    feedback_threads: int = 16  # of each
     inference_host: str = "127.0.0.1"
     inference_port: int = 8001
     inference_url: str = ""  # unset: this machine's inference_host and inference_port

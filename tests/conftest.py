@@ -88,8 +88,9 @@ def cut_away(engine: Engine) -> Iterator[Engine]:
         with session_scope(engine) as session:
             # Ledger and audit log refuse to be cut by a trigger; a replica's session runs none.
             session.execute(text("SET LOCAL session_replication_role = replica"))
+            counting = "rate_counters, asks_under_way"
             session.execute(
-                text("TRUNCATE personas, raters, clients, audit_entries, rate_counters, alerts CASCADE")
+                text(f"TRUNCATE personas, raters, clients, audit_entries, alerts, {counting} CASCADE")
             )
 
 

@@ -39,7 +39,7 @@ class RatingShown(Shown):
 @saying("/answers/<uuid:answer_id>/ratings", body=Rated, shows=RatingShown)
 def rate(session: Session, call: Call, rated: Rated, submission: UUID, answer_id: UUID) -> RatingShown:
     """Rate an answer; said again, the newest counts."""
-    rating_id = recording.rate(
+    given = recording.rate(
         session,
         answer_id=AnswerId(answer_id),
         rater=call.rater,
@@ -48,7 +48,7 @@ def rate(session: Session, call: Call, rated: Rated, submission: UUID, answer_id
         submission=submission,
         at=call.at,
     )
-    return _shown((session.get_one(RatingRow, rating_id), None))
+    return _shown((session.get_one(RatingRow, given.id), None))
 
 
 @listing("/answers/<uuid:answer_id>/ratings", scope=Scope.FEEDBACK, shows=Page[RatingShown], headers=Acting)

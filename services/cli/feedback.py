@@ -73,10 +73,10 @@ def _answered(answer: AnswerView) -> Record:
 def rate(answer_id: str, stars: int, as_json: Json = False) -> None:
     """Give an answer 1 to 5 stars; the newest counts. Prints its id: `why rating:ID` follows it."""
     with _feedback() as (session, rater):
-        rating = recording.rate(
+        rated = recording.rate(
             session, answer_id=_parse(answer_id), rater=rater, stars=stars, submission=uuid4(), at=now()
         )
-    show({"rating": rating, "answer_id": answer_id, "stars": stars}, as_json=as_json)
+    show({"rating": rated.id, "answer_id": answer_id, "stars": stars}, as_json=as_json)
 
 
 @commands.command()

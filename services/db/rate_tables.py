@@ -1,6 +1,7 @@
-"""How often somebody did something within a window of time, shared by all processes of the web app."""
+"""How often somebody did something, and what they wait for: shared by all processes of the web app."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +15,18 @@ class RateCounterRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012  (SQLAlchemy reads it as it stands)
+
+
+class AskUnderWayRow(Base):
+    """A question that waits for a model, or `ends_at` is over as nobody could say that it does no more."""
+
+    __tablename__ = "asks_under_way"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    rater_id: Mapped[UUID] = mapped_column(index=True)
     ends_at: Mapped[datetime] = mapped_column(index=True)
 
     __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012  (SQLAlchemy reads it as it stands)

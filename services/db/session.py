@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 import psycopg2
 from sqlalchemy import Dialect, Engine, create_engine, event, make_url
@@ -51,6 +51,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         make_url(url).set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
         max_overflow=0,
+        pool_use_lifo=True,  # the server has the least to do where few connections are busy all the time
         pool_timeout=10,
         connect_args={"connect_timeout": 5, "application_name": "persona-loop"},
     )
@@ -94,16 +95,22 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def single_read(engine: Engine) -> Iterator[Session]:
-    """For one statement that reads: a transaction around it would take two more round trips.
+def single_statement(engine: Engine) -> Iterator[Session]:
+    """For one statement, which is whole by itself: a transaction around it would take two more round trips.
 
     Raises DatabaseUnavailable as `session_scope` does.
     """
-    with Session(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
+    with Session(_autocommitting(engine)) as session:
         try:
             yield session
         except OperationalError as error:
             raise DatabaseUnavailable(place(engine)) from error
+
+
+@lru_cache
+def _autocommitting(engine: Engine) -> Engine:
+    """Of the same pool; made for every statement it would cost as much as half of one."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def place(engine: Engine) -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import and_, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import (
@@ -22,77 +21,69 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
-from services.domain.example_policy import ExamplePolicy
+from services.db.prepared import Prepared
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
+from services.feedback.recording import Rated
 from services.feedback.unsafe import called_unsafe
 
-# Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
-# newest of those, as people may still care for it. Only so many conversations back: to look at all there ever
-# were would take longer every day.
-_NEXT = text(f"""
-SELECT a.id
-FROM (
-    SELECT id FROM conversations WHERE persona_id = :persona AND rater_id <> :rater
-    ORDER BY created_at DESC LIMIT 200
-) c
-JOIN questions q ON q.conversation_id = c.id AND q.context = ''
-JOIN answers a ON a.question_id = q.id
-WHERE NOT a.imported AND a.tombstone IS NULL
-  AND NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
-  AND NOT {called_unsafe("a.id")}
-  AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
-ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
-LIMIT 1
-""")  # noqa: S608  (the fragment is the code's own)
-_OPEN = text("""
-SELECT o.answer_id
-FROM peer_offers o
-JOIN answers a ON a.id = o.answer_id
-JOIN questions q ON q.id = a.question_id
-JOIN conversations c ON c.id = q.conversation_id
-JOIN personas p ON p.id = c.persona_id
-WHERE o.rater_id = :rater AND p.slug = :persona AND a.tombstone IS NULL
-  AND NOT EXISTS (SELECT FROM current_ratings r WHERE r.answer_id = o.answer_id AND r.rater_id = :rater)
-ORDER BY o.offered_at DESC
-LIMIT 1
-""")
-_ASKED = text("""
-SELECT p.id, p.slug, p.example_policy, c.rater_id
-FROM answers a
-JOIN questions q ON q.id = a.question_id
-JOIN conversations c ON c.id = q.conversation_id
-JOIN personas p ON p.id = c.persona_id
-WHERE a.id = :answer
-""")
-
-
-def offer_peer(
-    session: Session, *, answer_id: AnswerId, rater: RaterId, submission: UUID, at: datetime
-) -> AnswerId | None:
-    """An answer of another rater to judge after this submission, or None: by the persona's `peer_percent`.
-
-    `answer_id` is the one that was just rated; NotTheAsker where another rater asked for it. Nothing more is
-    offered while an offer is open, so that a form sent again shows no further answers.
-    """
-    asked = session.execute(_ASKED, {"answer": answer_id}).one()
-    if asked.rater_id != rater:
-        raise NotTheAsker
-    draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
-    if draw >= ExamplePolicy(**asked.example_policy).peer_percent:
-        return None
-    if open_offer(session, persona=asked.slug, rater=rater) is not None:
-        return None
-    next_one = session.scalar(_NEXT, {"persona": asked.id, "rater": rater})
-    if next_one is None:
-        return None
-    offered = session.scalar(
-        insert(PeerOfferRow)
-        .values(rater_id=rater, answer_id=next_one, offered_at=at)
-        .on_conflict_do_nothing()  # two ratings at once may draw one answer
-        .returning(PeerOfferRow.answer_id)
+_OPEN = """
+    SELECT o.answer_id
+    FROM peer_offers o
+    JOIN answers a ON a.id = o.answer_id
+    JOIN questions q ON q.id = a.question_id
+    JOIN conversations c ON c.id = q.conversation_id
+    JOIN personas p ON p.id = c.persona_id
+    WHERE o.rater_id = {rater} AND p.slug = {persona} AND a.tombstone IS NULL AND NOT EXISTS (
+        SELECT FROM current_ratings r WHERE r.answer_id = o.answer_id AND r.rater_id = {rater}
     )
+"""
+_NEWEST_OPEN = text(_OPEN.format(rater=":rater", persona=":persona") + "ORDER BY o.offered_at DESC LIMIT 1")
+# Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
+# newest of those, as people may still care for it. Only so many conversations back, and by their indexes
+# (OFFSET sees to that): to look at all there ever were would take longer every day. Two ratings at once may
+# draw one answer.
+_OFFER = Prepared(
+    "offer_peer",
+    f"""
+    INSERT INTO peer_offers (rater_id, answer_id, offered_at)
+    SELECT {{rater}}, a.id, {{at}}
+    FROM (
+        SELECT id FROM conversations WHERE persona_id = {{persona}} AND rater_id <> {{rater}}
+        ORDER BY created_at DESC LIMIT 100
+    ) c
+    CROSS JOIN LATERAL (SELECT id FROM questions WHERE conversation_id = c.id AND context = '' OFFSET 0) q
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM answers
+        WHERE question_id = q.id AND NOT imported AND tombstone IS NULL OFFSET 0
+    ) a
+    WHERE NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = {{rater}})
+      AND NOT {called_unsafe("a.id")}
+      AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
+      AND NOT EXISTS ({_OPEN.format(rater="{rater}", persona="{slug}")})
+      AND EXISTS (SELECT FROM raters WHERE id = {{rater}} AND erased_at IS NULL FOR KEY SHARE)
+    ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
+    LIMIT 1
+    ON CONFLICT DO NOTHING RETURNING answer_id
+    """,  # noqa: S608  (the fragments are the code's own)
+    {"rater": "uuid", "persona": "integer", "slug": "text", "at": "timestamptz"},
+)
+
+
+def is_drawn(rated: Rated, *, rater: RaterId, submission: UUID) -> bool:
+    """Whether another's answer is due after this one, which the rater asked for: by the persona's policy."""
+    draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
+    return rated.own and draw < rated.peer_percent
+
+
+def offer_peer(session: Session, rated: Rated, *, rater: RaterId, at: datetime) -> AnswerId | None:
+    """An answer of another rater to judge, or None where there is none that they were not offered before.
+
+    Nothing more is offered while an offer is open, so that a form sent again shows no further answers.
+    """
+    named = {"persona": rated.persona_id, "slug": rated.persona, "rater": rater}
+    offered = _OFFER.execute(session.connection(), {**named, "at": at}).scalar_one_or_none()
     return AnswerId(offered) if offered else None
 
 
@@ -114,7 +105,7 @@ class PeerAnswer:
 
 def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | None:
     """The newest answer of this persona that the rater was offered and has not judged."""
-    found = session.scalar(_OPEN, {"persona": persona, "rater": rater})
+    found = session.scalar(_NEWEST_OPEN, {"persona": persona, "rater": rater})
     return AnswerId(found) if found else None
 
 

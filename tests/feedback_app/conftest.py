@@ -112,7 +112,8 @@ def served(settings: Settings, database_url: str) -> Iterator[tuple[str, subproc
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    ours = {"FEEDBACK_HOST": "127.0.0.1", "FEEDBACK_PORT": port, "FEEDBACK_THREADS": str(THREADS)}
+    ours = {"FEEDBACK_HOST": "127.0.0.1", "FEEDBACK_PORT": port}
+    ours |= {"FEEDBACK_WORKERS": "1", "FEEDBACK_THREADS": str(THREADS)}
     there = {"VAR_DIR": str(settings.var_dir), "DATABASE_URL": database_url}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     line = parse_procfile((ROOT / "Procfile").read_text()).processes["feedback"]

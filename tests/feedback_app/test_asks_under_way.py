@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
 from feedback_app.asks_under_way import OF_ONE_RATER, AsksUnderWay
-from services.db.feedback_tables import QuestionRow
+from services.db.feedback_tables import QuestionRow, RaterRow
 from services.db.session import session_scope
+from services.domain.feedback import RaterId
 from services.errors.inputs import TextTooLong
 from services.errors.outages import InferenceBusy
 from services.settings import Settings
@@ -102,8 +103,34 @@ def test_all_raters_together_leave_threads_to_who_only_reads_and_rates(
 
 
 @pytest.mark.parametrize(("threads", "asks"), [(1, 1), (2, 1), (4, 3), (16, 14), (32, 28)])
-def test_an_eighth_of_the_threads_is_left_alone(threads: int, asks: int):
-    assert AsksUnderWay.beside_others(threads).at_once == asks
+def test_an_eighth_of_the_threads_is_left_alone(engine: Engine, threads: int, asks: int):
+    assert AsksUnderWay.beside_others(engine, threads).at_once == asks
+
+
+def under_way_elsewhere(engine: Engine, rater: RaterId, *, ends_in: str) -> None:
+    """As many as one rater may have, in another process."""
+    with session_scope(engine) as session:
+        session.execute(
+            text("""
+                INSERT INTO asks_under_way (id, rater_id, ends_at)
+                SELECT gen_random_uuid(), :rater, clock_timestamp() + CAST(:ends_in AS interval)
+                FROM generate_series(1, :most)
+            """),
+            {"rater": rater, "ends_in": ends_in, "most": OF_ONE_RATER},
+        )
+
+
+def test_what_a_rater_asked_in_another_process_counts_until_it_must_be_over(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], clean: Engine
+):
+    visitor.ask()
+    with session_scope(clean) as session:
+        rater = RaterId(session.scalars(select(RaterRow.id)).one())
+    under_way_elsewhere(clean, rater, ends_in="-1 second")
+    assert visitor.ask().status_code == 303
+    under_way_elsewhere(clean, rater, ends_in="1 minute")
+    assert refused(visitor.ask(question="And why is it blue?"), "are being answered already")
+    assert new_visitor().ask().status_code == 303
 
 
 def test_an_ask_that_fails_is_no_longer_under_way(visitor: Visitor, generator: FakeGenerator):

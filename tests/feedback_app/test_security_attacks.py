@@ -19,9 +19,11 @@ from sqlalchemy import Engine, func, select
 from feedback_app.backend import now
 from services.accounts import invitations, managing, passwords
 from services.db.account_tables import AccountRow
+from services.db.agreement_tables import AgreementRow
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, RatingRow
 from services.db.session import session_scope
 from services.domain.roles import Role
+from services.feedback.agreements import WORDING
 from tests.builders import AT
 from tests.fakes import FakeGenerator
 from tests.feedback_app.api.conftest import Api, api, new_api  # noqa: F401 - fixtures
@@ -146,6 +148,12 @@ def test_a_planted_raters_cookie_sees_nothing_of_the_account_that_was_made_with_
     assert visitor.get(path).status_code == 200
     assert attacker.get(path).status_code == 403
     assert "Where does it hurt?" not in attacker.get("/history").text + attacker.get("/your-data/export").text
+    form = hidden_fields(attacker.get("/p/pirate"), "/p/pirate/ask") | {"stars": "1"}
+    for said in (form, form | {"agreed": str(WORDING)}):
+        assert attacker.client.post(f"{path}/rate", data=said).status_code == 403
+    with session_scope(clean) as session:
+        for journal in (RatingRow, AgreementRow):
+            assert session.scalar(select(func.count()).select_from(journal)) == 0
     assert attacker.ask().status_code == 303  # as somebody new
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from flask import Flask
 from sqlalchemy import Engine, func, select, update
 from werkzeug.test import TestResponse
 
 from services.adapters.file_store import FileAdapterStore
 from services.db.feedback_tables import AnswerRow, PersonaRow, QuestionRow, RaterRow
+from services.db.rate_tables import AskUnderWayRow
 from services.db.session import session_scope
 from services.domain.answer_formats import AnswerFormat
 from services.domain.conversation import QUESTION_LIMIT
@@ -211,14 +211,17 @@ def test_asking_on_and_asking_again_are_told_too(visitor: Visitor, engine: Engin
 
 
 def test_an_answer_that_is_being_told_counts_as_an_ask_until_it_is_stored(
-    visitor: Visitor, generator: FakeGenerator, app: Flask
+    visitor: Visitor, generator: FakeGenerator, clean: Engine
 ):
-    asks = app.extensions["persona_loop"].asks
+    def under_way() -> int:
+        with session_scope(clean) as session:
+            return session.scalar(select(func.count()).select_from(AskUnderWayRow)) or 0
+
     gate = Gate(words=1)
     generator.between_words = gate
     response = told_ask(visitor)
     response.close()
     assert gate.reached.wait(PATIENCE_S)
-    assert sum(asks._of_rater.values()) == 1
+    assert under_way() == 1
     gate.opened.set()
-    wait_for(lambda: not asks._of_rater)
+    wait_for(lambda: not under_way())

@@ -33,7 +33,8 @@ def answer(session: Session) -> AnswerRow:
 
 
 def stars(session: Session, answer: AnswerRow, given: int | Thumb) -> int:
-    return rate(session, answer_id=answer.id, rater=asker_of(answer), stars=given, submission=uuid4(), at=AT)
+    rated = rate(session, answer_id=answer.id, rater=asker_of(answer), stars=given, submission=uuid4(), at=AT)
+    return rated.id
 
 
 def undo(session: Session, answer: AnswerRow, said_id: int, *, said=Said.RATING, at=RIGHT_AWAY) -> datetime:
@@ -110,7 +111,7 @@ def test_nobody_takes_back_what_somebody_else_said(session: Session, answer: Ans
 
 def test_a_form_whose_words_were_taken_back_does_not_say_them_again(session: Session, answer: AnswerRow):
     form = {"answer_id": answer.id, "rater": asker_of(answer), "submission": uuid4(), "at": AT}
-    undo(session, answer, rate(session, stars=4, **form))
+    undo(session, answer, rate(session, stars=4, **form).id)
     undo(session, answer, correct(session, text="Better.", **form), said=Said.CORRECTION)
     with pytest.raises(FormOutdated):
         rate(session, stars=4, **form)

@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.domain.feedback import AnswerId, RaterId, Reason
+from services.domain.personas import PersonaSlug
 from services.domain.reviews import ReviewVerdict
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.peers import offer_peer
 from services.feedback.questions import new_rater
-from services.feedback.recording import rate
+from services.feedback.recording import Rated, rate
 from tests.builders import AT, add_answer, add_feedback_review, add_persona, add_retraction, asker_of
 
 
@@ -43,14 +44,14 @@ def stars(session: Session, answer: AnswerRow, given: int, *reasons: Reason) -> 
         submission=uuid4(),
         at=AT,
     )
-    return f"rating:{rated}"
+    return f"rating:{rated.id}"
 
 
 def offers(session: Session, persona: PersonaRow) -> tuple[bool, bool]:
     """Whether another rater is offered it alone, and beside the other one."""
     rater: RaterId = new_rater(session, at=AT)
-    own = add_answer(session, persona, rater=rater, question="What is a keel?")
-    peer = offer_peer(session, answer_id=AnswerId(own.id), rater=rater, submission=uuid4(), at=AT)
+    rated = Rated(1, own=True, persona_id=persona.id, persona=PersonaSlug(persona.slug), peer_percent=100)
+    peer = offer_peer(session, rated, rater=rater, at=AT)
     pair = offer_comparison(session, persona=persona, rater=rater, at=AT)
     return peer is not None, pair is not None
 
