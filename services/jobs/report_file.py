@@ -18,6 +18,7 @@ from services.settings import ROOT
 NARROW, WIDE = 360, 720  # pixels of a drawing
 
 _PAGES = ROOT / "feedback_app"
+_STYLES = ("style.css", "curating.css")  # as the page in the app links them
 
 
 def write_report(decision_id: int, out: Path) -> Path:
@@ -54,7 +55,7 @@ def render(page: DecisionPage, answers: ChangedAnswers) -> str:
             "narrow": _inside(draw(page.id, page.checks, width=NARROW)),
             "words": " ".join(one.sentence for one in intervals(page.checks)),
         },
-        style=(_PAGES / "static" / "style.css").read_text(encoding="utf-8"),
+        style="".join((_PAGES / "static" / name).read_text(encoding="utf-8") for name in _STYLES),
     )
 
 
