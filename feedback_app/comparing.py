@@ -1,4 +1,5 @@
-"""Two answers to one question beside each other, without telling whose they are: which is better?
+"""Two answers to one question beside each other, without telling whose they are: which is better? A choice is
+taken back within a minute from the page that thanks for it.
 
 Only what was offered to a rater is shown and taken; a GET offers nothing. The curators' blind page, which
 judges versions, is `judging`.
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.agreeing import saying
@@ -27,7 +29,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug, PersonaState
 from services.domain.scrubbing import MARK, names_of_bases
 from services.errors.outages import TooOften
-from services.errors.people import NotAgreed
+from services.errors.people import NotAgreed, TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
 from services.feedback import choosing, offering
@@ -111,6 +113,30 @@ def choose(offer_id: UUID) -> AnyResponse:
     return _next(persona, rater, said=offer_id)
 
 
+@blueprint.post("/comparisons/<uuid:offer_id>/undo")
+def undo(offer_id: UUID) -> AnyResponse:
+    rater = require_rater()
+    chosen = _read_chosen(typed_text(request.form, "chosen"))
+    try:
+        count_saying(rater)
+        with session_scope(backend().engine) as session:
+            persona = choosing.take_back(session, offer_id, rater=rater, chosen=chosen, at=now())
+    except (TooLateToUndo, TooOften) as problem:
+        return refused(_render(offer_id, problem), problem)
+    note(persona=persona)
+    return redirect(url_for("comparing.page", offer_id=offer_id, undone="yes"), 303)
+
+
+def _read_chosen(text: str) -> UUID:
+    """InvalidInput for what no page of ours sends."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InvalidInput(
+            gettext("It is not said what to take back: press Undo beside what was saved.")
+        ) from error
+
+
 def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:
     """To two further answers; where there are none, to the page that says why, or to all personas where this
     one is not asked any more.
@@ -143,12 +169,13 @@ def _begin(slug: str, problem: str = "") -> str:
         rows = [find_persona(session, slug)] if slug else personas_by_slug(session, after="", limit=_LISTED)
         asked = offering.asked_today(session, rater=rater, at=now()) if rater else {}
         begun = [_beginning(row, asked.get(row.id, 0)) for row in rows]
+        saved = _saved_before(session)
     return render_template(
         "compare_begin.html",
         slug=slug,
         begun=[one for one in begun if one.most or slug],
         nothing_left=request.args.get("none") == "yes",
-        said=_said_before(),
+        saved=saved,
         problem_text=problem,
     )
 
@@ -167,16 +194,24 @@ def _render(offer_id: UUID, problem: PersonaLoopError | None = None) -> str:
         rater = require_rater()
         offered = choosing.offered(session, offer_id, rater=rater, names=names)
         agreed = has_agreed(session, rater)
+        saved = _saved_before(session)
     note(persona=offered.persona)
     return render_template(
         "compare.html",
         offered=offered,
         choices=CHOICES,
         mark=MARK,
-        said=_said_before(),
+        saved=saved,
+        undone=request.args.get("undone") == "yes",
         agreed=agreed,
         problem_text=str(problem or ""),
     )
+
+
+def _saved_before(session: Session) -> choosing.Chosen | None:
+    """What the rater has just chosen of the offer before this one, as long as it counts."""
+    offer, rater = _said_before(), current_rater()
+    return choosing.chosen_of(session, offer, rater=rater, at=now()) if offer and rater else None
 
 
 def _said_before() -> UUID | None:

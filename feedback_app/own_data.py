@@ -6,7 +6,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feedback_app.backend import backend
+from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.raters import current_rater, forget, require_rater
 from feedback_app.sentences import gettext, ngettext
@@ -44,7 +44,7 @@ def page() -> str:
 @blueprint.get("/export")
 def export() -> Response:
     with session_scope(backend().engine) as session:
-        told = own_data(session, require_rater())
+        told = own_data(session, require_rater(), at=now())
     content = json.dumps(told, ensure_ascii=False, indent=1)
     response = Response(content, content_type="application/json; charset=utf-8")
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"

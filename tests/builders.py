@@ -140,15 +140,17 @@ def add_correction(
 
 
 def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
-    """Of a rating or a correction, as "rating:12"."""
+    """Of a rating, a correction or a comparison, as "rating:12"."""
     kind, _, number = source.partition(":")
-    row: RatingRow | CorrectionRow
-    if kind == "rating":
-        row = session.get_one(RatingRow, int(number))
+    row: RatingRow | CorrectionRow | ComparisonRow
+    if kind == "comparison":
+        row = session.get_one(ComparisonRow, int(number))
+        of = row.left_answer_id
     else:
-        row = session.get_one(CorrectionRow, int(number))
+        row = session.get_one(RatingRow if kind == "rating" else CorrectionRow, int(number))
+        of = row.answer_id
     said = {f"{kind}_id": row.id}
-    session.add(RetractionRow(answer_id=row.answer_id, rater_id=row.rater_id, at=at, **said))
+    session.add(RetractionRow(answer_id=of, rater_id=row.rater_id, at=at, **said))
     session.flush()
 
 

@@ -16,7 +16,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import ComparisonRow
 from services.domain.feedback import AnswerId, Choice
 from services.domain.scopes import Scope
-from services.feedback import journals, recording
+from services.feedback import journals, recording, retracting
 
 
 class Compared(Body):
@@ -33,6 +33,7 @@ class ComparisonShown(Shown):
     right: UUID
     choice: Choice
     created_at: datetime
+    taken_back_at: datetime | None
 
 
 @saying("/comparisons", body=Compared, shows=ComparisonShown)
@@ -47,7 +48,7 @@ def compare(session: Session, call: Call, compared: Compared, submission: UUID) 
         submission=submission,
         at=call.at,
     )
-    return _shown(session.get_one(ComparisonRow, comparison_id))
+    return _shown(journals.comparison(session, comparison_id, rater=call.rater))
 
 
 @listing("/comparisons", scope=Scope.FEEDBACK, shows=Page[ComparisonShown], headers=Acting)
@@ -55,7 +56,20 @@ def list_comparisons(session: Session, call: Call, place: Place) -> Page[Compari
     """What an end user chose between two answers, the newest first."""
     after = int(place.after) if place.after else None
     rows = journals.comparisons(session, rater=call.rater, limit=place.wanted, after=after)
-    return place.page(rows, _shown, named=lambda row: row.id)
+    return place.page(rows, _shown, named=lambda one: one[0].id)
+
+
+class NothingMore(Body):
+    """An object without a field."""
+
+
+@saying(
+    "/comparisons/<int(max=9223372036854775807):number>/retractions", body=NothingMore, shows=ComparisonShown
+)
+def take_choice_back(session: Session, call: Call, _: NothingMore, __: UUID, number: int) -> ComparisonShown:
+    """Take back a choice between two answers within a minute."""
+    retracting.retract_choice(session, comparison_id=number, rater=call.rater, at=call.at)
+    return _shown(journals.comparison(session, number, rater=call.rater))
 
 
 @reading(
@@ -69,11 +83,13 @@ def get_comparison(session: Session, call: Call, number: int) -> ComparisonShown
     return _shown(journals.comparison(session, number, rater=call.rater))
 
 
-def _shown(row: ComparisonRow) -> ComparisonShown:
+def _shown(one: journals.Kept[ComparisonRow]) -> ComparisonShown:
+    row, taken_back_at = one
     return ComparisonShown(
         id=row.id,
         left=row.left_answer_id,
         right=row.right_answer_id,
         choice=Choice(row.choice),
         created_at=row.created_at,
+        taken_back_at=taken_back_at,
     )

@@ -7,11 +7,11 @@ and stays with the offer.
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.db.base import Base
+from services.db.base import Base, JsonObject
 
 
 class AnswerPairRow(Base):
@@ -49,8 +49,9 @@ class AnswerPairRow(Base):
 class ComparisonOfferRow(Base):
     """Two answers as they stood before a rater, who may choose between them; without an offer nobody may.
 
-    `choice` is the first one, which no later one changes; `expected` the better of a known pair. The newest
-    choice of a known pair stands here too, with what each form said of it, the newest last.
+    `choice` is the first one that was not taken back, which no later one changes; `expected` the better of a
+    known pair. What was chosen of a known pair stands in `said`, which is its journal, the newest last: which
+    form said what and when, and when that was taken back.
     """
 
     __tablename__ = "comparison_offers"
@@ -69,8 +70,7 @@ class ComparisonOfferRow(Base):
     offered_at: Mapped[datetime]
     choice: Mapped[str | None]
     chosen_at: Mapped[datetime | None]
-    newest_choice: Mapped[str | None]
-    said_by: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), server_default=sql("'{}'"))
+    said: Mapped[list[JsonObject]] = mapped_column(server_default=sql("'[]'"))
 
     __table_args__ = (
         CheckConstraint("kind IN ('normal', 'repeat', 'known')", name="kind_known"),
@@ -78,10 +78,7 @@ class ComparisonOfferRow(Base):
         CheckConstraint("expected IN ('left', 'right')", name="expected_side"),
         CheckConstraint("(choice IS NULL) = (chosen_at IS NULL)", name="chosen_at_an_instant"),
         CheckConstraint("choice IN ('left', 'right', 'tie', 'both bad')", name="choice_known"),
-        CheckConstraint("newest_choice IN ('left', 'right', 'tie', 'both bad')", name="newest_choice_known"),
-        CheckConstraint(
-            "kind = 'known' OR newest_choice IS NULL AND said_by = '{}'", name="newest_where_known"
-        ),
+        CheckConstraint("kind = 'known' OR said = '[]'", name="said_where_known"),
         CheckConstraint("left_answer_id <> right_answer_id", name="two_answers"),
         Index(None, "rater_id", "persona_id", "offered_at"),
         Index(

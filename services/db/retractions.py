@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import InstrumentedAttribute
 
+from services.db.feedback_tables import ComparisonRow
 from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import Said
 
@@ -11,11 +12,17 @@ TAKEN_BACK: dict[Said, InstrumentedAttribute[int | None]] = {
     Said.CORRECTION: RetractionRow.correction_id,
     Said.COMMENT: RetractionRow.comment_id,
 }
+COMPARISON = "comparison"  # in `stands_sql`, as `Said` are: it is said of two answers
 
 
 def stands(said: Said, said_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether the row of that journal with this id, of a query around it, was not taken back."""
     return ~exists().where(TAKEN_BACK[said] == said_id)
+
+
+def choice_stands() -> ColumnElement[bool]:
+    """Whether the row of comparisons, of a query around it, was not taken back."""
+    return ~exists().where(RetractionRow.comparison_id == ComparisonRow.id)
 
 
 def stands_sql(kind: str, alias: str, *, by: str = "") -> str:

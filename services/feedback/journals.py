@@ -3,7 +3,6 @@
 Pages show what counts now, which is `queries`.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import UnknownSource
 
-Journal = TypeVar("Journal", RatingRow, CorrectionRow, CommentRow)
+Journal = TypeVar("Journal", RatingRow, CorrectionRow, CommentRow, ComparisonRow)
 Kept = tuple[Journal, datetime | None]  # and from when on it does not count, where it was taken back
 
 
@@ -45,23 +44,27 @@ def comments(
 
 def comparisons(
     session: Session, *, rater: RaterId, limit: int, after: int | None = None
-) -> Sequence[ComparisonRow]:
+) -> list[Kept[ComparisonRow]]:
     """Of every answer; from the one after `after` on, where that is given."""
-    chosen = (
-        select(ComparisonRow)
-        .filter_by(rater_id=rater, tombstone=None)
-        .order_by(ComparisonRow.id.desc())
-        .limit(limit)
-    )
-    return session.scalars(chosen if after is None else chosen.where(ComparisonRow.id < after)).all()
+    chosen = _compared(rater).order_by(ComparisonRow.id.desc()).limit(limit)
+    rows = session.execute(chosen if after is None else chosen.where(ComparisonRow.id < after))
+    return [(row, taken_back_at) for row, taken_back_at in rows]
 
 
-def comparison(session: Session, comparison_id: int, *, rater: RaterId) -> ComparisonRow:
+def comparison(session: Session, comparison_id: int, *, rater: RaterId) -> Kept[ComparisonRow]:
     """UnknownSource also for one of somebody else."""
-    row = session.get(ComparisonRow, comparison_id)
-    if row is None or row.rater_id != rater or row.tombstone is not None:
+    found = session.execute(_compared(rater).where(ComparisonRow.id == comparison_id)).one_or_none()
+    if found is None:
         raise UnknownSource("comparison", comparison_id)
-    return row
+    return found[0], found[1]
+
+
+def _compared(rater: RaterId) -> Select[ComparisonRow, datetime | None]:
+    return (
+        select(ComparisonRow, RetractionRow.at)
+        .outerjoin(RetractionRow, RetractionRow.comparison_id == ComparisonRow.id)
+        .where(ComparisonRow.rater_id == rater, ComparisonRow.tombstone.is_(None))
+    )
 
 
 def _newest(

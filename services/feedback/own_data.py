@@ -21,7 +21,7 @@ from services.db.feedback_tables import (
     RatingRow,
 )
 from services.db.retraction_tables import RetractionRow
-from services.domain.feedback import RaterId
+from services.domain.feedback import UNDO_WITHIN, RaterId
 
 Record = dict[str, Any]
 
@@ -34,10 +34,12 @@ SAID: dict[str, tuple[Journal, tuple[str, ...]]] = {
 }
 
 _OFFERED = ("left_answer_id", "right_answer_id", "offered_at")
-_CHOSEN = ("kind", "expected", "choice", "chosen_at", "newest_choice")
+_CHOSEN = ("choice", "chosen_at")
+_KIND = ("kind", "expected")
+_SAID_OF_KNOWN = ("choice", "at", "taken_back_at")
 
 
-def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
+def own_data(session: Session, rater: RaterId, *, at: datetime) -> dict[str, list[Record]]:
     """Questions with their answers, what was said, what was agreed to, oldest first; no tombstones."""
     told: dict[str, list[Record]] = {"questions": list(_questions(session, rater))}
     taken_back = _taken_back(session, rater)
@@ -51,21 +53,25 @@ def own_data(session: Session, rater: RaterId) -> dict[str, list[Record]]:
             dict(zip(columns, map(_plain, said), strict=True)) | taken_back.get((name, said_id), {})
             for said_id, *said in rows
         ]
-    told["offers"] = list(_offers(session, rater))
+    told["offers"] = list(_offers(session, rater, at=at))
     agreed = session.scalars(select(AgreementRow).where(_agreed_by(rater)).order_by(AgreementRow.id))
     told["agreements"] = [{"wording": row.wording, "agreed_at": _plain(row.agreed_at)} for row in agreed]
     return told
 
 
-def _offers(session: Session, rater: RaterId) -> Iterator[Record]:
+def _offers(session: Session, rater: RaterId, *, at: datetime) -> Iterator[Record]:
     """Which two answers stood before them, and what they chose at first; of known ones only here.
 
-    What kind of pair it was is told once they chose: before, it would tell what is expected.
+    What kind of pair it was is told once they chose and cannot take that back any more: before, it would tell
+    what is expected.
     """
     offers = select(ComparisonOfferRow).filter_by(rater_id=rater).order_by(ComparisonOfferRow.offered_at)
     for row in session.scalars(offers):
-        columns = _OFFERED if row.choice is None else (*_OFFERED, *_CHOSEN)
-        yield {column: _plain(getattr(row, column)) for column in columns}
+        final = row.chosen_at is not None and at - row.chosen_at > UNDO_WITHIN
+        columns = (*_OFFERED, *(_CHOSEN if row.choice else ()), *(_KIND if final else ()))
+        told = {column: _plain(getattr(row, column)) for column in columns}
+        said = [{name: one[name] for name in _SAID_OF_KNOWN if name in one} for one in row.said]
+        yield told | ({"said": said} if final and said else {})
 
 
 def own_counts(session: Session, rater: RaterId) -> dict[str, int]:
@@ -99,6 +105,7 @@ def _taken_back(session: Session, rater: RaterId) -> dict[tuple[str, int], Recor
             ("ratings", row.rating_id),
             ("corrections", row.correction_id),
             ("comments", row.comment_id),
+            ("comparisons", row.comparison_id),
         )
         if said_id is not None
     }

@@ -10,7 +10,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.feedback_tables import CommentRow, CorrectionRow, CurrentRatingRow, RatingRow
+from services.db.feedback_tables import (
+    CommentRow,
+    ComparisonRow,
+    CorrectionRow,
+    CurrentRatingRow,
+    RatingRow,
+)
 from services.db.retraction_tables import RetractionRow
 from services.db.retractions import TAKEN_BACK, stands
 from services.domain.feedback import UNDO_WITHIN, AnswerId, RaterId, Said
@@ -54,6 +60,29 @@ def retract(
     session.execute(insert(RetractionRow).values(values).on_conflict_do_nothing())
     if said is Said.RATING:
         _point_before(session, answer_id, rater, said_id)
+    return at
+
+
+def retract_choice(session: Session, *, comparison_id: int, rater: RaterId, at: datetime) -> datetime:
+    """Take back what this rater chose between two answers; the instant from which it does not count.
+
+    Taken back again it stays as it was. Raises UnknownSource, also for somebody else's, TooLateToUndo,
+    RaterErased, NotTheAsker.
+    """
+    hold_rater(session, rater)
+    chosen = session.scalar(
+        select(ComparisonRow).filter_by(id=comparison_id, rater_id=rater, tombstone=None).with_for_update()
+    )
+    if chosen is None:
+        raise UnknownSource("comparison", comparison_id)
+    taken_back = session.scalar(select(RetractionRow.at).filter_by(comparison_id=comparison_id))
+    if taken_back is not None:
+        return taken_back
+    if at - chosen.created_at > UNDO_WITHIN:
+        raise TooLateToUndo("choice")
+    row = RetractionRow(answer_id=chosen.left_answer_id, rater_id=rater, comparison_id=chosen.id, at=at)
+    session.add(row)
+    session.flush()  # what stands is read by statements
     return at
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterReviewRow
-from services.db.retractions import stands_sql
+from services.db.retractions import COMPARISON, stands_sql
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
 from services.domain.feedback import AnswerId, Choice, Said
 from services.domain.reviews import ReviewVerdict, Source
@@ -37,7 +37,8 @@ _SAID = text(f"""
     FROM (
         SELECT DISTINCT ON (rater_id, least(left_answer_id, right_answer_id),
                             greatest(left_answer_id, right_answer_id)) *
-        FROM comparisons WHERE :answer IN (left_answer_id, right_answer_id) AND tombstone IS NULL
+        FROM comparisons k WHERE :answer IN (left_answer_id, right_answer_id) AND tombstone IS NULL
+        AND {stands_sql(COMPARISON, "k")}
         ORDER BY rater_id, least(left_answer_id, right_answer_id), greatest(left_answer_id, right_answer_id),
                  id DESC
     ) k

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.retractions import stands_sql
+from services.db.retractions import COMPARISON, stands_sql
 from services.domain.examples import DropReason
 from services.domain.feedback import AnswerId, Said
 from services.domain.reviews import Source, Why
@@ -50,7 +50,8 @@ chosen AS (
     SELECT DISTINCT ON (rater_id, one, other) *
     FROM (SELECT *, least(left_answer_id, right_answer_id) AS one,
                  greatest(left_answer_id, right_answer_id) AS other
-          FROM comparisons ORDER BY id DESC LIMIT :recent) recently
+          FROM comparisons k WHERE {choice_stands}
+          ORDER BY id DESC LIMIT :recent) recently
     ORDER BY rater_id, one, other, id DESC
 ),
 compared AS (
@@ -108,6 +109,7 @@ waiting AS (
 _RULES = {
     "left_out": LEFT_OUT,
     "stands": stands_sql(Said.CORRECTION, "k"),
+    "choice_stands": stands_sql(COMPARISON, "k"),
     "newer_stands": stands_sql(Said.CORRECTION, "n"),
     "good": "coalesce(r.stars >= 4, r.thumb = 'up')",
     "poor": "coalesce(r.stars <= 2, r.thumb = 'down')",

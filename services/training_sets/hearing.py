@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from services.db.columns import fill_columns
 from services.db.feedback_tables import PersonaRow
-from services.db.retractions import stands_sql
+from services.db.retractions import COMPARISON, stands_sql
 from services.domain.consensus import Integers, Mask
 from services.domain.feedback import FAULTS, Reason, Said
 from services.training_sets.late_words import LOOKED_BACK, LateWords
@@ -103,9 +103,9 @@ SELECT rater_id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands_sql(COMPARISON, "k", by="cutoff")}
 ) everyone ORDER BY rater_id
-"""  # noqa: S608  (the fragment is the code's own)
+"""  # noqa: S608  (the fragments are the code's own)
 _NUMBER_RATERS = f"""
 CREATE TEMPORARY TABLE heard_raters ON COMMIT DROP AS
 SELECT rater_id, (row_number() OVER (ORDER BY rater_id) - 1)::int AS rater FROM ({_SPEAKERS}) speakers

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
-from services.db.retractions import stands_sql
+from services.db.retractions import COMPARISON, stands_sql
 from services.domain.feedback import Said
 from services.errors.artifacts import FrozenFileCorrupt
 from services.training_sets.late_words import find_late
@@ -31,7 +31,7 @@ SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
         WHERE j.created_at > :after AND j.created_at <= :until
-        AND j.tombstone IS NULL AND q.tombstone IS NULL)
+        AND j.tombstone IS NULL AND q.tombstone IS NULL AND {stands_sql(COMPARISON, "j", by="until")})
      + (SELECT count(*) FROM seed_examples
         WHERE persona_id = :persona AND imported_at > :after AND imported_at <= :until)
 """)  # noqa: S608  (the fragments are the code's own)

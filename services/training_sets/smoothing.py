@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
+from services.db.retractions import COMPARISON, stands_sql
 from services.domain.consensus import Opinions
 from services.domain.disagreement import Disagreement, Preference, measure_disagreement
 from services.training_sets.texts import OF_DAY
@@ -33,10 +34,11 @@ SELECT id, dense_rank() OVER (ORDER BY one, other) - 1 AS pair, rater, choice, t
     JOIN questions q ON q.id = a.question_id
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
     WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND a.tombstone IS NULL
+    AND {stands_sql(COMPARISON, "k", by="cutoff")}
     ORDER BY least(k.left_answer_id, k.right_answer_id), greatest(k.left_answer_id, k.right_answer_id),
              k.rater_id, k.id DESC
 ) newest
-""")  # noqa: S608  (the fragment is the code's own)
+""")  # noqa: S608  (the fragments are the code's own)
 _PREFERENCES = {
     ("left", False): Preference.LEFT,
     ("left", True): Preference.RIGHT,

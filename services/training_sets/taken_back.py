@@ -11,8 +11,9 @@ from services.db.streaming import stream
 
 _CHUNK = 500
 _TAKEN_BACK = text("""
-SELECT CASE WHEN t.rating_id IS NULL THEN 'correction' ELSE 'rating' END AS kind,
-       coalesce(t.rating_id, t.correction_id) AS id
+SELECT CASE WHEN t.rating_id IS NOT NULL THEN 'rating' WHEN t.correction_id IS NOT NULL THEN 'correction'
+            ELSE 'comparison' END AS kind,
+       coalesce(t.rating_id, t.correction_id, t.comparison_id) AS id
 FROM retractions t
 JOIN answers a ON a.id = t.answer_id
 JOIN questions q ON q.id = a.question_id
@@ -20,7 +21,8 @@ JOIN heard_prompts p ON p.prompt_key = q.prompt_key
 JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
 LEFT JOIN ratings j ON j.id = t.rating_id
 LEFT JOIN corrections k ON k.id = t.correction_id
-WHERE t.at <= :cutoff AND t.comment_id IS NULL AND coalesce(j.tombstone, k.tombstone) IS NULL
+LEFT JOIN comparisons o ON o.id = t.comparison_id
+WHERE t.at <= :cutoff AND t.comment_id IS NULL AND coalesce(j.tombstone, k.tombstone, o.tombstone) IS NULL
 ORDER BY kind, id
 """)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from services.db.feedback_tables import PersonaRow
-from services.db.retractions import stands_sql
+from services.db.retractions import COMPARISON, stands_sql
 from services.db.streaming import stream
 from services.domain.conversation import Question
 from services.domain.feedback import Said
@@ -57,6 +57,7 @@ def _statement(template: str, *, asked: str) -> TextClause:
         "splits": _SPLITS.format(asked=asked),
         "of_day": OF_DAY,
         "stands": stands_sql(Said.CORRECTION, "k", by="cutoff"),
+        "chosen_stands": stands_sql(COMPARISON, "k", by="cutoff"),
     }
     return text(template.format(**parts))
 
@@ -108,7 +109,7 @@ FROM (
         JOIN answers a ON a.id = k.left_answer_id
         JOIN questions q ON q.id = a.question_id
         JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
+        WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {chosen_stands}
         ORDER BY least(k.left_answer_id, k.right_answer_id),
                  greatest(k.left_answer_id, k.right_answer_id), k.rater_id, k.id DESC
     ) newest
@@ -168,7 +169,7 @@ SELECT 'comparison', id FROM (
     JOIN questions q ON q.id = a.question_id
     JOIN heard_prompts p ON p.prompt_key = q.prompt_key
     JOIN conversations c ON c.id = q.conversation_id AND c.persona_id = :persona
-    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL
+    WHERE k.created_at <= :cutoff AND k.tombstone IS NULL AND {stands_sql(COMPARISON, "k", by="cutoff")}
 ) compared WHERE newer IS NOT NULL
 ORDER BY kind, id
 """)  # noqa: S608  (the fragment is the code's own)

@@ -17,6 +17,7 @@ from services.domain.feedback import RaterId
 from services.domain.roles import Role
 from services.domain.training import RunState
 from services.feedback.own_data import own_counts, own_data
+from tests.builders import AT
 from tests.feedback_app.conftest import Visitor
 from tests.lineage_builders import add_run, add_serving_version, add_training_set
 
@@ -76,7 +77,7 @@ def test_that_they_agreed_stays_and_is_counted_of_nobody(visitor: Visitor, clean
     with session_scope(clean) as session:
         agreed = session.scalars(select(AgreementRow)).one()
         assert set(own_counts(session, RaterId(agreed.rater_id)).values()) == {0}
-        assert not any(own_data(session, RaterId(agreed.rater_id)).values())
+        assert not any(own_data(session, RaterId(agreed.rater_id), at=AT).values())
 
 
 def test_what_is_kept_is_told_in_the_words_that_are_agreed_to(visitor: Visitor):

@@ -28,7 +28,9 @@ def styled(sheet: str) -> set[str]:
 
 def classes(page: str) -> set[str]:
     """Of what is written out in a template: a name that is put together counts for nothing."""
-    return {name for written in re.findall(r'class="([^"]*)"', page) for name in re.split(r"[^\w-]+", written)}
+    return {
+        name for written in re.findall(r'class="([^"]*)"', page) for name in re.split(r"[^\w-]+", written)
+    }
 
 
 @pytest.mark.parametrize("sheet", SHEETS)

@@ -86,6 +86,22 @@ def test_what_is_taken_back_stays_in_its_list_and_counts_no_more(
     assert count(app, CurrentRatingRow) == 0
 
 
+def test_a_choice_is_taken_back_at_its_own_address_by_who_made_it(app: Flask, api: Api):
+    left, right = (api.ask("Why?")["id"] for _ in range(2))
+    made = api.post("/comparisons", {"left": left, "right": right, "choice": "tie"}).get_json()
+    path = f"/comparisons/{made['id']}"
+    first, again = (api.post(f"{path}/retractions", {}) for _ in range(2))
+    assert first.status_code == again.status_code == 201, first.text
+    assert first.get_json() == again.get_json() == api.get(path).get_json()
+    assert first.get_json()["taken_back_at"] is not None
+    assert first.get_json() | {"taken_back_at": None} == made
+    assert api.get("/comparisons").get_json()["items"] == [first.get_json()]
+    assert count(app, ComparisonRow) == 1
+    api.end_user = "another"
+    api.ask()
+    assert api.post(f"{path}/retractions", {}).status_code == 404
+
+
 def test_nothing_is_taken_back_that_somebody_else_said_or_nobody(api: Api):
     answer = f"/answers/{api.ask()['id']}"
     rating = api.post(f"{answer}/ratings", {"rating": 4}).get_json()

@@ -40,7 +40,7 @@ def test_every_example_does_what_the_guide_says(api: Api):
     api.end_user = "u-17"
     known["OTHER"] = api.ask("Why is the sea salty?")["id"]
     examples = commands()
-    assert len(examples) == 10
+    assert len(examples) == 11
     for command in examples:
         answered = run(api, command, known)
         assert answered.status_code == (201 if "--json" in command else 200), (command, answered.text)
@@ -48,5 +48,7 @@ def test_every_example_does_what_the_guide_says(api: Api):
             known["ANSWER"] = answered.get_json()["id"]
         if "comment-1" in command:
             known["COMMENT"] = answered.get_json()["id"]
+        if "compare-1" in command:
+            known["COMPARISON"] = answered.get_json()["id"]
     shown = run(api, examples[2], known).get_json()["items"]
     assert [one["id"] for one in shown] == [known["ANSWER"], known["OTHER"]]

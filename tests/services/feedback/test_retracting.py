@@ -129,7 +129,7 @@ def test_an_undo_is_not_undone(session: Session, answer: AnswerRow, change: str)
 def test_who_takes_their_data_along_reads_what_they_took_back(session: Session, answer: AnswerRow):
     stars(session, answer, 2)
     undo(session, answer, stars(session, answer, 4))
-    told = own_data(session, asker_of(answer))["ratings"]
+    told = own_data(session, asker_of(answer), at=RIGHT_AWAY)["ratings"]
     assert [one.get("taken_back_at") for one in told] == [None, RIGHT_AWAY.isoformat()]
 
 

@@ -18,6 +18,7 @@ from tests.builders import (
     add_feedback_review,
     add_persona,
     add_rating,
+    add_retraction,
     add_review,
 )
 from tests.lineage_builders import add_training_set
@@ -67,6 +68,20 @@ def test_who_changes_their_mind_about_a_pair_disputes_with_nobody(
     assert list(_whys(session, persona).values()) == [(Why.DISPUTED,)]
     add_comparison(session, other, one, "tie", rater=rater)
     assert _whys(session, persona) == {}
+
+
+def test_a_choice_that_was_taken_back_disputes_with_nobody_and_is_not_shown(
+    session: Session, persona: PersonaRow, pair: tuple[AnswerRow, AnswerRow]
+):
+    one, other = pair
+    rater = new_rater(session, at=AT)
+    first = add_comparison(session, one, other, "left", rater=rater)
+    second = add_comparison(session, one, other, "right", rater=rater)
+    add_comparison(session, one, other, "left")
+    assert list(_whys(session, persona).values()) == [(Why.DISPUTED,)]
+    add_retraction(session, second)
+    assert _whys(session, persona) == {}
+    assert [said.word.source for said in _said(session, persona, one) if said.rater == rater] == [first]
 
 
 def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored_elsewhere(

@@ -171,7 +171,7 @@ def test_whatever_was_said_is_in_a_row_or_excluded_with_a_reason(
                 said.append(add_comparison(session, answer, answers[number ^ 1], choice, rater=rater, at=at))
             elif act == "undo":
                 for source in said[1:]:
-                    if source.startswith(("rating", "correction")) and source not in undone:
+                    if not source.startswith("seed") and source not in undone:
                         undone.add(source)
                         add_retraction(session, source, at=at)
                         break

@@ -1,6 +1,7 @@
 """What raters choose between two answers that they were offered is learnt from; known pairs never are."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from services.feedback.choosing import choose
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.questions import new_rater
-from tests.builders import AT, add_answer
-from tests.services.training_sets.conftest import Nights
+from tests.builders import AT, add_answer, add_comparison, add_retraction, add_seed
+from tests.services.training_sets.champions import sources
+from tests.services.training_sets.conftest import MAX_TOKENS, Nights
 
 
 def judge(session: Session, persona: PersonaRow, rater: RaterId, choice: Choice) -> None:
@@ -73,3 +75,21 @@ def test_a_known_pair_is_nobodys_preference(
     assert session.scalars(select(ComparisonRow)).all() == []
     assert offer.choice == Choice.LEFT
     assert "comparison" not in str(nights.outcome())
+
+
+def test_a_choice_taken_back_by_the_cutoff_counts_no_more_and_a_set_of_before_has_it_still(
+    session: Session, nights: Nights, persona: PersonaRow, asked: Iterator[str]
+):
+    left, right = add_pair(session, persona, next(asked))
+    add_seed(session, persona, next(asked), "Seed.")  # enough for a night
+    rater = new_rater(session, at=AT)
+    first = add_comparison(session, left, right, rater=rater)
+    second = add_comparison(session, left, right, "right", rater=rater, at=AT + timedelta(minutes=30))
+    before = nights.assemble(minutes=30)
+    add_retraction(session, second, at=AT + timedelta(minutes=30, seconds=40))
+    after, again = nights.assemble(minutes=31), nights.assemble(minutes=30, max_tokens=MAX_TOKENS + 1)
+    assert (again.id != before.id, again.digest) == (True, before.digest)
+    overridden = {first: {"the rater said something newer of the same"}}
+    assert nights.excluded(again) == nights.excluded(before) == overridden
+    assert nights.excluded(after) == {second: {"the rater took it back at once"}}
+    assert [{first, second} & sources(nights.rows(one)) for one in (before, after)] == [{second}, {first}]

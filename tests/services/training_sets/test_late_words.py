@@ -90,9 +90,12 @@ def test_a_word_committed_after_the_night_had_read_is_learnt_by_the_next(loop: L
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_what_a_night_learnt_and_its_rater_took_back_is_learnt_no_more(loop: Loop, *, late: bool):
+@pytest.mark.parametrize("said", [corrected, compared])
+def test_what_a_night_learnt_and_its_rater_took_back_is_learnt_no_more(
+    loop: Loop, said: Callable[..., str], *, late: bool
+):
     with session_scope(loop.engine) as session:
-        word = corrected(session, *loop.two_answers(session))
+        word = said(session, *loop.two_answers(session))
     with session_scope(loop.engine) as slow:
         if late:  # before the cutoff, and committed after the night had read
             add_retraction(slow, word, at=SHORTLY_BEFORE + timedelta(seconds=30))
