@@ -1,5 +1,6 @@
 """What a rater chose of what they were offered, read for those who decide about raters."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -13,24 +14,27 @@ from services.domain.feedback import Choice
 
 def consistency_of_rater(session: Session, rater: UUID) -> Consistency:
     """Over every persona; of a rater who was never offered two answers all shares are of nothing."""
+    return consistency_of_raters(session, [rater])[rater]
+
+
+def consistency_of_raters(session: Session, raters: Collection[UUID]) -> dict[UUID, Consistency]:
+    """Of each of these, as `consistency_of_rater` has it, in one statement."""
     before = aliased(ComparisonOfferRow)
     rows = session.execute(
         select(
+            ComparisonOfferRow.rater_id,
             ComparisonOfferRow.choice,
             ComparisonOfferRow.expected,
             before.choice.label("before"),
         )
         .outerjoin(before, before.id == ComparisonOfferRow.repeats_id)
-        .where(ComparisonOfferRow.rater_id == rater, ComparisonOfferRow.choice.is_not(None))
+        .where(ComparisonOfferRow.rater_id.in_(raters), ComparisonOfferRow.choice.is_not(None))
     )
-    return consistency_of(
-        JudgedOffer(
-            Choice(row.choice),
-            Choice(row.expected) if row.expected else None,
-            Choice(row.before) if row.before else None,
-        )
-        for row in rows
-    )
+    judged: dict[UUID, list[JudgedOffer]] = {rater: [] for rater in raters}
+    for row in rows:
+        expected, before_it = (Choice(one) if one else None for one in (row.expected, row.before))
+        judged[row.rater_id].append(JudgedOffer(Choice(row.choice), expected, before_it))
+    return {rater: consistency_of(offers) for rater, offers in judged.items()}
 
 
 def as_record(found: Consistency) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterReviewRow
 from services.db.retractions import COMPARISON, stands_sql
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
+from services.domain.consistency import Consistency
 from services.domain.feedback import AnswerId, Choice, Said
 from services.domain.reviews import ReviewVerdict, Source
 from services.errors.lookups import UnknownAnswer
+from services.feedback.consistency import consistency_of_raters
 from services.feedback.review_locks import held_by
 from services.feedback.review_queue import LEFT_OUT, Cause, causes_of
 
@@ -55,7 +57,7 @@ _SAID = text(f"""
 class ReviewedSource:
     """`text` is a better answer, a comment, or the answer that a comparison was with, empty once that is
     erased; `preferred` says whether this answer was chosen over it, of a choice between the two. `standing`
-    is what is held of its rater.
+    is what is held of its rater, `consistency` how they compare.
 
     `decided` is the newest decision on it, `ban` the one that its rater was banned by, as long as they are:
     what was decided of the word before holds again after.
@@ -71,6 +73,7 @@ class ReviewedSource:
     choice: Choice | None
     preferred: bool
     standing: str
+    consistency: Consistency
     banned: bool
     decided: FeedbackReviewRow | None
     ban: FeedbackReviewRow | None
@@ -123,6 +126,7 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Re
     decided, bans = _decided(session, answer_id)
     verdicts = _verdicts(session, [row.rater_id for row in rows])
     standings = _standings(session, persona)
+    consistent = consistency_of_raters(session, {row.rater_id for row in rows})
     found = []
     for row in rows:
         source = Source(row.kind, row.id)
@@ -139,6 +143,7 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Re
                 choice=Choice(row.choice) if row.choice else None,
                 preferred=row.choice == (Choice.LEFT if row.on_left else Choice.RIGHT),
                 standing=verdict or standings.get(str(row.rater_id), ""),
+                consistency=consistent[row.rater_id],
                 banned=verdict == "excluded",
                 decided=decided.get(source),
                 ban=bans.get(source) if verdict == "excluded" else None,

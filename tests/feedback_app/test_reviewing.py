@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from services.accounts import audit
 from services.adapters.promotions import find_persona
-from services.db.feedback_tables import AnswerRow, CurrentRatingRow, RaterReviewRow
+from services.db.comparing_tables import ComparisonOfferRow
+from services.db.feedback_tables import AnswerRow, CorrectionRow, CurrentRatingRow, RaterReviewRow
 from services.db.review_tables import FeedbackReviewRow, ReviewLockRow
 from services.db.session import session_scope
 from services.domain.feedback import Reason
@@ -237,6 +238,45 @@ def test_what_a_comparison_chose_is_said_in_the_language_of_the_page(
     page = words(ada.client.get(unsafe, headers={"Accept-Language": "de"}).text)
     assert f"<p>Diese Antwort {told}</p>" in page
     assert '<p class="written" dir="auto">Row &lt;b&gt;home&lt;/b&gt;.</p>' in page
+
+
+def test_how_a_rater_compares_is_told_beside_what_they_said_in_one_statement(
+    ada: Visitor, unsafe: str, clean: Engine
+):
+    with counted(clean) as before:
+        alone = words(ada.get(unsafe).text)
+    with session_scope(clean) as session:
+        persona = find_persona(session, "pirate")
+        answers = [session.get_one(AnswerRow, answer_id(unsafe)), add_answer(session, persona)]
+        for _ in range(3):
+            said = add_correction(session, answers[0], "Better.")
+        rater = session.get_one(CorrectionRow, int(said.partition(":")[2])).rater_id
+        one = _offer(session, rater, answers, choice="left")
+        _offer(session, rater, answers[::-1], choice="right", kind="repeat", repeats_id=one)
+        for choice in ("left", "right", "left"):
+            _offer(session, rater, answers, choice=choice, kind="known", expected="left")
+    with counted(clean) as after:
+        page = words(ada.get(unsafe).text)
+    assert "Shown 1 pair of answers a second time, this rater chose the same again in 1." in page
+    assert "Of 3 pairs in which one answer is plainly the better one, they found it in 2." in page
+    assert page.count("Who chooses without reading comes to about half of them at most.") == 1
+    assert "Who chooses without reading" not in alone
+    assert len(after) == len(before)
+
+
+def _offer(session: Session, rater: UUID, sides: list[AnswerRow], **fields: object) -> UUID:
+    left, right = sides
+    values = {"kind": "normal", "offered_at": AT, "chosen_at": AT} | fields
+    row = ComparisonOfferRow(
+        persona_id=left.question.conversation.persona_id,
+        rater_id=rater,
+        left_answer_id=left.id,
+        right_answer_id=right.id,
+        **values,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 def test_only_curators_review(visitor: Visitor, client_of: FlaskClient, unsafe: str):
