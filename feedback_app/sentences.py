@@ -8,6 +8,7 @@ import unicodedata
 
 import flask_babel
 from babel import Locale
+from markupsafe import Markup
 
 ENGLISH = "en_GB"  # of which dates have the order and hours the form that every other page has
 
@@ -16,18 +17,38 @@ _CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "
 _TURNING = {"ltr": frozenset({"R", "AL"}) | _CONTROLS, "rtl": frozenset({"L"}) | _CONTROLS}
 
 
-def gettext(sentence: str, **values: object) -> str:
-    return str(flask_babel.gettext(sentence, **values))
+class Sentence(str):
+    """In the language of whoever reads the page; what services say is none, and English."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Itself, so that an error that says it still says a Sentence."""
+        return self
 
 
-def ngettext(one: str, many: str, num: int, **values: object) -> str:
+def gettext(sentence: str, **values: object) -> Sentence:
+    return Sentence(flask_babel.gettext(sentence, **values))
+
+
+def ngettext(one: str, many: str, num: int, **values: object) -> Sentence:
     """`num` is put in as `%(num)d`, and chooses among as many forms as the language has."""
-    return str(flask_babel.ngettext(one, many, num, **values))
+    return Sentence(flask_babel.ngettext(one, many, num, **values))
 
 
 def lazy_gettext(sentence: str, **values: object) -> flask_babel.LazyString:
     """For tables made at import: it is said in the language of whoever is shown it, then."""
-    return flask_babel.lazy_gettext(sentence, **values)
+    return flask_babel.LazyString(gettext, sentence, **values)
+
+
+def spoken(words: str) -> Markup:
+    """Attributes of the element around these words, by which a screen reader says them in their language."""
+    return Markup('dir="auto"' if isinstance(words, Sentence) else 'lang="en" dir="ltr"')
+
+
+def in_english(words: str) -> Markup:
+    """What services say, as a piece of a sentence in another language."""
+    return Markup('<span lang="en" dir="ltr">{}</span>').format(words)
 
 
 def current_locale() -> Locale:

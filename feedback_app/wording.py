@@ -16,7 +16,15 @@ from markupsafe import Markup, escape
 from feedback_app.answer_rules import format_checked, format_in_words
 from feedback_app.differences import difference
 from feedback_app.forms import new_submission
-from feedback_app.sentences import current_locale, gettext, isolated, lazy_gettext, ngettext
+from feedback_app.sentences import (
+    current_locale,
+    gettext,
+    in_english,
+    isolated,
+    lazy_gettext,
+    ngettext,
+    spoken,
+)
 from feedback_app.words import word
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, listed_options
@@ -80,6 +88,8 @@ def install(app: Flask) -> None:
     app.add_template_filter(loss)
     app.add_template_filter(word)
     app.add_template_filter(isolated)
+    app.add_template_filter(spoken)
+    app.add_template_filter(in_english)
     app.add_template_filter(size_words)
     app.add_template_filter(sentence, "memory_sentence")
     app.jinja_env.globals |= {

@@ -122,7 +122,7 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, waiting: str):
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
     number = waiting.removeprefix("/decisions/")
-    promises = f'Next: <span lang="en"><code>persona-loop promote {number}</code>: it serves everyone'
+    promises = f'Next: <span lang="en" dir="ltr"><code>persona-loop promote {number}</code>: it serves everyone'
     assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
     assert "by account:Ada: Read the &lt;worst&gt;." in text

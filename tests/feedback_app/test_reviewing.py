@@ -168,7 +168,7 @@ def test_a_ban_excludes_the_rater_and_restoring_ends_it(ada: Visitor, unsafe: st
     take(ada, unsafe)
     decide(ada, unsafe, "banned", reason="spam")
     page = words(ada.get(unsafe).text)
-    assert 'the rater: <span lang="en">excluded' in page
+    assert 'the rater: <span lang="en" dir="ltr">excluded' in page
     assert "Its rater was banned by account:Ada" in page
     assert "spam" in page
     decide(ada, unsafe, "restored")
