@@ -107,9 +107,11 @@ def _write(answer: AnswerId, said: Said, record: Callable[..., int]) -> AnyRespo
             said_id = record(session, answer_id=answer, rater=rater, text=text, submission=submission, at=at)
     except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, said, problem)
-    thanks = gettext("Thank you, your comment is saved.")
-    if said is Said.CORRECTION:
-        thanks = _thanks_for_correction(answer, rater)
+    thanks = (
+        _thanks_for_correction(answer, rater)
+        if said is Said.CORRECTION
+        else gettext("Thank you, your comment is saved.")
+    )
     return _saved(answer, said, thanks, said_id=said_id, at=at)
 
 
@@ -156,7 +158,8 @@ def _thanks_for_correction(answer_id: AnswerId, rater: RaterId) -> str:
         split = split_of(session, persona, split_key(answer.question))
     if split is Split.HOLDOUT:
         return gettext(
-            "Thank you, your better answer is saved. This question is kept for judging: yours helps to judge."
+            "Thank you, your better answer is saved. New versions are tested on this question: your answer "
+            "helps to judge them."
         )
     return gettext("Thank you, your better answer is saved.")
 

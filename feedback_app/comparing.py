@@ -17,7 +17,7 @@ from feedback_app.agreeing import saying
 from feedback_app.backend import backend, now
 from feedback_app.choices import CHOICES, read_choice
 from feedback_app.error_pages import refused
-from feedback_app.forms import read_submission, typed_text
+from feedback_app.forms import read_submission, read_undone, typed_text
 from feedback_app.limits import count_saying
 from feedback_app.raters import current_rater, rater_for_asking, require_rater
 from feedback_app.request_log import note
@@ -116,7 +116,7 @@ def choose(offer_id: UUID) -> AnyResponse:
 @blueprint.post("/comparisons/<uuid:offer_id>/undo")
 def undo(offer_id: UUID) -> AnyResponse:
     rater = require_rater()
-    chosen = _read_chosen(typed_text(request.form, "chosen"))
+    chosen = read_undone(request.form)
     try:
         count_saying(rater)
         with session_scope(backend().engine) as session:
@@ -125,16 +125,6 @@ def undo(offer_id: UUID) -> AnyResponse:
         return refused(_render(offer_id, problem), problem)
     note(persona=persona)
     return redirect(url_for("comparing.page", offer_id=offer_id, undone="yes"), 303)
-
-
-def _read_chosen(text: str) -> UUID:
-    """InvalidInput for what no page of ours sends."""
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise InvalidInput(
-            gettext("It is not said what to take back: press Undo beside what was saved.")
-        ) from error
 
 
 def _next(slug: PersonaSlug, rater: RaterId, said: UUID | None = None) -> AnyResponse:

@@ -40,7 +40,7 @@ RETRY_AFTER_S = 5
 
 HTTP_SENTENCES = {
     HTTPStatus.METHOD_NOT_ALLOWED: lazy_gettext(
-        "This address only takes the forms of this site: start from the personas."
+        "This address only takes forms of this site: begin with the personas."
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: lazy_gettext(
         "What you sent is larger than %(bytes)s bytes or has too many fields: "

@@ -78,7 +78,7 @@ class UndoForm:
         """InvalidInput for what no page of ours sends."""
         number = fields.get("said_id", "")
         if fields.get("said") not in tuple(Said) or not re.fullmatch(r"[0-9]{1,18}", number):
-            raise InvalidInput(gettext("It is not said what to take back: press Undo beside what was saved."))
+            raise _nothing_undone()
         return cls(Said(fields["said"]), int(number))
 
 
@@ -138,7 +138,7 @@ def _read_reasons(fields: Fields) -> frozenset[Reason]:
         return frozenset(Reason(word) for word in fields.getlist("reasons"))
     except ValueError as error:
         words = ", ".join(word(reason) for reason in Reason)
-        sentence = gettext("A reason is none of those there are: choose among %(reasons)s.", reasons=words)
+        sentence = gettext("One of the reasons is unknown: choose among %(reasons)s.", reasons=words)
         raise InvalidInput(sentence) from error
 
 
@@ -147,9 +147,19 @@ def read_submission(fields: Fields) -> UUID:
     try:
         return UUID(fields.get("submission", ""))
     except ValueError as error:
-        raise InvalidInput(
-            gettext("This form arrived without its submission id: send it again from here.")
-        ) from error
+        raise InvalidInput(gettext("This form did not arrive whole: send it again from here.")) from error
+
+
+def read_undone(fields: Fields) -> UUID:
+    """Which choice between two answers was made a moment ago; InvalidInput for what no page of ours sends."""
+    try:
+        return UUID(fields.get("chosen", ""))
+    except ValueError as error:
+        raise _nothing_undone() from error
+
+
+def _nothing_undone() -> InvalidInput:
+    return InvalidInput(gettext("Nothing was undone: press Undo beside what was saved."))
 
 
 def new_submission() -> UUID:

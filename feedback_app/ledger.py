@@ -19,7 +19,7 @@ from services.training.watching import portable_recipe
 blueprint = Blueprint("ledger", __name__, url_prefix="/p/<slug>")
 
 NEWEST = 100
-NO_INSTANT = lazy_gettext("That is no instant that is over: write one as 2026-11-20T02:00, in UTC.")
+NO_INSTANT = lazy_gettext("That is no moment in the past: write one as 2026-11-20T02:00, in UTC.")
 
 
 @blueprint.get("/ledger")

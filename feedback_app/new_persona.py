@@ -152,7 +152,7 @@ def _render(
         formats=AnswerFormat,
         starts={
             Start.BASE: gettext("a fresh adapter, each night"),
-            Start.CHAMPION: gettext("its own that serves"),
+            Start.CHAMPION: gettext("its own version that serves"),
         },
         name_limit=NAME_LIMIT,
         template_limit=TEMPLATE_LIMIT,

@@ -43,7 +43,7 @@ def lazy_gettext(sentence: str, **values: object) -> flask_babel.LazyString:
 
 def spoken(words: str) -> Markup:
     """Attributes of the element around these words, by which a screen reader says them in their language."""
-    return Markup('dir="auto"' if isinstance(words, Sentence) else 'lang="en" dir="ltr"')
+    return Markup('dir="auto"') if isinstance(words, Sentence) else Markup('lang="en" dir="ltr"')
 
 
 def in_english(words: str) -> Markup:

@@ -147,7 +147,8 @@ def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
         row = session.get_one(ComparisonRow, int(number))
         of = row.left_answer_id
     else:
-        row = session.get_one(RatingRow if kind == "rating" else CorrectionRow, int(number))
+        rated: type[RatingRow | CorrectionRow] = RatingRow if kind == "rating" else CorrectionRow
+        row = session.get_one(rated, int(number))
         of = row.answer_id
     said = {f"{kind}_id": row.id}
     session.add(RetractionRow(answer_id=of, rater_id=row.rater_id, at=at, **said))

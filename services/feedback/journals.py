@@ -14,8 +14,9 @@ from services.db.retraction_tables import RetractionRow
 from services.domain.feedback import AnswerId, RaterId
 from services.errors.lookups import UnknownSource
 
-Journal = TypeVar("Journal", RatingRow, CorrectionRow, CommentRow, ComparisonRow)
-Kept = tuple[Journal, datetime | None]  # and from when on it does not count, where it was taken back
+Journal = TypeVar("Journal", RatingRow, CorrectionRow, CommentRow)
+Row = TypeVar("Row", RatingRow, CorrectionRow, CommentRow, ComparisonRow)
+Kept = tuple[Row, datetime | None]  # and from when on it does not count, where it was taken back
 
 
 def ratings(

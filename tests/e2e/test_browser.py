@@ -216,7 +216,7 @@ def test_a_run_is_watched_without_javascript_and_drawn_on_any_screen(
                 expect(drawing).to_have_js_property("complete", value=True)
                 assert drawing.evaluate("image => image.naturalWidth") == (720 if width == 1280 else 360)
             check_width(page, f"{name}-{scheme}-run")
-            page.get_by_role("link", name="Let it stand still").click()
+            page.get_by_role("link", name="Stop renewing it").click()
             expect(page.get_by_role("link", name="Follow the run")).to_be_visible()
             context.close()
     lock.give_back()

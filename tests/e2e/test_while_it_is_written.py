@@ -40,7 +40,7 @@ def test_an_answer_is_read_while_it_is_written_and_stopped_and_the_conversation_
 
     generator.between_words = lambda: None
     first = page.url
-    page.get_by_label("Go on asking Pirate").fill("And the lakes?")
+    page.get_by_label("Ask Pirate a further question").fill("And the lakes?")
     page.get_by_role("button", name="Go on").click()
     page.wait_for_url(lambda url: url != first)
     expect(page.get_by_role("heading", name="And the lakes?")).to_be_visible()

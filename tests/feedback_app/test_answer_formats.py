@@ -61,14 +61,14 @@ def test_what_is_not_in_the_format_is_shown_as_it_is_and_says_so(visitor: Visito
     generator.text = "Paris <i>it is</i>"
     page = visitor.get(visitor.answer_of(visitor.ask("quiz", WHICH))).text
     assert "Paris &lt;i&gt;it is&lt;/i&gt;</p>" in page
-    assert "not in the format that Quiz is asked for, after 2 attempts." in page
+    assert "not in the format that Quiz should answer in, even after 2 attempts." in page
 
 
 def test_an_empty_answer_says_so_on_its_page_and_in_the_history(visitor: Visitor, generator: FakeGenerator):
     generator.text = ""
     page = visitor.get(visitor.answer_of(visitor.ask("quiz", WHICH))).text
     assert "(it answered nothing)" in page
-    assert "not in the format that Quiz is asked for" in page
+    assert "not in the format that Quiz should answer in" in page
     assert "(it answered nothing)" in visitor.get("/history").text
 
 

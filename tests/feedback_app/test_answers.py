@@ -205,7 +205,7 @@ def test_feedback_without_a_sound_submission_id_is_refused(
 ):
     sent = visitor.submit(visitor.get(path), f"{path}/{action}", **fields | {"submission": submission})
     assert sent.status_code == 400
-    assert "submission id" in sent.text
+    assert "did not arrive whole" in sent.text
     assert ratings(engine) == ([], [])
     assert texts(engine, CorrectionRow) == texts(engine, CommentRow) == []
 

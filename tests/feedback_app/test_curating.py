@@ -122,9 +122,9 @@ def test_it_tells_what_the_nights_did(curator: Visitor, clean: Engine):
         "answers in style",
         ">PASS</span>",
         "412 rows of what was said up to",
-        "In: ratings: 9.",
-        "Left out: too long: 2.",
-        "Left out: late: 2.",
+        'In: <span lang="en" dir="ltr">ratings</span>: 9.',
+        'Left out: <span lang="en" dir="ltr">too long</span>: 2.',
+        'Left out: <span lang="en" dir="ltr">late</span>: 2.',
         ">succeeded</span>",
         "v2 against v1",
     ):
@@ -232,7 +232,7 @@ def test_no_version_that_may_not_serve_is_put_in_place(promoter: Visitor, clean:
 def test_a_curator_puts_no_version_back(curator: Visitor, clean: Engine):
     add_night(clean, 1)
     page = curator.get(PAGE)
-    assert "That takes a promoter." in page.text
+    assert "Only a promoter may do that." in page.text
     refused = curator.submit(page, f"{PAGE}/state", to=f"{PAGE}/move", version="0", reason="x")
     assert refused.status_code == 403
 

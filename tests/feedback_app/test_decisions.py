@@ -122,14 +122,16 @@ def test_a_curator_approves_with_a_reason_once(visitor: Visitor, waiting: str):
     sent = visitor.submit(page, f"{waiting}/approve", reason="Read the <worst>.")
     assert (sent.status_code, sent.location) == (303, waiting)
     number = waiting.removeprefix("/decisions/")
-    promises = f'Next: <span lang="en" dir="ltr"><code>persona-loop promote {number}</code>: it serves everyone'
+    promises = (
+        f'Next: <span lang="en" dir="ltr"><code>persona-loop promote {number}</code>: it serves everyone'
+    )
     assert promises in words(page.text)
     text = words(visitor.get(waiting).text)
     assert "by account:Ada: Read the &lt;worst&gt;." in text
     assert "It waits for an approval" not in text
     above, _ = text.split("The verdict")
     assert "Read the &lt;worst&gt;." in above
-    assert "By itself that lets nothing serve." in above
+    assert "The approval alone does not make it serve." in above
     assert visitor.submit(page, f"{waiting}/approve", reason="Again.").status_code == 303
     assert "Again." not in visitor.get(waiting).text
 

@@ -94,4 +94,4 @@ def test_a_wrong_method_is_a_page_too(visitor: Visitor, app: Flask):
     assert "/p/<slug>/ask" in {rule.rule for rule in app.url_map.iter_rules()}
     page = visitor.get("/p/pirate/ask")
     assert page.status_code == 405
-    assert "only takes the forms of this site" in page.text
+    assert "only takes forms of this site" in page.text

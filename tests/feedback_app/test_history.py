@@ -54,10 +54,10 @@ def test_which_version_answered_is_not_told_before_its_canary_has_ended(visitor:
     with session_scope(clean) as session:
         add_canary(session, find_persona(session, "pirate"), number=1)
     tried = visitor.answer_of(visitor.ask(question="In it"))
-    stamps = ["its version is told once" in visitor.get(path).text for path in (before, tried)]
+    stamps = ["which version this is stays hidden" in visitor.get(path).text for path in (before, tried)]
     assert stamps == [False, True]
     assert visitor.get("/history").text.count("Pirate v") == 1
     with session_scope(clean) as session:
         rollback(session, persona=PersonaSlug("pirate"), to_version=None, reason="enough", actor="me", at=AT)
-    assert "its version is told once" not in visitor.get(tried).text
+    assert "which version this is stays hidden" not in visitor.get(tried).text
     assert visitor.get("/history").text.count("Pirate v") == 2

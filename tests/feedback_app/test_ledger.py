@@ -86,7 +86,7 @@ def test_what_was_live_at_an_instant(visitor: Visitor, rolled_back: int, at: str
 def test_what_is_no_instant_is_told(visitor: Visitor, at: str):
     page = visitor.client.get("/p/pirate/ledger", query_string={"at": at})
     assert page.status_code == 400
-    assert "That is no instant" in page.text
+    assert "That is no moment" in page.text
     assert "<b>" not in page.text
 
 

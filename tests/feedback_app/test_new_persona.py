@@ -123,7 +123,7 @@ def test_lines_that_cannot_be_used_are_named_and_nothing_is_created(curator: Vis
         assert refused.status_code == 400
         assert "2 cannot be used" in refused.text
         assert "Line 4: " in refused.text
-        assert "Line 5: not JSON" in refused.text
+        assert 'Line 5: <span lang="en" dir="ltr">not JSON' in refused.text
         assert "not JSON at all" in refused.text
     assert slugs(clean) == ["pirate"]
 
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(curator: Visitor, clean:
 def test_what_is_wrong_with_a_rule_stands_beside_it(curator: Visitor):
     refused = send(curator, "preview", minimum_rows="0", share="much")
     beside = dict(
-        re.findall(r'<p class="notice notice-problem" id="(\w+)-problem">([^<]*)</p>', refused.text)
+        re.findall(r'<p class="notice notice-problem" id="(\w+)-problem" [^>]*>([^<]*)</p>', refused.text)
     )
     assert "must lie between 1 and 1,000,000" in beside["minimum_rows"]
     assert beside["share"] == "Write a number such as 0.2, or nothing for no canary."

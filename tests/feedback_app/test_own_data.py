@@ -117,7 +117,7 @@ def test_what_learnt_from_them_serves_no_more_where_airflow_does_not_answer(visi
         session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind="correction", ids=ids))
         run = add_run(session, learnt, state=RunState.SUCCEEDED)
         add_serving_version(session, persona, number=1).training_run_id = run.id
-    assert "your correction shipped in v1" in visitor.get("/history").text
+    assert "v1 learnt from your better answer" in visitor.get("/history").text
     delete(visitor, sure="yes")
     with session_scope(clean) as session:
         assert who_serves(session, find_persona(session, "pirate")).number == 0

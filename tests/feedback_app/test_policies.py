@@ -83,7 +83,10 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_stored(promoter: 
     before = policies(clean)
     refused = send(promoter, minimum_new="none", share="0.2")
     assert refused.status_code == 400
-    assert '<p class="notice notice-problem" id="minimum_new-problem">Write a whole number.' in refused.text
+    assert (
+        '<p class="notice notice-problem" id="minimum_new-problem" dir="auto">Write a whole number.'
+        in refused.text
+    )
     assert 'value="none"' in refused.text
     assert policies(clean) == before
 

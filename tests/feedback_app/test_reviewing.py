@@ -119,9 +119,9 @@ def test_who_opens_it_has_it_and_others_see_whose_it_is(ada: Visitor, bea: Visit
     assert take(ada, unsafe).status_code == 303
     assert "It is yours until" in ada.get(unsafe).text
     page = bea.get(unsafe)
-    assert "account:Ada looks at it since" in words(page.text)
+    assert "account:Ada has been looking at it since" in words(page.text)
     assert "Agree" not in page.text
-    assert "account:Ada looks at it." in bea.get(QUEUE).text
+    assert "account:Ada is looking at it." in bea.get(QUEUE).text
     refused = bea.client.post(f"{unsafe}/take", data=hidden_fields(bea.get("/account"), "/sign-out"))
     assert refused.status_code == 409
     assert "account:Ada looks at this feedback: wait until they are done" in words(refused.text)
@@ -155,7 +155,7 @@ def test_a_decision_is_kept_audited_and_made_once_however_often_it_is_sent(
     text = words(ada.get(unsafe).text)
     assert "Overruled by account:Ada" in text
     assert "a joke" in text
-    assert "Nothing of it waits" in text
+    assert "Nothing waits here" in text
     assert "Nothing waits" in ada.get(QUEUE).text
     with session_scope(clean) as session:
         (row,) = session.query(FeedbackReviewRow)

@@ -68,7 +68,7 @@ def test_a_run_says_what_it_gave_up_why_it_ended_what_it_answers_and_why_it_was_
         "Nay.",
         "SFT: 300 demonstrations",
         "qkv_proj, o_proj",
-        "held 1.50 GB at the most",
+        "used 1.50 GB at the most",
         "took 75 s",
     ):
         assert shown in page
@@ -100,7 +100,10 @@ def test_a_run_says_what_the_gate_said_of_its_version(
             promote(session, decision_id=decision.id, actor="night", at=datetime.now(UTC))
     page = shown(visitor, run_id)
     assert f'<a href="/decisions/{decision.id}">Decision {decision.id}</a>: v7 against v0' in page
-    assert '<strong>right facts</strong> (language: german): <span lang="en" dir="ltr">0.4 is &lt;low&gt;' in page
+    assert (
+        '<strong>right facts</strong> (language: german): <span lang="en" dir="ltr">0.4 is &lt;low&gt;'
+        in page
+    )
     serves = "It answers people now" if verdict == "PASS" else "It has answered nobody."
     assert serves in page
     assert f">{verdict}<" in visitor.get("/p/pirate/runs").text

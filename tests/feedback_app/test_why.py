@@ -122,7 +122,7 @@ def test_the_asker_reads_how_many_rows_of_others_there_are_and_none_of_them(
     path = visitor.answer_of(visitor.ask(question=WHY_THE_SEA))
     assert f'href="{path}/why"' in visitor.get(path).text
     text = words(visitor.get(f"{path}/why").text)
-    assert "2 of the 2 nearest rows rest on what other people said" in text
+    assert "2 of the 2 nearest rows come from what other people said" in text
     assert "salty, sir" not in text
     assert "cheese" not in text
     assert "The prompt that it read" not in text
@@ -137,7 +137,7 @@ def test_the_asker_reads_the_rows_they_spoke_in(
     teach(said_of_the_sea(rater))
     path = visitor.answer_of(visitor.ask(question=WHY_THE_SEA))
     text = words(visitor.get(f"{path}/why").text)
-    assert "1 of the 2 nearest rows rest on what other people said" in text
+    assert "1 of the 2 nearest rows come from what other people said" in text
     assert "a better answer by you" in text
     assert "cheese" not in text
 
@@ -166,7 +166,7 @@ def test_the_asker_reads_what_they_said_themselves_and_nobody_elses_better_answe
     assert "by rater" not in text
     assert "and 1 more" in text
     assert "Arr, salt." not in text
-    assert "1 of the 2 nearest rows rest on what other people said" in text
+    assert "1 of the 2 nearest rows come from what other people said" in text
 
 
 def test_nobody_else_reads_why(visitor: Visitor, new_visitor: Callable[[], Visitor]):
@@ -225,13 +225,13 @@ def test_who_may_still_rate_it_blind_is_not_told_who_answered(
         canary = add_canary(session, find_persona(session, "pirate"), number=1)
         drawn: UUID = add_drawn_answer(session, canary, tried=True, rater=rater).id
     text = words(visitor.get(f"/answers/{drawn}/why").text)
-    assert "Who answered is not told yet" in text
+    assert "Which version answered is not shown yet" in text
     assert "v1" not in text
     curator = new_visitor()
     curator.sign_in(Role.CURATOR)
     text = words(curator.get(f"/answers/{drawn}/why").text)
     assert "v1 answered" in text
-    assert "drawn for the version on trial with a chance of 50%" in text
+    assert "each answer fell to it with a chance of 50%" in text
 
 
 def test_a_large_set_costs_as_many_statements_and_its_file_is_read_once(

@@ -1,6 +1,7 @@
 """Taking back a choice between two answers: the journals keep it, and the pair may be chosen again."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -219,7 +220,7 @@ def test_who_takes_their_data_along_reads_what_they_took_back(
 def test_what_kind_of_pair_it_was_is_told_once_the_choice_stays(
     session: Session, offer: ComparisonOfferRow, rater: RaterId
 ):
-    def told(at: datetime) -> dict[str, object]:
+    def told(at: datetime) -> dict[str, Any]:
         return own_data(session, rater, at=at)["offers"][0]
 
     before = told(AT).keys()

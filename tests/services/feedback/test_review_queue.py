@@ -81,7 +81,7 @@ def test_a_choice_that_was_taken_back_disputes_with_nobody_and_is_not_shown(
     assert list(_whys(session, persona).values()) == [(Why.DISPUTED,)]
     add_retraction(session, second)
     assert _whys(session, persona) == {}
-    assert [said.word.source for said in _said(session, persona, one) if said.rater == rater] == [first]
+    assert [said.source.name for said in _said(session, persona, one) if said.rater == rater] == [first]
 
 
 def test_what_was_overruled_stays_so_when_its_rater_is_banned_by_it_and_restored_elsewhere(
