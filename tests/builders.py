@@ -142,14 +142,9 @@ def add_correction(
 def add_retraction(session: Session, source: str, *, at: datetime = AT) -> None:
     """Of a rating, a correction or a comparison, as "rating:12"."""
     kind, _, number = source.partition(":")
-    row: RatingRow | CorrectionRow | ComparisonRow
-    if kind == "comparison":
-        row = session.get_one(ComparisonRow, int(number))
-        of = row.left_answer_id
-    else:
-        rated: type[RatingRow | CorrectionRow] = RatingRow if kind == "rating" else CorrectionRow
-        row = session.get_one(rated, int(number))
-        of = row.answer_id
+    journal = {"rating": RatingRow, "correction": CorrectionRow, "comparison": ComparisonRow}[kind]
+    row: Any = session.get_one(journal, int(number))
+    of = row.left_answer_id if kind == "comparison" else row.answer_id
     said = {f"{kind}_id": row.id}
     session.add(RetractionRow(answer_id=of, rater_id=row.rater_id, at=at, **said))
     session.flush()
