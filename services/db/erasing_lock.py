@@ -3,19 +3,16 @@
 Otherwise words that were read before an erasure would be frozen after it, where nothing looks for them again.
 """
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_SPACE = 7_003  # of advisory locks: the one of erasures
-_FREEZING = text("SELECT pg_advisory_xact_lock_shared(:space, 0)")
-_ERASING = text("SELECT pg_advisory_xact_lock(:space, 0)")
+from services.db.advisory_locks import Space, lock_alone, lock_shared
 
 
 def hold_erasures(session: Session) -> None:
     """Until the transaction ends nothing is erased; call it before reading what is to be frozen."""
-    session.execute(_FREEZING, {"space": _SPACE})
+    lock_shared(session, Space.ERASURES)
 
 
 def hold_freezing(session: Session) -> None:
     """Until the transaction ends nobody freezes anything; those who do now are waited for."""
-    session.execute(_ERASING, {"space": _SPACE})
+    lock_alone(session, Space.ERASURES)

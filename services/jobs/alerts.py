@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from services.db.advisory_locks import Space, lock_alone
 from services.db.alert_tables import AlertRow
 from services.db.session import session_scope
 from services.jobs.alert_conditions import raised
@@ -17,9 +18,6 @@ from services.operations.alert_channels import AlertChannel, NotDelivered, chann
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
-
-_SPACE = 7_005  # of advisory locks: the one of who looks
-_LOOKING = text("SELECT pg_advisory_xact_lock(:space, 0)")
 
 
 def look() -> list[Record]:
@@ -31,7 +29,7 @@ def look() -> list[Record]:
 def look_with(installation: Installation, told_by: Sequence[AlertChannel], *, at: datetime) -> list[Record]:
     """As `look`, in a given installation. What a channel does not take is tried again the next time."""
     with session_scope(installation.engine) as session:
-        session.execute(_LOOKING, {"space": _SPACE})
+        lock_alone(session, Space.ALERTS)  # one looks at a time
         _keep(session, installation, at=at)
     for number in _untold(installation, told_by):
         with session_scope(installation.engine) as session:

@@ -16,13 +16,13 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.adapters.disk import LOCK_FILE
+from services.db.advisory_locks import Space
 from services.db.session import place
 from services.errors.outages import DatabaseUnavailable
 from services.errors.training import RunBusy
 
 logger = logging.getLogger(__name__)
 
-LOCK_SPACE = 7_001  # of advisory locks: those of training runs
 _TAKE = text("SELECT pg_try_advisory_lock(:space, :run)")
 _LOOK = text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
@@ -65,7 +65,7 @@ class RunLock:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            answer = self._connection.scalar(statement, {"space": LOCK_SPACE, "run": self._run_id})
+            answer = self._connection.scalar(statement, {"space": Space.RUNS.value, "run": self._run_id})
             self._connection.commit()  # the lock belongs to the connection, no transaction stays open
         except (OperationalError, InterfaceError) as error:
             self._drop_connection()

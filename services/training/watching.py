@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
+from services.db.advisory_locks import Space
 from services.db.decisions import newest_decision_on
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
@@ -23,7 +24,6 @@ from services.db.lineage_tables import (
 )
 from services.domain.training import Objective, RunState, portable
 from services.errors.lookups import UnknownRecord
-from services.training.holding import LOCK_SPACE
 from services.training.loss_curve import Panel
 
 INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
@@ -159,7 +159,7 @@ def run_page(session: Session, run_id: int) -> RunView:
 
 def held_runs(session: Session) -> frozenset[int]:
     """Ids of the runs that a process works on now, on whatever machine."""
-    return frozenset(session.scalars(_HELD, {"space": LOCK_SPACE}))
+    return frozenset(session.scalars(_HELD, {"space": Space.RUNS.value}))
 
 
 def state_of(run: TrainingRunRow, held: frozenset[int]) -> str:
