@@ -1,12 +1,11 @@
 """Comments on an answer by whom it was given to: for people to read, never for training."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from feedback_app.api.calls import Call
-from feedback_app.api.fields import Acting, Body, CommentText, Shown
+from feedback_app.api.fields import Acting, Body, CommentText, TextShown
 from feedback_app.api.operations import listing, saying
 from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import CommentRow
@@ -20,12 +19,8 @@ class Commented(Body):
     text: CommentText
 
 
-class CommentShown(Shown):
-    id: int
-    answer_id: UUID
-    text: str
-    created_at: datetime
-    taken_back_at: datetime | None
+class CommentShown(TextShown):
+    pass
 
 
 @saying("/answers/<uuid:answer_id>/comments", body=Commented, shows=CommentShown)
@@ -41,7 +36,7 @@ def comment(
         submission=submission,
         at=call.at,
     )
-    return _shown((session.get_one(CommentRow, comment_id), None))
+    return CommentShown.of((session.get_one(CommentRow, comment_id), None))
 
 
 @listing("/answers/<uuid:answer_id>/comments", scope=Scope.FEEDBACK, shows=Page[CommentShown], headers=Acting)
@@ -50,15 +45,4 @@ def list_comments(session: Session, call: Call, place: Place, answer_id: UUID) -
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
     rows = journals.comments(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
-    return place.page(rows, _shown, named=lambda one: one[0].id)
-
-
-def _shown(one: journals.Kept[CommentRow]) -> CommentShown:
-    row, taken_back_at = one
-    return CommentShown(
-        id=row.id,
-        answer_id=row.answer_id,
-        text=row.text,
-        created_at=row.created_at,
-        taken_back_at=taken_back_at,
-    )
+    return place.page(rows, CommentShown.of, named=lambda one: one[0].id)

@@ -1,12 +1,11 @@
 """Better texts for an answer, by whom it was given to. The newest counts, the journal keeps all."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from feedback_app.api.calls import Call
-from feedback_app.api.fields import Acting, BetterText, Body, Shown
+from feedback_app.api.fields import Acting, BetterText, Body, TextShown
 from feedback_app.api.operations import listing, saying
 from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import CorrectionRow
@@ -22,12 +21,8 @@ class Corrected(Body):
     text: BetterText
 
 
-class CorrectionShown(Shown):
-    id: int
-    answer_id: UUID
-    text: str
-    created_at: datetime
-    taken_back_at: datetime | None
+class CorrectionShown(TextShown):
+    pass
 
 
 @saying("/answers/<uuid:answer_id>/corrections", body=Corrected, shows=CorrectionShown)
@@ -43,7 +38,7 @@ def correct(
         submission=submission,
         at=call.at,
     )
-    return _shown((session.get_one(CorrectionRow, correction_id), None))
+    return CorrectionShown.of((session.get_one(CorrectionRow, correction_id), None))
 
 
 @listing(
@@ -54,15 +49,4 @@ def list_corrections(session: Session, call: Call, place: Place, answer_id: UUID
     answer = answer_page(session, answer_id=AnswerId(answer_id), rater=call.rater).id
     after = int(place.after) if place.after else None
     rows = journals.corrections(session, answer_id=answer, rater=call.rater, limit=place.wanted, after=after)
-    return place.page(rows, _shown, named=lambda one: one[0].id)
-
-
-def _shown(one: journals.Kept[CorrectionRow]) -> CorrectionShown:
-    row, taken_back_at = one
-    return CorrectionShown(
-        id=row.id,
-        answer_id=row.answer_id,
-        text=row.text,
-        created_at=row.created_at,
-        taken_back_at=taken_back_at,
-    )
+    return place.page(rows, CorrectionShown.of, named=lambda one: one[0].id)

@@ -1,13 +1,17 @@
 """What the fields of requests are made of: texts that can be stored, names that fit into a header."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.db.feedback_tables import CommentRow, CorrectionRow
 from services.domain.conversation import CONTEXT_LIMIT, LABEL_LIMIT, QUESTION_LIMIT, check_said
 from services.domain.feedback import COMMENT_LIMIT, CORRECTION_LIMIT
 from services.errors.tree import InvalidInput
+from services.feedback.journals import Kept
 
 _STORABLE = r"^[^\u0000]*$"
 # As Python strips white space: more of it than the expressions of JSON schemas know.
@@ -29,6 +33,27 @@ class Body(BaseModel):
 
 class Shown(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class TextShown(Shown):
+    """Something that was said in writing; `taken_back_at` is from when on it does not count."""
+
+    id: int
+    answer_id: UUID
+    text: str
+    created_at: datetime
+    taken_back_at: datetime | None
+
+    @classmethod
+    def of(cls, kept: Kept[CommentRow] | Kept[CorrectionRow]) -> Self:
+        row, taken_back_at = kept
+        return cls(
+            id=row.id,
+            answer_id=row.answer_id,
+            text=row.text,
+            created_at=row.created_at,
+            taken_back_at=taken_back_at,
+        )
 
 
 def _checked(limit: int, *, required: bool = True) -> AfterValidator:
