@@ -22,6 +22,7 @@ from services.operations.stack import PROCFILE
 from services.settings import Settings
 
 _LOADED_WITHIN = 120.0  # seconds
+_LOOKED_EVERY = 0.2
 
 
 @contextmanager
@@ -40,24 +41,32 @@ def database(settings: Settings) -> Iterator[Engine]:
 @contextmanager
 def inference_server(settings: Settings) -> Iterator[None]:
     """The server of the Procfile alone, ready to answer."""
+    with serving("inference", settings, settings.inference_endpoint, within=_LOADED_WITHIN):
+        yield
+
+
+@contextmanager
+def serving(
+    name: str, settings: Settings, address: str, *, within: float, procfile: Path = PROCFILE
+) -> Iterator[Processes]:
+    """This process of a Procfile alone; raises ServiceTooSlow where it does not answer `within` seconds."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    processes = Processes(
-        PROCFILE, env={**os.environ, **environment(settings), "PATH": path}, logs=settings.var_dir / "log"
-    )
-    processes.start("inference")
+    logs = settings.var_dir / "log"
+    processes = Processes(procfile, env={**os.environ, **environment(settings), "PATH": path}, logs=logs)
+    processes.start(name)
     try:
-        deadline = time.monotonic() + _LOADED_WITHIN
-        while not _ready(settings):
+        deadline = time.monotonic() + within
+        while not _is_up(address):
             processes.raise_if_ended()
             if time.monotonic() > deadline:
-                raise ServiceTooSlow(("inference",), str(settings.var_dir / "log"))
-            time.sleep(0.5)
-        yield
+                raise ServiceTooSlow((name,), str(logs))
+            time.sleep(_LOOKED_EVERY)
+        yield processes
     finally:
         processes.stop()
 
 
-def _ready(settings: Settings) -> bool:
+def _is_up(address: str) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.get(f"{settings.inference_endpoint}/healthz", timeout=5.0, trust_env=False).is_success
+        return httpx.get(f"{address}/healthz", timeout=5.0, trust_env=False).is_success
     return False

@@ -43,14 +43,7 @@ def show(name: str, data: str, arguments: Sequence[str], measure: Measure) -> in
 
     `measure` gets the folder of the data set, with database and inference server up. Returns an exit code.
     """
-    if not arguments:
-        print(f"{name} is left out: it needs the folder of {BASE} and {data} as its argument.")
-        return 0
-    folder = Path(arguments[0]).resolve()
-    missing = [part for part in (BASE, data) if not (folder / part).is_dir()]
-    if missing:
-        print(f"{arguments[0]} holds no {' and no '.join(missing)}: name a folder of both.", file=sys.stderr)
-        return 2
+    folder = folder_of(name, data, arguments)
     try:
         with (
             own_installation(
@@ -65,6 +58,19 @@ def show(name: str, data: str, arguments: Sequence[str], measure: Measure) -> in
         return 1
     report(name, rows)
     return 0
+
+
+def folder_of(name: str, data: str, arguments: Sequence[str]) -> Path:
+    """Where base and data lie. The process ends where no folder is named, or one that does not hold both."""
+    if not arguments:
+        print(f"{name} is left out: it needs the folder of {BASE} and {data} as its argument.")
+        sys.exit(0)
+    folder = Path(arguments[0]).resolve()
+    missing = [part for part in (BASE, data) if not (folder / part).is_dir()]
+    if missing:
+        print(f"{arguments[0]} holds no {' and no '.join(missing)}: name a folder of both.", file=sys.stderr)
+        sys.exit(2)
+    return folder
 
 
 def plan(slug: str, policy: ExamplePolicy, overrides: tuple[str, ...] = PREFERENCES) -> PersonaPlan:

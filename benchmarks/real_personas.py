@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks._held_out import held_out_of, mean_loss, newest_report, run_of
 from benchmarks._installation import own_installation, persona_loop
+from benchmarks._shown import BASE, folder_of
 from benchmarks._table import RESULTS, Bar, Relation, Row, report
 from services.db.lineage_tables import EvaluationReportRow
 from services.db.session import database_url, make_engine, session_scope
@@ -32,7 +33,6 @@ from services.operations.stack import Stack
 from services.settings import Settings
 
 NAME = "real_personas"
-BASE = "tiny_lm_stories260K/hf_mlp192"
 FILES = "tame_the_weights"
 
 
@@ -83,14 +83,7 @@ YES = Bar(Relation.IS, "yes")
 
 
 def main(arguments: Sequence[str]) -> int:
-    if not arguments:
-        print(f"{NAME} is left out: it needs the folder of {BASE} and {FILES} as its argument.")
-        return 0
-    folder = Path(arguments[0]).resolve()
-    missing = [name for name in (BASE, FILES) if not (folder / name).is_dir()]
-    if missing:
-        print(f"{arguments[0]} holds no {' and no '.join(missing)}: name a folder of both.", file=sys.stderr)
-        return 2
+    folder = folder_of(NAME, FILES, arguments)
     var_dir = RESULTS / NAME
     shutil.rmtree(var_dir, ignore_errors=True)
     try:
