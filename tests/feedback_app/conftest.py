@@ -18,12 +18,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from honcho.environ import parse_procfile
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
 from feedback_app.backend import Backend
 from services.accounts import invitations, managing
+from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
 from services.db.session import session_scope
 from services.domain.roles import Role
 from services.settings import ROOT, Settings
@@ -82,6 +83,17 @@ def hidden_fields(page: TestResponse, action: str) -> dict[str, str]:
 
 def answer_id(path: str) -> UUID:
     return UUID(path.rsplit("/", 1)[1])
+
+
+def stored(engine: Engine, answer_path: str) -> tuple[AnswerRow, QuestionRow]:
+    with session_scope(engine) as session:
+        answer = session.get_one(AnswerRow, answer_id(answer_path))
+        return answer, answer.question
+
+
+def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> int:
+    with session_scope(engine) as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
 
 
 @pytest.fixture

@@ -5,28 +5,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import encode_multipart
 
-from services.db.feedback_tables import AnswerRow, QuestionRow, RaterRow
-from services.db.session import session_scope
+from services.db.feedback_tables import QuestionRow, RaterRow
 from services.domain.conversation import CONTEXT_LIMIT, QUESTION_LIMIT
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
+from tests.feedback_app.conftest import Visitor, count, hidden_fields, stored
 
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
-
-
-def stored(engine: Engine, answer_path: str) -> tuple[AnswerRow, QuestionRow]:
-    with session_scope(engine) as session:
-        answer = session.get_one(AnswerRow, answer_id(answer_path))
-        return answer, answer.question
-
-
-def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> int:
-    with session_scope(engine) as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
 
 
 @pytest.mark.parametrize(

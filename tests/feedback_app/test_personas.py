@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, QueuePool, func, select
+from sqlalchemy import Engine, QueuePool
 
 from feedback_app.backend import Backend
 from services.adapters.promotions import find_persona
@@ -18,18 +18,7 @@ from services.errors.outages import InferenceBusy, InferenceUnavailable
 from services.feedback.routes import add_route
 from tests.builders import add_persona
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
-
-
-def stored(engine: Engine, answer_path: str) -> tuple[AnswerRow, QuestionRow]:
-    with session_scope(engine) as session:
-        answer = session.get_one(AnswerRow, answer_id(answer_path))
-        return answer, answer.question
-
-
-def count(engine: Engine, table: type[AnswerRow | QuestionRow | RaterRow]) -> int:
-    with session_scope(engine) as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+from tests.feedback_app.conftest import Visitor, count, hidden_fields, stored
 
 
 @pytest.mark.parametrize("slug", ["curator", "history", "decisions", "runs", "ledger", "base"])

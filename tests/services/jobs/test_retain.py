@@ -4,10 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from services.adapters.file_store import FileAdapterStore
 from services.adapters.promotions import find_persona, lock_persona, version_by_number
@@ -31,6 +33,15 @@ PIRATE = PersonaSlug("pirate")
 LATER = datetime.now(UTC) + timedelta(days=60)
 
 Publish = Callable[[int], None]
+
+
+def register_with(
+    session: Session, installation: Installation, folder: Path, *, at: datetime
+) -> AdapterVersionRow:
+    run = add_run(session, add_training_set(session, find_persona(session, PIRATE)), state="running")
+    return register(
+        session, installation.store, persona=PIRATE, run_id=run.id, folder=folder, provenance={}, at=at
+    )
 
 
 @pytest.fixture
@@ -145,16 +156,7 @@ def test_a_removed_version_is_neither_put_back_nor_judged_nor_loaded(installatio
 def test_a_version_that_is_trained_again_has_its_files_back(installation, make_folder, tmp_path):
     retain_with(installation, at=LATER)
     with session_scope(installation.engine) as session:
-        run = add_run(session, add_training_set(session, find_persona(session, PIRATE)), state="running")
-        again = register(
-            session,
-            installation.store,
-            persona=PIRATE,
-            run_id=run.id,
-            folder=make_folder(1.0),
-            provenance={},
-            at=LATER,
-        )
+        again = register_with(session, installation, make_folder(1.0), at=LATER)
 
     assert (again.number, again.removed_at) == (1, None)
     assert installation.store.fetch(AdapterName(again.name), into=tmp_path / "cache").is_dir()
@@ -205,16 +207,7 @@ def test_an_orphaned_folder_goes_once_a_newer_version_is_known(installation, pub
 
 def publish_past_the_orphan(installation, make_folder) -> None:
     with session_scope(installation.engine) as session:
-        run = add_run(session, add_training_set(session, find_persona(session, PIRATE)), state="running")
-        version = register(
-            session,
-            installation.store,
-            persona=PIRATE,
-            run_id=run.id,
-            folder=make_folder(3.0),
-            provenance={},
-            at=AT,
-        )
+        version = register_with(session, installation, make_folder(3.0), at=AT)
         assert version.number == 3
 
 
@@ -244,16 +237,7 @@ def waits_for(installation: Installation, job: "Future[list[Retained]]") -> bool
 def test_a_version_that_is_being_registered_is_waited_for(installation, make_folder):
     """Its folder is there, its row is not committed: under the lock it never looks like an orphan."""
     with ThreadPoolExecutor(1) as pool, session_scope(installation.engine) as session:
-        run = add_run(session, add_training_set(session, find_persona(session, PIRATE)), state="running")
-        register(
-            session,
-            installation.store,
-            persona=PIRATE,
-            run_id=run.id,
-            folder=make_folder(6.0),
-            provenance={},
-            at=AT,
-        )
+        register_with(session, installation, make_folder(6.0), at=AT)
         job = pool.submit(retain_with, installation, at=LATER)
         assert waits_for(installation, job)
         session.commit()
