@@ -44,10 +44,10 @@ class Seen:
 class Looker:
     """Signed in as an administrator who is rater 0 of the crowd, and a client's end user who is the same."""
 
-    def __init__(self, app: Flask, engine: Engine, token: str, known: Mapping[str, object]) -> None:
+    def __init__(self, app: Flask, token: str, known: Mapping[str, object]) -> None:
         self._app, self._token, self._known = app, token, known
         self._statements: list[str] = []
-        event.listen(engine, "before_cursor_execute", self._note)
+        event.listen(Engine, "before_cursor_execute", self._note)  # the app has two
         self._client = _signed_in(app)
 
     def addresses(self) -> dict[str, str]:

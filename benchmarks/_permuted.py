@@ -39,7 +39,7 @@ from services.domain.training import Objective
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan, create_persona
 from services.feedback.questions import new_rater, record_question, start_conversation
-from services.feedback.recording import rate
+from services.feedback.rating import rate
 from services.jobs.ask import ask
 from services.jobs.installation import now
 from services.language_model.asking import Generator

@@ -72,7 +72,7 @@ def _look(years: Years) -> Looked:
             engine = make_engine(database_url(settings), pool_size=2)
             token_of = settings.inference_token.get_secret_value()
             generator = open_generator(settings.inference_endpoints, token=token_of)
-            looker = Looker(looking_app(settings, engine, generator), engine, token, known)
+            looker = Looker(looking_app(settings, engine, generator), token, known)
             seen = {}
             for endpoint, address in looker.addresses().items():
                 looker.look(address)

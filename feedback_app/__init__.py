@@ -114,6 +114,7 @@ from feedback_app import (
 from feedback_app.api import routes as api
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
+from services.db.session import make_engine
 from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
@@ -146,9 +147,11 @@ PAGES = (
 
 def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> Flask:
     app = Flask(__name__)
+    single = make_engine(engine.url, pool_size=max(1, settings.feedback_threads // 2), transactions=False)
     app.extensions[Backend.KEY] = Backend(
         settings=settings,
         engine=engine,
+        single=single,
         generator=generator,
         asks=AsksUnderWay.beside_others(engine, settings.feedback_threads),
         notes=KeptSentences(),
@@ -160,7 +163,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     request_log.install(app)
     metrics.install(app)
     raters.install(app)
-    limits.install(app, settings, engine)
+    limits.install(app, settings, single)
     security.install(app, secret_key=settings.secret_key.get_secret_value(), proxies=settings.proxies)
     signing_in.install(app)
     languages.install(app)

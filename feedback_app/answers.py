@@ -30,7 +30,7 @@ from services.errors.outages import TooOften
 from services.errors.people import NotAgreed, TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import conversations, offering, peers, queries, recording, retracting
+from services.feedback import conversations, offering, peers, queries, rating, recording, retracting
 from services.feedback.agreements import has_agreed
 
 blueprint = Blueprint("answers", __name__, url_prefix="/answers/<uuid:answer_id>")
@@ -48,8 +48,8 @@ def rate(answer_id: UUID) -> AnyResponse:
     try:
         begin_saying(rater, at)
         form = RatingForm.read(request.form)
-        with single_statement(backend().engine) as session:
-            rated = recording.rate(
+        with single_statement(backend().single) as session:
+            rated = rating.rate(
                 session,
                 answer_id=answer,
                 rater=rater,
@@ -62,7 +62,7 @@ def rate(answer_id: UUID) -> AnyResponse:
     except (InvalidInput, FormOutdated, NotAgreed, TooOften) as problem:
         return _refuse(answer, Said.RATING, problem)
     if peers.is_drawn(rated, rater=rater, submission=form.submission):
-        with single_statement(backend().engine) as session:
+        with single_statement(backend().single) as session:
             peers.offer_peer(session, rated, rater=rater, at=at)
     note(persona=rated.persona)
     return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rated.id, at=at)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, text
 
+from services.db.advisory_locks import Space, lock_alone
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.errors.outages import DatabaseUnavailable, TooManyAsks, TooManyOwnAsks
@@ -21,8 +22,7 @@ OF_ONE_RATER = 4
 LEFT_ALONE = 8  # of so many threads one, and one at least
 LONGEST_S = 600  # an ask of a process that was killed counts no longer than this
 
-_SPACE = 7_006  # of advisory locks: the asks of one rater
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:space, hashtext(CAST(:rater AS text)))")
+_RATERS = 2**31  # that a lock tells apart
 _BEGIN = text("""
     WITH ended AS (DELETE FROM asks_under_way WHERE ends_at <= clock_timestamp())
     INSERT INTO asks_under_way (id, rater_id, ends_at)
@@ -67,7 +67,7 @@ class AsksUnderWay:
         ask = uuid4()
         counted = {"id": ask, "rater": rater, "longest": LONGEST_S, "most": OF_ONE_RATER}
         with session_scope(self.engine) as session:
-            session.execute(_ONE_AT_A_TIME, {"space": _SPACE, "rater": rater})
+            lock_alone(session, Space.ASKS, of=rater.int % _RATERS)
             if session.scalar(_BEGIN, counted) is None:
                 raise TooManyOwnAsks(OF_ONE_RATER)
         return ask

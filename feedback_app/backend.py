@@ -1,4 +1,4 @@
-"""What the views stand on: the process's one engine, its generator, its asks, what it has read once of
+"""What the views stand on: the process's engines, its generator, its asks, what it has read once of
 decisions and training sets, and the clock. No queries."""
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class Backend:
 
     settings: Settings
     engine: Engine
+    single: Engine  # for single statements: it begins no transactions
     generator: Generator
     asks: AsksUnderWay
     notes: KeptSentences

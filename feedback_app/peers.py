@@ -21,7 +21,7 @@ from services.errors.outages import TooOften
 from services.errors.people import NotAgreed, TooLateToUndo
 from services.errors.refusals import FormOutdated
 from services.errors.tree import InvalidInput, PersonaLoopError
-from services.feedback import peers, recording
+from services.feedback import peers, rating
 from services.feedback.agreements import has_agreed
 
 NOTHING = FeedbackDraft()
@@ -41,7 +41,7 @@ def rate(answer_id: UUID) -> AnyResponse:
         with saying(rater, at) as session:
             form = RatingForm.read(request.form)
             shown = peers.peer_page(session, answer_id=answer, rater=rater)
-            rated = recording.rate(
+            rated = rating.rate(
                 session,
                 answer_id=answer,
                 rater=rater,

@@ -41,7 +41,7 @@ class TableStorage(Storage):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
 
     @property
     def base_exceptions(self) -> type[Exception]:

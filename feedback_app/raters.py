@@ -24,7 +24,7 @@ from services.db.session import single_statement
 from services.domain.feedback import RaterId
 from services.errors.people import NotTheAsker
 from services.feedback.agreements import WORDING
-from services.feedback.recording import Terms
+from services.feedback.rating import Terms
 
 COOKIE = "rater"
 LIFETIME = timedelta(days=365)
@@ -49,7 +49,7 @@ def _rater_of_cookie() -> RaterId | None:
     if named is None:
         return None
     rater, signed_at = named
-    with single_statement(backend().engine) as session:
+    with single_statement(backend().single) as session:
         if has_account(session, rater):
             return None
     if now() - signed_at > RENEWED_AFTER:

@@ -36,7 +36,7 @@ from services.domain.training import Recipe, RunState
 from services.evaluation.reports import find_report, store_report
 from services.evaluation.scoring import score
 from services.evaluation.suites import freeze_suite
-from services.feedback.recording import rate
+from services.feedback.rating import rate
 from tests.builders import AT, add_answer, asker_of
 
 

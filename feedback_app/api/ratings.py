@@ -14,7 +14,7 @@ from feedback_app.api.pages import Page, Place
 from services.db.feedback_tables import RatingRow
 from services.domain.feedback import STARS, AnswerId, Reason, Thumb
 from services.domain.scopes import Scope
-from services.feedback import journals, recording
+from services.feedback import journals, rating
 from services.feedback.queries import answer_page
 
 Stars = Annotated[int, Field(ge=STARS[0], le=STARS[-1]), Whole]
@@ -39,7 +39,7 @@ class RatingShown(Shown):
 @saying("/answers/<uuid:answer_id>/ratings", body=Rated, shows=RatingShown)
 def rate(session: Session, call: Call, rated: Rated, submission: UUID, answer_id: UUID) -> RatingShown:
     """Rate an answer; said again, the newest counts."""
-    given = recording.rate(
+    given = rating.rate(
         session,
         answer_id=AnswerId(answer_id),
         rater=call.rater,

@@ -16,7 +16,7 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.errors.lookups import UnknownAnswer
-from services.feedback import questions, recording
+from services.feedback import questions, rating, recording
 from services.feedback.queries import AnswerView, answer_page
 from services.jobs import ask as asking
 from services.jobs.installation import Installation, now, open_installation
@@ -73,7 +73,7 @@ def _answered(answer: AnswerView) -> Record:
 def rate(answer_id: str, stars: int, as_json: Json = False) -> None:
     """Give an answer 1 to 5 stars; the newest counts. Prints its id: `why rating:ID` follows it."""
     with _feedback() as (session, rater):
-        rated = recording.rate(
+        rated = rating.rate(
             session, answer_id=_parse(answer_id), rater=rater, stars=stars, submission=uuid4(), at=now()
         )
     show({"rating": rated.id, "answer_id": answer_id, "stars": stars}, as_json=as_json)

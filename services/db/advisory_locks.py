@@ -20,6 +20,7 @@ class Space(IntEnum):
     ERASURES = 7_003
     BACKUPS = 7_004
     ALERTS = 7_005
+    ASKS = 7_006  # by what is left of the rater's id
 
 
 def lock_shared(session: Session, space: Space, *, of: int = 0) -> None:

@@ -4,10 +4,10 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 
 import psycopg2
-from sqlalchemy import Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
@@ -44,8 +44,12 @@ def owner_url(settings: Settings) -> str:
     return url
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """A pooled engine; a connection unused for a moment is checked first: a restarted server is no error."""
+def make_engine(url: str | URL, *, pool_size: int = 5, transactions: bool = True) -> Engine:
+    """A pooled engine; a connection unused for a moment is checked first: a restarted server is no error.
+
+    Without `transactions` each statement is one of its own: to begin and to end one are two more round trips,
+    and so is telling a connection of the other kind at every use.
+    """
     engine = create_engine(
         # SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3; this project speaks psycopg2.
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -53,6 +57,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         max_overflow=0,
         pool_use_lifo=True,  # the server has the least to do where few connections are busy all the time
         pool_timeout=10,
+        **({} if transactions else {"isolation_level": "AUTOCOMMIT"}),
         connect_args={"connect_timeout": 5, "application_name": "persona-loop"},
     )
     event.listen(engine, "checkin", _note_use)
@@ -96,21 +101,15 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def single_statement(engine: Engine) -> Iterator[Session]:
-    """For one statement, which is whole by itself: a transaction around it would take two more round trips.
+    """For one statement, which is whole by itself, on an engine that begins no transactions.
 
     Raises DatabaseUnavailable as `session_scope` does.
     """
-    with Session(_autocommitting(engine)) as session:
+    with Session(engine) as session:
         try:
             yield session
         except OperationalError as error:
             raise DatabaseUnavailable(place(engine)) from error
-
-
-@lru_cache
-def _autocommitting(engine: Engine) -> Engine:
-    """Of the same pool; made for every statement it would cost as much as half of one."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def place(engine: Engine) -> str:

@@ -25,7 +25,7 @@ from services.db.prepared import Prepared
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
-from services.feedback.recording import Rated
+from services.feedback.rating import Rated
 from services.feedback.unsafe import called_unsafe
 
 _OPEN = """

@@ -18,7 +18,8 @@ from services.db.feedback_tables import AnswerRow, PeerOfferRow, PersonaRow
 from services.domain.comparing import OfferKind
 from services.domain.feedback import AnswerId, Choice, RaterId
 from services.domain.roles import Role
-from services.feedback.recording import comment, correct, rate
+from services.feedback.rating import rate
+from services.feedback.recording import comment, correct
 from services.training_sets.skipping import Skipped, record_skip
 from tests.builders import add_answer, add_persona
 from tests.feedback_app.conftest import PASSWORD

@@ -49,7 +49,7 @@ def test_a_rating_sent_twice_counts_once(visitor: Visitor, path: str, engine: En
 def test_a_rating_is_two_statements(visitor: Visitor, path: str, engine: Engine):
     visitor.submit(visitor.get(path), f"{path}/rate", stars="4")  # with the box that is ticked once
     page = visitor.get(path)
-    with counted(engine) as statements:
+    with counted() as statements:
         visitor.submit(page, f"{path}/rate", stars="5", submission=str(UUID(int=8)))
     offering = [one for one in statements if "peer_offers" in one and "INTO ratings" not in one]
     assert len(statements) - len(offering) == 2  # a peer's answer is looked for after one in five

@@ -139,13 +139,13 @@ def test_however_much_there_is_it_takes_as_many_statements(curator: Visitor, cle
     paths = (PAGE, "/curate", f"{PAGE}/metrics.svg", f"{PAGE}/ratings.svg")
     few = []
     for path in paths:
-        with counted(clean) as statements:
+        with counted() as statements:
             curator.get(path)
         few.append(len(statements))
     for number in range(2, 14):
         add_night(clean, number)
     for path, before in zip(paths, few, strict=True):
-        with counted(clean) as statements:
+        with counted() as statements:
             curator.get(path)
         assert len(statements) == before, path
     assert few[0] <= 20

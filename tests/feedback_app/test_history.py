@@ -44,7 +44,7 @@ def test_a_history_is_a_fixed_number_of_statements_however_long(
         path = visitor.answer_of(visitor.ask(question=f"Question {number}"))
         if number < corrected:
             visitor.submit(visitor.get(path), f"{path}/correct", text="Better!")
-    with counted(engine) as statements:
+    with counted() as statements:
         visitor.get("/history")
     assert len(statements) == count
 

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 from services.db.feedback_tables import AnswerRow, PeerOfferRow, PersonaRow, RatingRow
 from services.db.session import session_scope
 from services.feedback.erasing import bury, lock_rater
-from services.feedback.recording import rate
+from services.feedback.rating import rate
 from tests.builders import AT, add_answer, asker_of
 from tests.feedback_app.conftest import Visitor
 

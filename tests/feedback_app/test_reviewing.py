@@ -104,7 +104,7 @@ def test_the_queue_goes_page_after_page_in_as_many_statements(ada: Visitor, clea
         for number in range(23):
             answer = add_answer(session, persona, question=f"Number {number}?")
             _rate(session, answer, 1, Reason.UNSAFE, at=AT + timedelta(seconds=number // 2))
-    with counted(clean) as few:
+    with counted() as few:
         first = ada.get(QUEUE)
     assert first.text.count("Open it") == 20
     link = first.text.split('class="onward"><a href="')[1].split('"')[0].replace("&amp;", "&")
@@ -214,7 +214,7 @@ def test_a_reviewer_reads_every_word_escaped_and_raters_by_pseudonym(
     assert "&lt;i&gt;Swim.&lt;/i&gt;" in text
     assert f"rater {rater.hex[:8]}" in text
     assert str(rater) not in text
-    with counted(clean) as statements:
+    with counted() as statements:
         ada.get(unsafe)
     assert len(statements) <= 12, statements
 
@@ -243,7 +243,7 @@ def test_what_a_comparison_chose_is_said_in_the_language_of_the_page(
 def test_how_a_rater_compares_is_told_beside_what_they_said_in_one_statement(
     ada: Visitor, unsafe: str, clean: Engine
 ):
-    with counted(clean) as before:
+    with counted() as before:
         alone = words(ada.get(unsafe).text)
     with session_scope(clean) as session:
         persona = find_persona(session, "pirate")
@@ -255,7 +255,7 @@ def test_how_a_rater_compares_is_told_beside_what_they_said_in_one_statement(
         _offer(session, rater, answers[::-1], choice="right", kind="repeat", repeats_id=one)
         for choice in ("left", "right", "left"):
             _offer(session, rater, answers, choice=choice, kind="known", expected="left")
-    with counted(clean) as after:
+    with counted() as after:
         page = words(ada.get(unsafe).text)
     assert "Shown 1 pair of answers a second time, this rater chose the same again in 1." in page
     assert "Of 3 pairs in which one answer is plainly the better one, they found it in 2." in page

@@ -9,7 +9,7 @@ ADD = Prepared("add", "SELECT {one} + {other} AS sum, {one} AS one", {"one": "in
 
 
 def test_each_connection_plans_it_once_whatever_became_of_the_transaction(engine: Engine):
-    with engine.connect() as first, engine.connect() as second, counted(engine) as statements:
+    with engine.connect() as first, engine.connect() as second, counted() as statements:
         for connection in (first, second):
             assert ADD.execute(connection, {"one": 1, "other": 2}).one() == (3, 1)
             connection.rollback()

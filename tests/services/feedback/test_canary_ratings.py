@@ -9,7 +9,7 @@ from services.db.feedback_tables import AnswerRow
 from services.db.lineage_tables import PromotionRow
 from services.domain.feedback import AnswerId, Thumb
 from services.feedback.canary_ratings import rated_conversations
-from services.feedback.recording import rate
+from services.feedback.rating import rate
 from tests.builders import AT, add_answer, add_persona, add_rating, add_review, asker_of
 from tests.lineage_builders import add_canary, add_drawn_answer
 

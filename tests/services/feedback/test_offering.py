@@ -21,7 +21,7 @@ from services.feedback.erasing import bury
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.questions import new_rater
-from services.feedback.recording import rate
+from services.feedback.rating import rate
 from tests.builders import AT, add_answer, add_persona, asker_of
 from tests.lineage_builders import add_version
 

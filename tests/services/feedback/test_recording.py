@@ -22,7 +22,8 @@ from services.errors.people import NotTheAsker
 from services.errors.refusals import FormOutdated
 from services.feedback.queries import answer_page, history
 from services.feedback.questions import new_rater
-from services.feedback.recording import comment, correct, rate
+from services.feedback.rating import rate
+from services.feedback.recording import comment, correct
 from tests.builders import AT, add_answer, add_persona, asker_of
 
 

@@ -20,7 +20,8 @@ from services.errors.refusals import FormOutdated
 from services.feedback.own_data import own_data
 from services.feedback.queries import AnswerView, answer_page
 from services.feedback.questions import new_rater
-from services.feedback.recording import comment, correct, rate
+from services.feedback.rating import rate
+from services.feedback.recording import comment, correct
 from services.feedback.retracting import retract
 from tests.builders import AT, add_answer, add_persona, asker_of
 

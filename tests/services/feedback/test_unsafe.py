@@ -13,7 +13,7 @@ from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.peers import offer_peer
 from services.feedback.questions import new_rater
-from services.feedback.recording import Rated, rate
+from services.feedback.rating import Rated, rate
 from tests.builders import AT, add_answer, add_feedback_review, add_persona, add_retraction, asker_of
 
 

@@ -25,7 +25,7 @@ from services.errors.inputs import TextTooLong
 from services.errors.lookups import UnknownAnswer, UnknownRater, UnknownSource
 from services.errors.people import NotTheAsker
 from services.errors.refusals import ErasedMeanwhile, RaterErased
-from services.feedback import recording, review_locks
+from services.feedback import rating, recording, review_locks
 from services.feedback.agreements import WORDING, agree, require_agreement
 from services.feedback.choosing import choose
 from services.feedback.offering import offer_of_two
@@ -122,7 +122,7 @@ class Scene:
         with session_scope(self.installation.engine) as session:
             agree(session, rater=self.rater, wording=WORDING, at=AT)
             require_agreement(session, self.rater)
-            recording.rate(session, **said, stars=1, reasons=[Reason.UNSAFE], submission=uuid4())
+            rating.rate(session, **said, stars=1, reasons=[Reason.UNSAFE], submission=uuid4())
             recording.correct(session, **said, text=f"{WORD} better", submission=uuid4())
             recording.comment(session, **said, text=WORD, submission=uuid4())
 
