@@ -46,7 +46,7 @@ def test_a_rating_sent_twice_counts_once(visitor: Visitor, path: str, engine: En
     assert ratings(engine) == ([4], [4])
 
 
-def test_a_rating_is_two_statements(visitor: Visitor, path: str, engine: Engine):
+def test_a_rating_is_two_statements(visitor: Visitor, path: str):
     visitor.submit(visitor.get(path), f"{path}/rate", stars="4")  # with the box that is ticked once
     page = visitor.get(path)
     with counted() as statements:

@@ -37,9 +37,7 @@ def test_a_history_shows_ones_own_questions_newest_first_with_what_was_said(
 
 
 @pytest.mark.parametrize(("corrected", "count"), [(0, 2), (1, 4), (3, 4)])
-def test_a_history_is_a_fixed_number_of_statements_however_long(
-    visitor: Visitor, engine: Engine, corrected: int, count: int
-):
+def test_a_history_is_a_fixed_number_of_statements_however_long(visitor: Visitor, corrected: int, count: int):
     for number in range(3):
         path = visitor.answer_of(visitor.ask(question=f"Question {number}"))
         if number < corrected:

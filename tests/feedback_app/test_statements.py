@@ -43,5 +43,5 @@ def statements(
         with session_scope(engine) as session:
             for number in range(others):
                 add_serving_version(session, add_persona(session, slug=f"poet-{number}"))
-        looker = Looker(looking_app(settings, engine, FakeGenerator()), engine, token, known)
+        looker = Looker(looking_app(settings, engine, FakeGenerator()), token, known)
         return {page: looker.look(address).statements for page, address in looker.addresses().items()}

@@ -235,7 +235,7 @@ def test_who_may_still_rate_it_blind_is_not_told_who_answered(
 
 
 def test_a_large_set_costs_as_many_statements_and_its_file_is_read_once(
-    visitor: Visitor, teach: Callable[..., Taught], clean: Engine
+    visitor: Visitor, teach: Callable[..., Taught]
 ):
     teach(said_of_the_sea(), more=2_000)
     path = visitor.answer_of(visitor.ask(question=WHY_THE_SEA))
