@@ -21,7 +21,6 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
-from services.db.prepared import Prepared
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
@@ -43,14 +42,12 @@ _NEWEST_OPEN = text(_OPEN.format(rater=":rater", persona=":persona") + "ORDER BY
 # Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
 # newest of those, as people may still care for it. Only so many conversations back, and by their indexes
 # (OFFSET sees to that): to look at all there ever were would take longer every day. Two ratings at once may
-# draw one answer.
-_OFFER = Prepared(
-    "offer_peer",
-    f"""
+# draw one answer. Planned each time: how, depends on how much of all that there is by now.
+_OFFER = text(f"""
     INSERT INTO peer_offers (rater_id, answer_id, offered_at)
-    SELECT {{rater}}, a.id, {{at}}
+    SELECT :rater, a.id, :at
     FROM (
-        SELECT id FROM conversations WHERE persona_id = {{persona}} AND rater_id <> {{rater}}
+        SELECT id FROM conversations WHERE persona_id = :persona AND rater_id <> :rater
         ORDER BY created_at DESC LIMIT 100
     ) c
     CROSS JOIN LATERAL (SELECT id FROM questions WHERE conversation_id = c.id AND context = '' OFFSET 0) q
@@ -58,17 +55,15 @@ _OFFER = Prepared(
         SELECT id, created_at FROM answers
         WHERE question_id = q.id AND NOT imported AND tombstone IS NULL OFFSET 0
     ) a
-    WHERE NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = {{rater}})
+    WHERE NOT EXISTS (SELECT 1 FROM peer_offers o WHERE o.answer_id = a.id AND o.rater_id = :rater)
       AND NOT {called_unsafe("a.id")}
       AND EXISTS (SELECT 1 FROM current_ratings r WHERE r.answer_id = a.id)
-      AND NOT EXISTS ({_OPEN.format(rater="{rater}", persona="{slug}")})
-      AND EXISTS (SELECT FROM raters WHERE id = {{rater}} AND erased_at IS NULL FOR KEY SHARE)
+      AND NOT EXISTS ({_OPEN.format(rater=":rater", persona=":slug")})
+      AND EXISTS (SELECT FROM raters WHERE id = :rater AND erased_at IS NULL FOR KEY SHARE)
     ORDER BY (SELECT count(*) FROM current_ratings r WHERE r.answer_id = a.id), a.created_at DESC, a.id
     LIMIT 1
     ON CONFLICT DO NOTHING RETURNING answer_id
-    """,  # noqa: S608  (the fragments are the code's own)
-    {"rater": "uuid", "persona": "integer", "slug": "text", "at": "timestamptz"},
-)
+""")  # noqa: S608  (the fragments are the code's own)
 
 
 def is_drawn(rated: Rated, *, rater: RaterId, submission: UUID) -> bool:
@@ -83,7 +78,7 @@ def offer_peer(session: Session, rated: Rated, *, rater: RaterId, at: datetime) 
     Nothing more is offered while an offer is open, so that a form sent again shows no further answers.
     """
     named = {"persona": rated.persona_id, "slug": rated.persona, "rater": rater}
-    offered = _OFFER.execute(session.connection(), {**named, "at": at}).scalar_one_or_none()
+    offered = session.scalar(_OFFER, {**named, "at": at})
     return AnswerId(offered) if offered else None
 
 
