@@ -114,7 +114,7 @@ from feedback_app import (
 from feedback_app.api import routes as api
 from feedback_app.asks_under_way import AsksUnderWay
 from feedback_app.backend import Backend
-from services.db.session import make_engine
+from services.db.session import make_single_engine
 from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
@@ -147,7 +147,7 @@ PAGES = (
 
 def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> Flask:
     app = Flask(__name__)
-    single = make_engine(engine.url, pool_size=max(1, settings.feedback_threads // 2), transactions=False)
+    single = make_single_engine(engine.url, pool_size=max(1, settings.feedback_threads // 2))
     app.extensions[Backend.KEY] = Backend(
         settings=settings,
         engine=engine,

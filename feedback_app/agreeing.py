@@ -32,7 +32,8 @@ def saying(rater: RaterId, at: datetime) -> Iterator[Session]:
 
 
 def begin_saying(rater: RaterId, at: datetime) -> None:
-    """A ticked box holds whatever becomes of the rest. `rater` may be claimed alone: agreeing looks again.
+    """Count it, and keep a ticked box, which holds whatever becomes of the rest. `rater` may be no more than
+    claimed: agreeing looks again.
 
     Raises TooOften, and what `agree` does.
     """

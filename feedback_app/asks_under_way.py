@@ -51,7 +51,7 @@ class AsksUnderWay:
     @contextmanager
     def one_more(self, rater: RaterId) -> Iterator[None]:
         """An ask of this rater, for as long as the block runs. Raises TooManyOwnAsks, TooManyAsks."""
-        with self._one_of_few(rater), self._thread():
+        with self._thread(), self._one_of_few(rater):
             yield
 
     @contextmanager

@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from feedback_app.asks_under_way import AsksUnderWay
+from services.db.session import SingleEngine
 from services.evaluation.arms import KeptSentences
 from services.language_model.asking import Generator
 from services.settings import Settings
@@ -21,7 +22,7 @@ class Backend:
 
     settings: Settings
     engine: Engine
-    single: Engine  # for single statements: it begins no transactions
+    single: SingleEngine
     generator: Generator
     asks: AsksUnderWay
     notes: KeptSentences

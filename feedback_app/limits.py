@@ -16,10 +16,10 @@ from flask import Flask, current_app, request
 from limits import RateLimitItem, parse
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Engine
 
 from feedback_app.rate_counters import TableStorage
 from services.accounts.tokens import digest_of
+from services.db.session import SingleEngine
 from services.domain.feedback import RaterId
 from services.errors.outages import TooOften
 from services.settings import Settings
@@ -45,7 +45,7 @@ class Limits:
     by_name: Mapping[str, RateLimitItem]
 
 
-def install(app: Flask, settings: Settings, engine: Engine) -> None:
+def install(app: Flask, settings: Settings, engine: SingleEngine) -> None:
     """Raises ValueError for a limit that is written as none is."""
     by_name = {name: _read(name, getattr(settings, name)) for name in Limits.NAMES}
     app.extensions[Limits.KEY] = Limits(FixedWindowRateLimiter(_storage(settings, engine)), by_name)
@@ -120,7 +120,7 @@ def _limits() -> Limits:
     return found
 
 
-def _storage(settings: Settings, engine: Engine) -> Storage:
+def _storage(settings: Settings, engine: SingleEngine) -> Storage:
     if settings.rate_limits_url is None:
         return TableStorage(engine)
     storage = storage_from_string(settings.rate_limits_url.get_secret_value())

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from limits.storage import Storage
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from services.db.prepared import Prepared
-from services.db.session import place
+from services.db.session import SingleEngine, place
 from services.errors.outages import DatabaseUnavailable
 
 _COUNT = Prepared(
@@ -39,7 +39,7 @@ class TableStorage(Storage):
 
     STORAGE_SCHEME = None  # it has no address: it is made with an engine
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SingleEngine) -> None:
         super().__init__()
         self._engine = engine
 

@@ -77,7 +77,9 @@ def require_rater() -> RaterId:
 
 
 def claimed_rater() -> tuple[RaterId, Terms]:
-    """As `require_rater`, a statement less: on these terms the claim holds, which whoever writes sees to."""
+    """As `require_rater`, a statement less: whether the rater has an account and agreed is left to whoever
+    writes, on these terms. Raises NotTheAsker.
+    """
     member = current_member()
     if member:
         return member.rater, Terms(wording=WORDING)

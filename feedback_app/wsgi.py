@@ -1,8 +1,9 @@
 """The feedback app as a server runs it: settings are read here, once, when a worker process starts.
 
-    gunicorn --threads 32 --bind 127.0.0.1:8000 feedback_app.wsgi:app
+    gunicorn --threads 16 --bind 127.0.0.1:8000 feedback_app.wsgi:app
 
-Each process holds one engine. An ask keeps a thread while the model writes, but no connection.
+Each process holds two engines, one of them for single statements. An ask keeps a thread while the model
+writes, but no connection.
 """
 
 from flask import Flask

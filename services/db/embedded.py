@@ -46,7 +46,7 @@ _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _OPTIONS = {
     "listen_addresses": _HOST,
     "unix_socket_directories": "",  # a socket's path may not exceed 107 bytes; a port has no such limit
-    "max_connections": "160",  # Airflow's processes hold up to 15 each, the web app one per thread
+    "max_connections": "160",  # Airflow's processes hold up to 15 each, the web app's three for two threads
     "shared_buffers": "128MB",
     "max_wal_size": "512MB",
     "jit": "off",

@@ -7,12 +7,10 @@ from sqlalchemy import Connection, Result, text
 
 
 class Prepared:
-    """`parameters` are the names in the statement, each with its type in SQL; values are sent as text."""
+    """`name` is its own: no two statements may share one. `parameters`: the names in it, with their types."""
 
     def __init__(self, name: str, statement: str, parameters: Mapping[str, str]) -> None:
-        numbered = {
-            one: f"CAST(${number} AS {kind})" for number, (one, kind) in enumerate(parameters.items(), 1)
-        }
+        numbered = {one: f"${number}" for number, one in enumerate(parameters, 1)}
         self._name = name
         self._prepare = f"PREPARE {name} ({', '.join(parameters.values())}) AS {statement.format(**numbered)}"
         self._execute = text(f"EXECUTE {name} ({', '.join(f':{one}' for one in parameters)})")

@@ -21,7 +21,9 @@ class RateCounterRow(Base):
 
 
 class AskUnderWayRow(Base):
-    """A question that waits for a model, or `ends_at` is over as nobody could say that it does no more."""
+    """A question that waits for a model: the row goes with the wait, or counts until `ends_at` where its
+    process was killed.
+    """
 
     __tablename__ = "asks_under_way"
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import NewType
 
 import psycopg2
 from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
@@ -44,12 +45,11 @@ def owner_url(settings: Settings) -> str:
     return url
 
 
-def make_engine(url: str | URL, *, pool_size: int = 5, transactions: bool = True) -> Engine:
-    """A pooled engine; a connection unused for a moment is checked first: a restarted server is no error.
+SingleEngine = NewType("SingleEngine", Engine)  # one that begins no transactions
 
-    Without `transactions` each statement is one of its own: to begin and to end one are two more round trips,
-    and so is telling a connection of the other kind at every use.
-    """
+
+def make_engine(url: str | URL, *, pool_size: int = 5, isolation_level: str | None = None) -> Engine:
+    """A pooled engine; a connection unused for a moment is checked first: a restarted server is no error."""
     engine = create_engine(
         # SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3; this project speaks psycopg2.
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -57,12 +57,19 @@ def make_engine(url: str | URL, *, pool_size: int = 5, transactions: bool = True
         max_overflow=0,
         pool_use_lifo=True,  # the server has the least to do where few connections are busy all the time
         pool_timeout=10,
-        **({} if transactions else {"isolation_level": "AUTOCOMMIT"}),
         connect_args={"connect_timeout": 5, "application_name": "persona-loop"},
+        **({"isolation_level": isolation_level} if isolation_level else {}),
     )
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_check_unused, engine.dialect))
     return engine
+
+
+def make_single_engine(url: str | URL, *, pool_size: int = 5) -> SingleEngine:
+    """As `make_engine`, but each statement is a transaction of its own: to begin and to end one are two more
+    round trips, and so is telling a connection of the other kind at every use.
+    """
+    return SingleEngine(make_engine(url, pool_size=pool_size, isolation_level="AUTOCOMMIT"))
 
 
 def _note_use(_: object, record: ConnectionPoolEntry) -> None:
@@ -100,8 +107,8 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def single_statement(engine: Engine) -> Iterator[Session]:
-    """For one statement, which is whole by itself, on an engine that begins no transactions.
+def single_statement(engine: SingleEngine) -> Iterator[Session]:
+    """For one statement, which is whole by itself.
 
     Raises DatabaseUnavailable as `session_scope` does.
     """

@@ -121,3 +121,10 @@ class ReviewNotHeld(Refused):
 class OwnWords(Refused):
     def __init__(self) -> None:
         super().__init__("You said this yourself, so somebody else has to decide on it.")
+
+
+class ErasedMeanwhile(Refused):
+    """A reason about the words of a rater who was erased: nothing would take it away again."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was decided: whoever this is about was erased meanwhile.")

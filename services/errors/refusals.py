@@ -294,12 +294,5 @@ class RaterErased(Refused):
         super().__init__("Everything you said here was erased meanwhile, this too: ask again to begin anew.")
 
 
-class ErasedMeanwhile(Refused):
-    """A reason about the words of a rater who was erased: nothing would take it away again."""
-
-    def __init__(self) -> None:
-        super().__init__("Nothing was decided: whoever said or asked this was erased meanwhile.")
-
-
 # What a night leaves as it is: there is nothing to repair, and perhaps somebody to wait for.
 NOT_NOW = (NotPassed, NotApproved, VersionServedBefore, CanaryOpen, CanaryEnded, CanaryCoolingDown)

@@ -24,7 +24,7 @@ from services.db.feedback_tables import (
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
-from services.feedback.rating import Rated
+from services.feedback.rating import WrittenRating
 from services.feedback.unsafe import called_unsafe
 
 _OPEN = """
@@ -66,13 +66,13 @@ _OFFER = text(f"""
 """)  # noqa: S608  (the fragments are the code's own)
 
 
-def is_drawn(rated: Rated, *, rater: RaterId, submission: UUID) -> bool:
+def is_drawn(rated: WrittenRating, *, rater: RaterId, submission: UUID) -> bool:
     """Whether another's answer is due after this one, which the rater asked for: by the persona's policy."""
     draw = int.from_bytes(hashlib.sha256(f"{rater} {submission}".encode()).digest()[:8]) % 100
     return rated.own and draw < rated.peer_percent
 
 
-def offer_peer(session: Session, rated: Rated, *, rater: RaterId, at: datetime) -> AnswerId | None:
+def offer_peer(session: Session, rated: WrittenRating, *, rater: RaterId, at: datetime) -> AnswerId | None:
     """An answer of another rater to judge, or None where there is none that they were not offered before.
 
     Nothing more is offered while an offer is open, so that a form sent again shows no further answers.

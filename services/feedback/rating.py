@@ -73,8 +73,8 @@ _RATE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which somebody rates: `wording` is what they have to have agreed to, None for whom somebody else
-    speaks; `without_account`: their cookie counts for nobody who has one, who has to be signed in.
+    """On which somebody rates. `wording`: what they must have agreed to, None where a client speaks for them.
+    `without_account`: only a cookie tells who they are, and it counts for nobody who has an account.
     """
 
     wording: int | None = None
@@ -85,7 +85,7 @@ VOUCHED_FOR = Terms()
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class WrittenRating:
     """A rating as it stands in the journal, and the persona it is about; `own`: its rater asked for it."""
 
     id: int
@@ -105,7 +105,7 @@ def rate(  # noqa: PLR0913  (what a form carries)
     submission: UUID,
     at: datetime,
     terms: Terms = VOUCHED_FOR,
-) -> Rated:
+) -> WrittenRating:
     """Append a rating (stars, or a thumb in their place) and make it the rater's current one.
 
     Whoever asked may rate, and whom the answer was offered to (`peers`). The same by the same submission
@@ -123,7 +123,7 @@ def rate(  # noqa: PLR0913  (what a form carries)
     _refuse_unless_may(row, answer_id)
     rating = row.id if row.id is not None else _said_before(session, answer_id, rater, said)
     percent = ExamplePolicy(**row.example_policy).peer_percent
-    return Rated(rating, row.own, row.persona_id, PersonaSlug(row.slug), percent)
+    return WrittenRating(rating, row.own, row.persona_id, PersonaSlug(row.slug), percent)
 
 
 def _refuse_unless_may(row: Row[Any], answer_id: AnswerId) -> None:

@@ -17,8 +17,7 @@ from services.domain.feedback import AnswerId, RaterId
 from services.domain.reviews import ReviewVerdict, Source
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownSource
-from services.errors.people import OwnWords
-from services.errors.refusals import ErasedMeanwhile
+from services.errors.people import ErasedMeanwhile, OwnWords
 from services.feedback.review_locks import Reviewer, hold
 
 REASON_LIMIT = 500  # characters

@@ -10,7 +10,8 @@ from services.db.retractions import stands
 from services.domain.feedback import AnswerId, RaterId, Said
 
 # A correction is in the first set after it or in none, but for a night that was skipped or failed: so many
-# versions are looked at. All there ever were would be read for one that was left out.
+# versions are looked at. All there ever were would be read for one that was left out; OFFSET sees to it that
+# ids, of which a set has many, are read of one set after the other.
 _LEARNT = text("""
     SELECT c.id AS correction, first.number
     FROM corrections c
@@ -28,8 +29,11 @@ _LEARNT = text("""
                 AND EXISTS (SELECT FROM promotions p WHERE p.adapter_version_id = v.id AND p.kind = 'full')
             ORDER BY v.id LIMIT 20
         ) after
-        JOIN training_set_sources s ON s.training_set_id = after.training_set_id
-        WHERE s.kind = 'correction' AND s.ids @> ARRAY[c.id]
+        CROSS JOIN LATERAL (
+            SELECT ids FROM training_set_sources
+            WHERE training_set_id = after.training_set_id AND kind = 'correction' OFFSET 0
+        ) s
+        WHERE s.ids @> ARRAY[c.id]
         ORDER BY after.id LIMIT 1
     ) first
     WHERE c.id = ANY(:corrections)

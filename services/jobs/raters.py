@@ -7,7 +7,7 @@ from services.db.feedback_tables import RaterReviewRow, RaterRow
 from services.db.session import session_scope
 from services.domain.single_line import check_line
 from services.errors.lookups import UnknownRater
-from services.errors.refusals import ErasedMeanwhile
+from services.errors.people import ErasedMeanwhile
 from services.feedback.consistency import as_record, consistency_of_rater
 from services.jobs.installation import Installation, now, open_installation
 

@@ -1,9 +1,11 @@
 """How many asks may wait for a model at once, and that everybody else finds a thread meanwhile."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -16,7 +18,7 @@ from services.db.feedback_tables import QuestionRow, RaterRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.errors.inputs import TextTooLong
-from services.errors.outages import InferenceBusy
+from services.errors.outages import InferenceBusy, TooManyOwnAsks
 from services.settings import Settings
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor
@@ -100,6 +102,28 @@ def test_all_raters_together_leave_threads_to_who_only_reads_and_rates(
         assert late.submit(late.get(path), f"{path}/rate", stars="4").status_code == 303
         assert Visitor(app.test_client()).get("/").status_code == 200
     assert late.ask(question="And why is it blue?").status_code == 303
+
+
+def test_of_many_at_the_same_moment_as_many_are_let_in_as_one_may_have(clean: Engine):
+    asks, rater = AsksUnderWay.beside_others(clean, 64), RaterId(uuid4())
+    together, over = threading.Barrier(4 * OF_ONE_RATER), threading.Event()
+
+    def ask() -> bool:
+        together.wait(30)
+        try:
+            with asks.one_more(rater):
+                return over.wait(60)
+        except TooManyOwnAsks:
+            return False
+
+    refusals = 3 * OF_ONE_RATER
+    with ThreadPoolExecutor(4 * OF_ONE_RATER) as pool:
+        outcomes = [pool.submit(ask) for _ in range(4 * OF_ONE_RATER)]
+        deadline = time.monotonic() + 30
+        while sum(one.done() for one in outcomes) < refusals and time.monotonic() < deadline:
+            time.sleep(0.02)
+        over.set()
+    assert sorted(one.result() for one in outcomes) == [False] * refusals + [True] * OF_ONE_RATER
 
 
 @pytest.mark.parametrize(("threads", "asks"), [(1, 1), (2, 1), (4, 3), (16, 14), (32, 28)])

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from feedback_app import create_app
 from feedback_app.limits import Limits
 from feedback_app.rate_counters import TableStorage
-from services.db.session import make_engine, session_scope
+from services.db.session import make_single_engine, session_scope
 from services.domain.roles import Role
 from services.settings import Settings
 from tests.builders import add_persona
@@ -118,7 +118,7 @@ def test_an_address_is_the_proxys_word_only_where_there_is_a_proxy(
 
 
 def test_a_window_ends_and_the_counters_of_before_go(clean: Engine):
-    storage = TableStorage(make_engine(clean.url, transactions=False))
+    storage = TableStorage(make_single_engine(clean.url))
     storage.reset()
     assert [storage.incr("one", 60), storage.incr("one", 60)] == [1, 2]
     with session_scope(clean) as session:

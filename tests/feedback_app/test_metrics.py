@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from feedback_app import create_app
+from feedback_app.gunicorn_hooks import on_starting
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.log_lines import JsonLines
@@ -77,6 +78,15 @@ def test_requests_are_counted_by_declared_route_and_nothing_that_was_sent(visito
     assert value(said, seen) >= 1
     assert "private" not in said
     assert "BREW" not in said
+
+
+def test_the_folder_of_the_workers_metrics_begins_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "metrics"
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    for _ in range(2):  # not there, then full
+        on_starting(None)
+        assert list(folder.iterdir()) == []
+        (folder / "histogram_1.db").write_bytes(b"old")
 
 
 def test_processes_at_one_address_add_up(tmp_path: Path):

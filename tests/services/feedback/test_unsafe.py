@@ -13,7 +13,7 @@ from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.peers import offer_peer
 from services.feedback.questions import new_rater
-from services.feedback.rating import Rated, rate
+from services.feedback.rating import WrittenRating, rate
 from tests.builders import AT, add_answer, add_feedback_review, add_persona, add_retraction, asker_of
 
 
@@ -50,7 +50,9 @@ def stars(session: Session, answer: AnswerRow, given: int, *reasons: Reason) -> 
 def offers(session: Session, persona: PersonaRow) -> tuple[bool, bool]:
     """Whether another rater is offered it alone, and beside the other one."""
     rater: RaterId = new_rater(session, at=AT)
-    rated = Rated(1, own=True, persona_id=persona.id, persona=PersonaSlug(persona.slug), peer_percent=100)
+    rated = WrittenRating(
+        1, own=True, persona_id=persona.id, persona=PersonaSlug(persona.slug), peer_percent=100
+    )
     peer = offer_peer(session, rated, rater=rater, at=AT)
     pair = offer_comparison(session, persona=persona, rater=rater, at=AT)
     return peer is not None, pair is not None

@@ -23,8 +23,8 @@ from services.domain.reviews import ReviewVerdict, Source
 from services.domain.roles import Role
 from services.errors.inputs import TextTooLong
 from services.errors.lookups import UnknownAnswer, UnknownRater, UnknownSource
-from services.errors.people import NotTheAsker
-from services.errors.refusals import ErasedMeanwhile, RaterErased
+from services.errors.people import ErasedMeanwhile, NotTheAsker
+from services.errors.refusals import RaterErased
 from services.feedback import rating, recording, review_locks
 from services.feedback.agreements import WORDING, agree, require_agreement
 from services.feedback.choosing import choose
