@@ -20,8 +20,8 @@ from services.feedback.personas import PersonaPlan, Policies
 
 # Each with the words before it.
 COUNTS = {
-    "minimum_rows": lazy_gettext("Fewest examples that a night is trained on"),
-    "minimum_new": lazy_gettext("Fewest new pieces of feedback that a night is trained on"),
+    "minimum_rows": lazy_gettext("Fewest examples that a night needs to train"),
+    "minimum_new": lazy_gettext("Fewest new pieces of feedback that a night needs to train"),
     "agreeing_raters": lazy_gettext("Raters who must call an answer good before it is learnt"),
 }
 _SHARE, _DAYS = "share", "most_days"

@@ -60,7 +60,7 @@ class ReviewedSource:
     is what is held of its rater, `consistency` how they compare.
 
     `decided` is the newest decision on it, `ban` the one that its rater was banned by, as long as they are:
-    what was decided of the word before holds again after.
+    what was decided of the source before holds again after.
     """
 
     source: Source
@@ -155,7 +155,7 @@ def _said(session: Session, persona: PersonaRow, answer_id: AnswerId) -> list[Re
 def _decided(
     session: Session, answer_id: AnswerId
 ) -> tuple[dict[Source, FeedbackReviewRow], dict[Source, FeedbackReviewRow]]:
-    """The newest decision on each word itself, and the newest ban by it."""
+    """The newest decision on each source itself, and the newest ban by it."""
     mine = select(FeedbackReviewRow).order_by(FeedbackReviewRow.id)
     of_pairs = text(
         "comparison_id IN (SELECT id FROM comparisons WHERE :answer IN (left_answer_id, right_answer_id))"

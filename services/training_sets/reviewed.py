@@ -16,7 +16,7 @@ from services.domain.consensus import Integers, Mask
 from services.domain.examples import DropReason
 from services.domain.reviews import ReviewVerdict
 
-# A ban is of the rater: what was decided of the word before it holds again once the ban ends.
+# A ban is of the rater: what was decided of what they said before it holds again once the ban ends.
 _NEWEST = text("""
 SELECT kind, said, verdict FROM (
     SELECT v.*, CASE WHEN rating_id IS NOT NULL THEN 'rating' WHEN correction_id IS NOT NULL THEN 'correction'
