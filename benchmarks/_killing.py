@@ -9,6 +9,7 @@ from itertools import count, cycle, takewhile
 import psutil
 
 from benchmarks._rating_client import Outcome
+from benchmarks._rating_load import Driven
 from benchmarks._spent import postgres
 from benchmarks._web import WebApp
 from services.db import embedded
@@ -60,8 +61,11 @@ class Kills:
             self.web.revive()
 
 
-def kill_in_turn(kills: Kills, *, seconds: float, every: float) -> list[Killed]:
-    """One of them every so many seconds of a load that has just begun; as many are left to recover in."""
+def kill_in_turn(kills: Kills, load: Driven, *, seconds: float, every: float) -> list[Killed]:
+    """One of them every so many seconds of a load that has just begun; as many are left to recover in.
+
+    What is gone is brought back until the last rater has got through.
+    """
     begun, killed = time.monotonic(), list[Killed]()
     moments = takewhile(lambda at: at <= seconds - every, count(every, every))
     for at, (what, kill) in zip(moments, cycle(kills.in_turn()), strict=False):
@@ -69,6 +73,8 @@ def kill_in_turn(kills: Kills, *, seconds: float, every: float) -> list[Killed]:
         kill()
         killed.append(Killed(what, at))
     kills.watch(begun + seconds)
+    while not load.is_over():
+        kills.watch(time.monotonic() + _LOOKS_EVERY_S)
     return killed
 
 

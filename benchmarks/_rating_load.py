@@ -51,6 +51,10 @@ class Driven:
     def __init__(self, process: subprocess.Popen[str], plan: Plan, told: Path) -> None:
         self._process, self._plan, self._told = process, plan, told
 
+    def is_over(self) -> bool:
+        """Every rater has got through, or given up."""
+        return self._process.poll() is not None
+
     def result(self) -> Result:
         """Raises CalledProcessError, TimeoutExpired."""
         code = self._process.wait(self._plan.seconds + self._plan.patience + _ENDS_WITHIN)

@@ -39,7 +39,7 @@ def main() -> int:
             with web_app(settings) as web:
                 plan = plan_for(app, CROWD, web.address, seconds=seconds, patience=PATIENCE_S)
                 with driven(plan) as load:
-                    killed = kill_in_turn(Kills(settings, web), seconds=seconds, every=EVERY_S)
+                    killed = kill_in_turn(Kills(settings, web), load, seconds=seconds, every=EVERY_S)
                     outcomes = load.result().outcomes
             with session_scope(engine) as session:
                 found = kept(session, outcomes)

@@ -86,6 +86,7 @@ def own() -> ResponseReturnValue:
 def change_password() -> Response:
     member = require(Role.RATER)
     try:
+        limits.refuse_guessing(member.name)
         with session_scope(backend().engine) as session:
             managing.change_password(
                 session,
@@ -95,7 +96,9 @@ def change_password() -> Response:
                 at=now(),
                 but=member.token,
             )
-    except (InvalidInput, WrongPassword) as problem:
+    except (InvalidInput, WrongPassword, TooOften) as problem:
+        if isinstance(problem, WrongPassword):
+            limits.count_wrong_password(member.name)
         return refused(_render_own(problem=problem), problem)
     return redirect(url_for("accounts.own", said="password"), 303)
 

@@ -12,11 +12,13 @@ from feedback_app.backend import backend, now
 from feedback_app.error_pages import refused
 from feedback_app.forms import FeedbackDraft, read_submission, typed_text
 from feedback_app.raters import require_rater
+from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
 from services.errors.tree import PersonaLoopError
 from services.feedback.conversations import place_of
+from services.feedback.personas import check_asked
 from services.jobs import conversation
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/answers/<uuid:answer_id>")
@@ -46,7 +48,7 @@ def ask_on(answer_id: UUID) -> Response:
 @blueprint.post("/again")
 def ask_again(answer_id: UUID) -> Response:
     answer, rater = AnswerId(answer_id), require_rater()
-    persona = PersonaSlug(request.form.get("persona", "")) or _persona_of(answer, rater)
+    persona = _persona_asked(request.form.get("persona", "")) or _persona_of(answer, rater)
     try:
         submission = read_submission(request.form)
         ask = partial(
@@ -62,6 +64,14 @@ def ask_again(answer_id: UUID) -> Response:
         return lead_to_answer(ask, rater=rater, persona=persona, submission=submission)
     except REFUSALS as problem:
         return _refuse(answer, "again", problem)
+
+
+def _persona_asked(slug: str) -> PersonaSlug | None:
+    """Raises UnknownPersona, and what `check_asked` does."""
+    if not slug:
+        return None
+    with session_scope(backend().engine) as session:
+        return PersonaSlug(check_asked(find_persona(session, slug)).slug)
 
 
 def _persona_of(answer_id: AnswerId, rater: RaterId) -> PersonaSlug:

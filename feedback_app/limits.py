@@ -6,10 +6,11 @@ told us about (PROXIES), behind which everybody would be one.
 """
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import ClassVar
 
 from flask import Flask, current_app, request
@@ -94,7 +95,7 @@ def count_wrong_password(name: str) -> None:
 def _guessing(name: str) -> tuple[tuple[str, str], ...]:
     """Passwords are guessed from the machine itself as well: here loopback is an address like others."""
     return (
-        ("wrong_passwords_per_address", request.remote_addr or ""),
+        ("wrong_passwords_per_address", _place_of(request.remote_addr or "") or "this machine"),
         ("wrong_passwords_per_name", digest_of(name.strip().lower())),  # of any length and signs
     )
 
@@ -105,9 +106,22 @@ def _count(limit: str, whose: str) -> None:
 
 
 def _count_address(limit: str) -> None:
-    address = request.remote_addr or ""
-    if address and not ip_address(address).is_loopback:
-        _count(limit, address)
+    place = _place_of(request.remote_addr or "")
+    if place:
+        _count(limit, place)
+
+
+def _place_of(written: str) -> str:
+    """What is counted as one address: of IPv6 the network that one customer has, and what a proxy wrote that
+    is no address as it stands; nothing for this machine itself.
+    """
+    try:
+        address = ip_address(re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", written))
+    except ValueError:
+        return written
+    if address.is_loopback:
+        return ""
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 def _too_often(limit: str, whose: str) -> TooOften:

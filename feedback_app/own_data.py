@@ -74,7 +74,7 @@ def _render(problem: InvalidInput | None = None) -> str:
     counts: dict[str, int] = {}
     if rater is not None:
         with session_scope(backend().engine) as session:
-            counts = own_counts(session, rater)
+            counts = own_counts(session, rater, at=now())
     return render_template(
         "own_data.html",
         counts=[counted(name, count) for name, count in counts.items() if count],

@@ -99,10 +99,16 @@ def rater_for_asking(session: Session, known: RaterId | None) -> RaterId:
         if row is not None and row.erased_at is None:
             return known
     fresh = _rater_of_visit()
-    while (taken := session.get(RaterRow, fresh)) is not None and taken.erased_at is not None:
+    while _is_taken(session, fresh):
         fresh = _rater_of_visit(after=fresh)
     g.rater_to_remember = fresh
     return fresh
+
+
+def _is_taken(session: Session, rater: RaterId) -> bool:
+    """Erased, or of an account by now, which a visit of before does not speak for."""
+    row = session.get(RaterRow, rater)
+    return row is not None and (row.erased_at is not None or has_account(session, rater))
 
 
 def _rater_of_visit(after: RaterId | None = None) -> RaterId:

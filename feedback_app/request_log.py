@@ -23,7 +23,9 @@ def start_clock() -> None:
 
 
 def wire_path() -> str:
-    """This request's path for a log: one printable word, whatever was sent."""
+    """This request's path for a log: one printable word, whatever was sent; a secret in it is not written."""
+    if request.url_rule and "token" in request.url_rule.arguments:
+        return request.url_rule.rule
     return quote(request.path, safe="/:@")
 
 

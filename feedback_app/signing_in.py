@@ -1,6 +1,7 @@
 """Who is signed in, and what their role lets them do. The pages of it are in `accounts`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec
@@ -18,6 +19,7 @@ from services.db.account_tables import AccountRow
 from services.db.session import session_scope
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
+from services.errors.outages import DatabaseUnavailable
 from services.errors.people import NotAllowed
 
 Parameters = ParamSpec("Parameters")
@@ -43,12 +45,22 @@ def install(app: Flask) -> None:
     manager = flask_login.LoginManager(app)
     manager.session_protection = None  # the token is the protection; a phone changes its address all day
     manager.user_loader(_load)
+    app.before_request(_look_up)
     app.context_processor(lambda: {"member": current_member(), "Role": Role})
 
 
 def current_member() -> Member | None:
     found = flask_login.current_user
     return found if found.is_authenticated else None
+
+
+def _look_up() -> None:
+    """Before a view opens a transaction, in whose midst it would wait for a second connection: where as many
+    readers as connections do, nobody is answered any more.
+    """
+    if request.endpoint not in {"static", "bootstrap.static"}:
+        with suppress(DatabaseUnavailable):  # the view says so, if it needs to know
+            current_member()
 
 
 def enter(member: Member) -> None:

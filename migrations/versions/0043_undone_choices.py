@@ -24,7 +24,7 @@ AS_A_JOURNAL = """
 UPDATE comparison_offers SET said = (
     SELECT jsonb_agg(jsonb_build_object('by', form, 'choice', newest_choice, 'at', chosen_at) ORDER BY place)
     FROM unnest(said_by) WITH ORDINALITY AS forms (form, place)
-) WHERE said_by <> '{}'
+) WHERE said_by <> '{}' AND newest_choice IS NOT NULL
 """
 AS_THE_NEWEST = """
 UPDATE comparison_offers SET

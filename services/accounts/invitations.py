@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.accounts import audit
+from services.accounts import audit, sign_ins
 from services.accounts.managing import has_account
 from services.accounts.passwords import hash_password
 from services.accounts.tokens import digest_of, new_token
@@ -62,7 +62,7 @@ def accept(
     """
     invitation = find_invitation(session, token, at=at)
     name = check_line("name", name, limit=NAME_LIMIT)
-    if session.scalar(select(AccountRow.id).where(func.lower(AccountRow.name) == name.lower())) is not None:
+    if sign_ins.account_named(session, name) is not None:
         raise AccountExists(name)
     account = AccountRow(
         name=name,

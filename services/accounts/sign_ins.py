@@ -17,7 +17,7 @@ def account_named(session: Session, name: str) -> AccountRow | None:
     """In any case of letters; nobody's name has a NUL, about which the database cannot even be asked."""
     if "\x00" in name:
         return None
-    wanted = func.lower(AccountRow.name) == name.strip().lower()
+    wanted = func.lower(AccountRow.name) == func.lower(name.strip())
     return session.scalars(select(AccountRow).where(wanted)).one_or_none()
 
 

@@ -11,6 +11,7 @@ import psycopg2
 from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -98,7 +99,7 @@ def session_scope(engine: Engine) -> Iterator[Session]:
         try:
             yield session
             session.commit()
-        except OperationalError as error:
+        except (OperationalError, NoConnection) as error:
             session.rollback()
             raise DatabaseUnavailable(place(engine)) from error
         except BaseException:
@@ -115,7 +116,7 @@ def single_statement(engine: SingleEngine) -> Iterator[Session]:
     with Session(engine) as session:
         try:
             yield session
-        except OperationalError as error:
+        except (OperationalError, NoConnection) as error:
             raise DatabaseUnavailable(place(engine)) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from services.db.agreement_tables import AgreementRow
@@ -46,7 +46,7 @@ def own_data(session: Session, rater: RaterId, *, at: datetime) -> dict[str, lis
     for name, (table, columns) in SAID.items():
         rows = session.execute(
             select(table.id, *(getattr(table, column) for column in columns))
-            .where(table.rater_id == rater, table.tombstone.is_(None))
+            .where(table.rater_id == rater, table.tombstone.is_(None), _told(table, at))
             .order_by(table.id)
         )
         told[name] = [
@@ -74,12 +74,12 @@ def _offers(session: Session, rater: RaterId, *, at: datetime) -> Iterator[Recor
         yield told | ({"said": said} if final and said else {})
 
 
-def own_counts(session: Session, rater: RaterId) -> dict[str, int]:
+def own_counts(session: Session, rater: RaterId, *, at: datetime) -> dict[str, int]:
     """How many of each `own_data` would tell, in one statement."""
     counted = select(func.count()).select_from(QuestionRow).join(ConversationRow)
     asked = counted.where(ConversationRow.rater_id == rater, QuestionRow.tombstone.is_(None))
     said = {
-        name: select(func.count()).where(table.rater_id == rater, table.tombstone.is_(None))
+        name: select(func.count()).where(table.rater_id == rater, table.tombstone.is_(None), _told(table, at))
         for name, (table, _) in SAID.items()
     }
     offers = select(func.count()).where(ComparisonOfferRow.rater_id == rater)
@@ -87,6 +87,13 @@ def own_counts(session: Session, rater: RaterId) -> dict[str, int]:
     counts = {"questions": asked, **said, "offers": offers, "agreements": agreed}
     row = session.execute(select(*(count.scalar_subquery().label(name) for name, count in counts.items())))
     return {name: int(count) for name, count in row.one()._mapping.items()}
+
+
+def _told(journal: Journal, at: datetime) -> ColumnElement[bool]:
+    """A choice that can still be taken back is told as an offer alone: else that of a known pair would be
+    missed here, which tells what is expected.
+    """
+    return journal.created_at < at - UNDO_WITHIN if journal is ComparisonRow else true()
 
 
 def _agreed_by(rater: RaterId) -> ColumnElement[bool]:

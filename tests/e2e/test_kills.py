@@ -50,7 +50,7 @@ def survived(own_var_dir: Path) -> Iterator[Survived]:
         with web_app(settings) as web:
             plan = plan_for(app, CROWD, web.address, seconds=SECONDS, rate=RATE, patience=PATIENCE_S)
             with driven(plan) as load:
-                killed = kill_in_turn(Kills(settings, web), seconds=SECONDS, every=EVERY_S)
+                killed = kill_in_turn(Kills(settings, web), load, seconds=SECONDS, every=EVERY_S)
                 outcomes = list(load.result().outcomes)
         with session_scope(engine) as session:
             yield Survived(killed, outcomes, kept(session, outcomes))

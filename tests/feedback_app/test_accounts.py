@@ -128,6 +128,27 @@ def test_leaving_everywhere_and_another_password_end_other_browsers(
     assert again.status_code == 303
 
 
+@pytest.mark.parametrize("name", ["İlker", "ΣΊΣΥΦΟΣ", "Straße", "Ömer"])
+def test_a_name_of_any_letters_is_known_again(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], name: str
+):
+    visitor.sign_in(name=name)
+    other = new_visitor()
+    signed_in = other.submit(other.get("/sign-in"), "/sign-in", name=name, password=PASSWORD)
+    assert signed_in.status_code == 303
+
+
+def test_the_old_password_is_not_guessed_at_length(visitor: Visitor):
+    visitor.sign_in()
+    tried = [
+        visitor.submit(
+            visitor.get("/account"), "/account/password", old=f"guess {number}", new="x" * SHORTEST
+        ).status_code
+        for number in range(12)
+    ]
+    assert (tried[0], tried[-1]) == (403, 429)
+
+
 def test_a_sign_in_ends_by_itself_and_with_its_account(visitor: Visitor, clean: Engine):
     visitor.sign_in()
     with session_scope(clean) as session:

@@ -71,6 +71,19 @@ def test_new_cookies_do_not_help_against_the_limit_by_address(limited: Callable[
     assert [visitor_of(app, "127.0.0.1").ask().status_code for _ in range(3)] == [303] * 3
 
 
+def test_one_customers_network_is_one_address_and_what_a_proxy_writes_is_never_an_error(
+    limited: Callable[..., Flask],
+):
+    app = limited(asks_per_address="2/minute")
+    network = [visitor_of(app, f"2001:db8:0:7::{number}").ask().status_code for number in (1, 2, 3)]
+    assert network == [303, 303, 429]
+    assert visitor_of(app, "2001:db8:0:8::1").ask().status_code == 303
+    with_ports = [visitor_of(app, f"203.0.113.9:{port}").ask().status_code for port in (4711, 4712, 4713)]
+    assert with_ports == [303, 303, 429]
+    assert visitor_of(app, "[2001:db8:0:7::9]:443").ask().status_code == 429
+    assert [visitor_of(app, "unknown").ask().status_code for _ in range(3)] == [303, 303, 429]
+
+
 def test_a_persona_has_a_limit_whoever_asks(limited: Callable[..., Flask]):
     app = limited(asks_per_persona="2/minute")
     asked = [visitor_of(app, f"203.0.113.{number}").ask().status_code for number in range(3)]

@@ -76,7 +76,7 @@ def test_that_they_agreed_stays_and_is_counted_of_nobody(visitor: Visitor, clean
     delete(visitor, sure="yes")
     with session_scope(clean) as session:
         agreed = session.scalars(select(AgreementRow)).one()
-        assert set(own_counts(session, RaterId(agreed.rater_id)).values()) == {0}
+        assert set(own_counts(session, RaterId(agreed.rater_id), at=AT).values()) == {0}
         assert not any(own_data(session, RaterId(agreed.rater_id), at=AT).values())
 
 

@@ -7,6 +7,13 @@ import pytest
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 
 
+def test_an_invitation_is_not_written_into_the_log(visitor: Visitor, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="feedback_app"):
+        visitor.get("/invitations/a-secret-of-somebodys")
+    assert "GET /invitations/<token> 4" in caplog.text
+    assert "a-secret-of-somebodys" not in caplog.text
+
+
 def test_a_request_leaves_one_line_that_names_answer_persona_and_version(
     visitor: Visitor, caplog: pytest.LogCaptureFixture
 ):

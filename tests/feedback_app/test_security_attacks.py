@@ -157,6 +157,23 @@ def test_a_planted_raters_cookie_sees_nothing_of_the_account_that_was_made_with_
     assert attacker.ask().status_code == 303  # as somebody new
 
 
+def test_a_planted_visit_asks_nothing_in_the_name_of_the_account_that_was_made_in_it(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], clean: Engine
+):
+    """Session fixation: the id that a visit gives a new rater is not given again once it is an account's."""
+    attacker = new_visitor()
+    attacker.get("/p/pirate")
+    planted = attacker.client.get_cookie("session")
+    assert planted is not None
+    visitor.client.set_cookie("session", planted.value)
+    visitor.ask()
+    with session_scope(clean) as session:
+        address = f"/invitations/{invitations.invite(session, Role.RATER, actor='test', at=now())}"
+    visitor.submit(visitor.get(address), address, name="Ada", password=PASSWORD)
+    assert attacker.ask(question="Who planted this?").status_code == 303
+    assert "Who planted this?" not in visitor.get("/history").text
+
+
 @pytest.mark.parametrize(
     "to", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "/\t/x.example", "x"]
 )
