@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
+from feedback_app.backend import now
 from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
 from services.db.feedback_tables import ComparisonRow, PersonaRow
 from services.db.session import session_scope
@@ -211,10 +213,13 @@ def test_what_says_the_same_is_no_pair(clean: Engine):
         assert session.scalars(select(AnswerPairRow)).all() == []
 
 
-def test_what_was_offered_and_chosen_is_told_taken_along_and_deleted(visitor: Visitor, clean: Engine):
+def test_what_was_offered_and_chosen_is_told_taken_along_and_deleted(
+    visitor: Visitor, clean: Engine, monkeypatch: pytest.MonkeyPatch
+):
     add_pair(clean)
     path = begin(visitor)
     visitor.submit(visitor.get(path), path, choice="tie")
+    monkeypatch.setattr("feedback_app.own_data.now", lambda: now() + timedelta(minutes=2))
     told = json.loads(visitor.get("/your-data/export").text)
     assert [one["choice"] for one in told["offers"]] == ["tie"]
     assert [one["choice"] for one in told["comparisons"]] == ["tie"]
@@ -244,8 +249,9 @@ def test_a_known_pair_gives_itself_away_by_nothing(visitor: Visitor, clean: Engi
     ]
     assert sent == [303, 303, 303, 409, 303, 303]
     assert pressed(visitor.get(path)) == ["left"]
-    told = json.loads(visitor.get("/your-data/export").text)["offers"]
-    assert [one["choice"] for one in told if "choice" in one] == ["left"]
+    told = json.loads(visitor.get("/your-data/export").text)
+    assert [one["choice"] for one in told["offers"] if "choice" in one] == ["left"]
+    assert told["comparisons"] == []
 
 
 def offer_like(engine: Engine, given: ComparisonOfferRow, kind: str) -> UUID:

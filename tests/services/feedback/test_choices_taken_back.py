@@ -209,7 +209,8 @@ def test_who_takes_their_data_along_reads_what_they_took_back(
 ):
     take_back(session, offer, choose(session, offer, Choice.LEFT))
     choose(session, offer, Choice.TIE, at=RIGHT_AWAY)
-    told = own_data(session, rater, at=RIGHT_AWAY)["comparisons"]
+    assert own_data(session, rater, at=RIGHT_AWAY)["comparisons"] == []  # it would tell what a known pair is
+    told = own_data(session, rater, at=AT + timedelta(minutes=2))["comparisons"]
     assert [(one["choice"], one.get("taken_back_at")) for one in told] == [
         ("left", RIGHT_AWAY.isoformat()),
         ("tie", None),
