@@ -58,7 +58,7 @@ def invitation(token: str) -> str:
 
 @blueprint.post("/invitations/<token>")
 def accept(token: str) -> Response:
-    name = typed_text(request.form, "name")
+    name, rater = typed_text(request.form, "name"), raters.current_rater()
     try:
         with session_scope(backend().engine) as session:
             account = invitations.accept(
@@ -66,7 +66,7 @@ def accept(token: str) -> Response:
                 token,
                 name=name,
                 password=request.form.get("password", ""),
-                rater=raters.current_rater(),
+                rater=rater,
                 at=now(),
             )
             member = _signed_in(session, account)

@@ -65,6 +65,8 @@ def rate(answer_id: UUID) -> AnyResponse:
         with single_statement(backend().single) as session:
             peers.offer_peer(session, rated, rater=rater, at=at)
     note(persona=rated.persona)
+    if not rated.own:  # it was offered, and its page is another
+        return redirect(url_for("peers.page", answer_id=answer, _anchor="rating"), 303)
     return _saved(answer, Said.RATING, _thanks_for_rating(form.given), said_id=rated.id, at=at)
 
 

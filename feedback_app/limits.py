@@ -19,6 +19,7 @@ from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from feedback_app.rate_counters import TableStorage
+from feedback_app.signing_in import current_member
 from services.accounts.tokens import digest_of
 from services.db.session import SingleEngine
 from services.domain.feedback import RaterId
@@ -65,9 +66,12 @@ def count_asked(rater: RaterId, persona: str) -> None:
 
 
 def count_saying(rater: RaterId) -> None:
-    """A rating, a correction, a comment. Raises TooOften."""
+    """A rating, a correction, a comment. Raises TooOften.
+
+    Counted before it is looked at, so a cookie of before an account does not use up what the account may say.
+    """
     _count_address("feedback_per_address")
-    count_said(rater)
+    _count("feedback_per_rater", f"{rater} {'account' if current_member() else 'cookie'}")
 
 
 def count_said(rater: RaterId) -> None:

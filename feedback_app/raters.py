@@ -114,8 +114,8 @@ def _is_taken(session: Session, rater: RaterId) -> bool:
 def _rater_of_visit(after: RaterId | None = None) -> RaterId:
     """A rater's id made from the visit's own secret, which the form's CSRF token has just matched.
 
-    Who sends a first form twice, before any cookie of ours came back, is one rater; `after` was erased, and
-    its id is not given again.
+    Who sends a first form twice, before any cookie of ours came back, is one rater; `after` is taken, and its
+    id is not given again.
     """
     secret = f"rater of visit {visit['csrf_token']} {after or ''}".strip().encode()
     return RaterId(UUID(bytes=hmac.digest(str(current_app.secret_key).encode(), secret, "sha256")[:16]))

@@ -5,7 +5,7 @@ audit log, without the words it is about and without its reason, which an erasur
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -145,8 +145,8 @@ def _after() -> tuple[datetime, UUID] | None:
         return None
     try:
         at = datetime.fromisoformat(since)
-        found = at, UUID(answer)
-    except ValueError as error:
+        found = at.astimezone(UTC), UUID(answer)
+    except (ValueError, OverflowError) as error:
         raise UnknownPage from error
     if at.tzinfo is None:
         raise UnknownPage

@@ -11,6 +11,7 @@ from services.accounts.managing import has_account
 from services.accounts.passwords import hash_password
 from services.accounts.tokens import digest_of, new_token
 from services.db.account_tables import AccountRow, InvitationRow
+from services.db.advisory_locks import Space, lock_alone
 from services.db.feedback_tables import RaterRow
 from services.domain.feedback import RaterId
 from services.domain.roles import Role
@@ -62,6 +63,7 @@ def accept(
     """
     invitation = find_invitation(session, token, at=at)
     name = check_line("name", name, limit=NAME_LIMIT)
+    lock_alone(session, Space.ACCOUNTS)  # two at once may want one name, or be one rater
     if sign_ins.account_named(session, name) is not None:
         raise AccountExists(name)
     account = AccountRow(

@@ -21,6 +21,7 @@ class Space(IntEnum):
     BACKUPS = 7_004
     ALERTS = 7_005
     ASKS = 7_006  # by what is left of the rater's id
+    ACCOUNTS = 7_007
 
 
 def lock_shared(session: Session, space: Space, *, of: int = 0) -> None:

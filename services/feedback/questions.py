@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.db.account_tables import AccountRow
+from services.db.agreement_tables import AgreementRow
 from services.db.comparing_tables import ComparisonOfferRow
 from services.db.feedback_tables import AnswerRow, ConversationRow, PersonaRow, QuestionRow, RaterRow
 from services.domain.conversation import Question
@@ -165,9 +166,10 @@ def forget_ask(session: Session, question_id: UUID) -> None:
 
 
 def _is_somebody(rater: UUID) -> ColumnElement[bool]:
-    """Who asked something else, was asked to compare, may sign in, or was erased: that stays on record."""
+    """Who asked something else, agreed, was asked to compare, may sign in, or was erased: that stays."""
     return or_(
         RaterRow.erased_at.is_not(None),
+        exists().where(AgreementRow.rater_id == rater),
         exists().where(ConversationRow.rater_id == rater),
         exists().where(ComparisonOfferRow.rater_id == rater),
         exists().where(AccountRow.rater_id == rater),

@@ -11,11 +11,14 @@ from sqlalchemy import Engine, func, select
 from werkzeug.test import TestResponse
 
 from feedback_app import raters
+from services.adapters.promotions import find_persona
 from services.db.agreement_tables import AgreementRow
 from services.db.feedback_tables import CommentRow, ComparisonRow, CorrectionRow, RaterRow, RatingRow
 from services.db.session import session_scope
+from services.errors.inputs import TextTooLong
 from services.feedback import agreements
-from tests.builders import AT
+from tests.builders import AT, add_answer
+from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor, hidden_fields
 from tests.feedback_app.test_comparing import add_pair, begin
 from tests.feedback_app.test_peers import rated_by_another
@@ -188,3 +191,20 @@ def test_a_choice_between_two_answers_takes_it_too(visitor: Visitor, clean: Engi
     with session_scope(clean) as session:
         assert session.scalar(select(func.count()).select_from(ComparisonRow)) == 0
     assert send(visitor, page, path, "1", choice="left").status_code == 303
+
+
+@pytest.mark.usefixtures("app")
+def test_who_agreed_and_whose_only_question_can_never_be_answered_stays_on_record(
+    visitor: Visitor, clean: Engine, generator: FakeGenerator
+):
+    visitor.submit(visitor.get("/p/pirate/compare"), "/p/pirate/compare")  # a rater, and there is no pair yet
+    with session_scope(clean) as session:
+        other = add_answer(session, find_persona(session, "pirate")).id
+    form = hidden_fields(visitor.get("/p/pirate"), "/p/pirate/ask")
+    agreeing = form | {"agreed": str(agreements.WORDING), "text": "Too dry."}
+    assert visitor.client.post(f"/answers/{other}/comment", data=agreeing).status_code == 403
+    generator.problem = TextTooLong("question", length=9000, limit=4096, unit="tokens")
+    assert visitor.ask().status_code == 400
+    assert stored(clean) == (1, 0)
+    generator.problem = None
+    assert visitor.ask().status_code == 303

@@ -9,14 +9,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from feedback_app import create_app
+from feedback_app.backend import Backend, now
 from feedback_app.limits import Limits
 from feedback_app.rate_counters import TableStorage
+from services.accounts import invitations
 from services.db.session import make_single_engine, session_scope
 from services.domain.roles import Role
 from services.settings import Settings
 from tests.builders import add_persona
 from tests.fakes import FakeGenerator
-from tests.feedback_app.conftest import PASSWORD, Visitor
+from tests.feedback_app.conftest import PASSWORD, Visitor, hidden_fields
 
 ELSEWHERE = "203.0.113.7"
 END = "UPDATE rate_counters SET ends_at = now() - interval '1 hour'"
@@ -151,3 +153,23 @@ def test_a_limit_that_is_none_is_said_when_the_app_starts(limited: Callable[...,
     with pytest.raises(ValueError, match="asks_per_rater"):
         limited(asks_per_rater="many")
     assert limited().extensions[Limits.KEY]
+
+
+def test_a_cookie_of_before_an_account_uses_up_nothing_of_what_the_account_may_say(
+    limited: Callable[..., Flask],
+):
+    app = limited(feedback_per_rater="1/minute")
+    visitor, other = visitor_of(app), visitor_of(app)
+    path = visitor.answer_of(visitor.ask())
+    before = visitor.client.get_cookie("rater")
+    assert before is not None
+    with session_scope(app.extensions[Backend.KEY].engine) as session:
+        token = invitations.invite(session, Role.RATER, actor="test", at=now())
+    address = f"/invitations/{token}"
+    visitor.submit(visitor.get(address), address, name="Ada", password=PASSWORD)
+    form = hidden_fields(other.get("/p/pirate"), "/p/pirate/ask") | {"stars": "1"}
+    other.client.set_cookie("rater", before.value)
+    said = [other.client.post(f"{path}/rate", data=form).status_code for _ in range(2)]
+    assert said == [403, 403]
+    assert visitor.submit(visitor.get(path), f"{path}/rate", stars="5").status_code == 303
+    assert visitor.submit(visitor.get(path), f"{path}/rate", stars="4").status_code == 429

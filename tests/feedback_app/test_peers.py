@@ -1,5 +1,6 @@
 """Rating somebody else's answer: only what was offered, never its context."""
 
+import re
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from services.db.session import session_scope
 from services.feedback.erasing import bury, lock_rater
 from services.feedback.rating import rate
 from tests.builders import AT, add_answer, asker_of
-from tests.feedback_app.conftest import Visitor
+from tests.feedback_app.conftest import Visitor, hidden_fields
 
 
 def rated_by_another(engine: Engine, *, context: str = "") -> str:
@@ -51,6 +52,20 @@ def test_after_a_rating_somebody_elses_answer_is_offered_and_can_be_rated(visito
             select(RatingRow).where(RatingRow.answer_id == UUID(other)).order_by(RatingRow.id)
         ).all()
     assert [(rating.stars, rating.reasons) for rating in given] == [(4, []), (2, ["wrong fact"])]
+
+
+@pytest.mark.usefixtures("app")
+def test_an_offered_answer_that_is_rated_as_ones_own_is_shown_as_the_other_that_it_is(
+    visitor: Visitor, clean: Engine
+):
+    other = rated_by_another(clean)
+    ask_and_rate(visitor)
+    form = hidden_fields(visitor.get(f"/peers/{other}"), f"/peers/{other}/rate")
+    saved = visitor.client.post(f"/answers/{other}/rate", data=form | {"stars": "2"})
+    assert saved.status_code == 303
+    shown = visitor.get(saved.location)
+    assert shown.status_code == 200
+    assert re.search(r'value="2"[^>]* checked', shown.text)
 
 
 @pytest.mark.usefixtures("app")

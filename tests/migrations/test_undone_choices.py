@@ -1,5 +1,6 @@
 """What was chosen of known pairs stays through the migration that makes the offer its journal, and back."""
 
+import json
 from uuid import uuid4
 
 from sqlalchemy import Engine, text
@@ -15,6 +16,11 @@ ADD = text("""
                                    offered_at, choice, chosen_at, newest_choice, said_by)
     VALUES (gen_random_uuid(), :persona, :rater, :left, :right, 'known', 'left', :at, 'left', :at, 'tie',
             CAST(:forms AS uuid[]))
+""")
+ADD_OPEN = text("""
+    INSERT INTO comparison_offers (id, persona_id, rater_id, left_answer_id, right_answer_id, kind, expected,
+                                   offered_at, said)
+    VALUES (gen_random_uuid(), :persona, :rater, :left, :right, 'known', 'left', :at, CAST(:said AS jsonb))
 """)
 
 
@@ -50,3 +56,19 @@ def test_undone_it_lets_choices_that_were_taken_back_count_again(empty_database:
         assert session.scalar(text("SELECT count(*) FROM comparisons")) == 1
     migrate.upgrade(empty_database)
     migrate.check(empty_database)
+
+
+def test_a_known_pair_whose_only_choice_was_taken_back_stays_open_back_and_forth(empty_database: Engine):
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session, session.begin():
+        persona = add_persona(session)
+        left, right = add_answer(session, persona), add_answer(session, persona)
+        taken_back = {"by": FORMS[0], "choice": "tie", "at": AT.isoformat(), "taken_back_at": AT.isoformat()}
+        known = {"persona": persona.id, "left": left.id, "right": right.id, "at": AT}
+        said = {"rater": new_rater(session, at=AT), "said": json.dumps([taken_back])}
+        session.execute(ADD_OPEN, known | said)
+    migrate.downgrade(empty_database, "0041_newest_of_known")
+    migrate.upgrade(empty_database)
+    with Session(empty_database) as session:
+        told = session.execute(text("SELECT choice, chosen_at, said FROM comparison_offers")).one()
+        assert tuple(told) == (None, None, [])

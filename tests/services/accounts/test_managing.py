@@ -1,5 +1,7 @@
 """What becomes of accounts, and that the audit log keeps each act."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -7,9 +9,12 @@ from sqlalchemy.orm import Session
 
 from services.accounts import audit, invitations, managing, sign_ins
 from services.db.account_tables import AccountRow
+from services.db.session import session_scope
 from services.domain.roles import Role
 from services.errors.lookups import UnknownAccount
-from services.errors.people import InvitationUnusable, LastAdmin, WrongPassword
+from services.errors.people import AccountExists, InvitationUnusable, LastAdmin, WrongPassword
+from services.feedback.questions import new_rater
+from tests.beside import PATIENCE, until_it_waits
 from tests.builders import AT
 
 PASSWORD = "correct horse battery"
@@ -106,3 +111,31 @@ def test_an_invitation_accepted_twice_at_once_makes_one_account(clean: Engine):
         first.commit()
         with pytest.raises(InvitationUnusable):
             invitations.find_invitation(second, token, at=AT)
+
+
+@pytest.mark.parametrize("same", ["name", "rater"])
+def test_two_who_accept_at_once_are_two_accounts_or_one(clean: Engine, same: str):
+    with session_scope(clean) as session:
+        rater = new_rater(session, at=AT)
+        tokens = [invitations.invite(session, Role.RATER, actor="test", at=AT) for _ in range(2)]
+
+    def accept(number: int) -> None:
+        name = "Ada" if same == "name" else f"Ada {number}"
+        with session_scope(clean) as session:
+            invitations.accept(session, tokens[number], name=name, password=PASSWORD, rater=rater, at=AT)
+            if number == 0:
+                others.append(pool.submit(accept, 1))
+                until_it_waits(clean, others[0])
+
+    others: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool:
+        accept(0)
+        refused = others[0].exception(PATIENCE)
+    with session_scope(clean) as session:
+        accounts = managing.accounts(session)
+        if same == "name":
+            assert isinstance(refused, AccountExists)
+            assert [account.name for account in accounts] == ["Ada"]
+        else:
+            assert refused is None
+            assert [account.rater_id == rater for account in accounts] == [True, False]
