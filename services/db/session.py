@@ -109,7 +109,7 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def single_statement(engine: SingleEngine) -> Iterator[Session]:
-    """For one statement, which is whole by itself.
+    """For statements each of which is whole by itself.
 
     Raises DatabaseUnavailable as `session_scope` does.
     """

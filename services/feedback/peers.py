@@ -21,6 +21,7 @@ from services.db.feedback_tables import (
     QuestionRow,
     RatingRow,
 )
+from services.db.prepared import Prepared
 from services.domain.feedback import AnswerId, RaterId, Thumb
 from services.errors.lookups import UnknownAnswer
 from services.errors.people import NotTheAsker
@@ -38,7 +39,11 @@ _OPEN = """
         SELECT FROM current_ratings r WHERE r.answer_id = o.answer_id AND r.rater_id = {rater}
     )
 """
-_NEWEST_OPEN = text(_OPEN.format(rater=":rater", persona=":persona") + "ORDER BY o.offered_at DESC LIMIT 1")
+_NEWEST_OPEN = Prepared(
+    "newest_open_offer",
+    f"{_OPEN} ORDER BY o.offered_at DESC LIMIT 1",
+    {"rater": "uuid", "persona": "text"},
+)
 # Of what others asked last the answer with the fewest opinions that the rater was not offered before; the
 # newest of those, as people may still care for it. Only so many conversations back, and by their indexes
 # (OFFSET sees to that): to look at all there ever were would take longer every day. Two ratings at once may
@@ -77,6 +82,8 @@ def offer_peer(session: Session, rated: WrittenRating, *, rater: RaterId, at: da
 
     Nothing more is offered while an offer is open, so that a form sent again shows no further answers.
     """
+    if open_offer(session, persona=rated.persona, rater=rater):  # most often, and planned once
+        return None
     named = {"persona": rated.persona_id, "slug": rated.persona, "rater": rater}
     offered = session.scalar(_OFFER, {**named, "at": at})
     return AnswerId(offered) if offered else None
@@ -100,7 +107,8 @@ class PeerAnswer:
 
 def open_offer(session: Session, *, persona: str, rater: RaterId) -> AnswerId | None:
     """The newest answer of this persona that the rater was offered and has not judged."""
-    found = session.scalar(_NEWEST_OPEN, {"persona": persona, "rater": rater})
+    named = {"rater": rater, "persona": persona}
+    found = _NEWEST_OPEN.execute(session.connection(), named).scalar_one_or_none()
     return AnswerId(found) if found else None
 
 
