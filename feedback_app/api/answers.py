@@ -1,6 +1,8 @@
 """Asking a persona in the name of an end user, and reading what they were answered."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
@@ -18,11 +20,13 @@ from services.accounts.end_users import ensure_end_user
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
 from services.domain.conversation import Question
-from services.domain.feedback import AnswerId
+from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.domain.scopes import Scope
+from services.feedback.conversations import place_of
 from services.feedback.personas import check_asked
 from services.feedback.queries import AnswerView, answer_page, history
+from services.jobs import conversation
 from services.jobs.ask import ask as ask_persona
 
 
@@ -33,6 +37,12 @@ class Asked(Body):
     context: Context = ""
     domain: Label = DEFAULT_DOMAIN
     audience: Label = DEFAULT_AUDIENCE
+
+
+class AskedOn(Body):
+    """The next question of a conversation, which keeps its audience and its domain."""
+
+    question: QuestionText
 
 
 class AnswerShown(Shown):
@@ -73,22 +83,40 @@ def ask(slug: str) -> Response:
     with session_scope(backend().engine) as session:
         check_asked(find_persona(session, slug))
         rater = ensure_end_user(session, call.client.id, headers.end_user, at=call.at)
-    count_asked(rater, slug)
+    asking = partial(ask_persona, persona_slug=slug, question=_question(asked))
+    return _answered(call, headers, asked, asking, rater=rater, persona=slug)
+
+
+def ask_on(answer_id: UUID) -> Response:
+    """Ask on from an answer, of the persona that gave it: what was said until then goes along as context."""
+    call = begin(Scope.ANSWERS)
+    headers, _, asked = read_headers(Keyed), read_query(NoQuery), read_body(AskedOn)
+    with session_scope(backend().engine) as session:
+        persona = place_of(session, AnswerId(answer_id), rater=call.rater).persona
+    asking = partial(conversation.ask_on, answer_id=AnswerId(answer_id), text=asked.question)
+    return _answered(call, headers, asked, asking, rater=call.rater, persona=persona)
+
+
+def _answered(
+    call: Call,
+    headers: Keyed,
+    asked: Body,
+    asking: Callable[..., AnswerId],
+    *,
+    rater: RaterId,
+    persona: str,
+) -> Response:
+    """What `asking` led to, once for each key."""
+    count_asked(rater, persona)
     with session_scope(backend().engine) as session:
         row = held(session, call, headers, asked, rater=rater)
     if row.answer is None:
         # Nothing is held while a model writes: two at once have one question, and one answer that counts.
         with backend().asks.one_more(rater):
-            answer_id = ask_persona(
-                backend().engine,
-                backend().generator,
-                persona_slug=slug,
-                rater=rater,
-                question=_question(asked),
-                submission=row.submission,
-                at=call.at,
+            answer_id = asking(
+                backend().engine, backend().generator, rater=rater, submission=row.submission, at=call.at
             )
-        note(persona=slug, answer=answer_id)
+        note(persona=persona, answer=answer_id)
         with session_scope(backend().engine) as session:
             row = held(session, call, headers, asked, rater=rater)
             if row.answer is None:
@@ -96,20 +124,24 @@ def ask(slug: str) -> Response:
     return as_json(row.answer, HTTPStatus.CREATED)
 
 
-register(
-    Operation(
-        "POST",
-        "/personas/<slug>/answers",
-        "ask",
-        (ask.__doc__ or ""),
-        Scope.ANSWERS,
-        AnswerShown,
-        status=HTTPStatus.CREATED,
-        headers=Keyed,
-        body=Asked,
-    ),
-    ask,
-)
+for _path, _view, _body in (
+    ("/personas/<slug>/answers", ask, Asked),
+    ("/answers/<uuid:answer_id>/answers", ask_on, AskedOn),
+):
+    register(
+        Operation(
+            "POST",
+            _path,
+            _view.__name__,
+            (_view.__doc__ or ""),
+            Scope.ANSWERS,
+            AnswerShown,
+            status=HTTPStatus.CREATED,
+            headers=Keyed,
+            body=_body,
+        ),
+        _view,
+    )
 
 
 def shown(view: AnswerView) -> AnswerShown:

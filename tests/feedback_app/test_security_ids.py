@@ -99,6 +99,7 @@ def test_no_client_reads_or_says_anything_of_another_end_user(
         "ratings": {"rating": 4},
         "corrections": {"text": "mine"},
         "comments": {"text": "mine"},
+        "answers": {"question": "And mine?"},
     }
     both = {"left": left, "right": right, "choice": "tie"}
     chosen = owner.post("/comparisons", both).get_json()["id"]

@@ -24,6 +24,31 @@ def test_an_answer_comes_whole_and_is_there_to_be_read_again(api: Api):
     assert api.get(f"/answers/{answer['id']}").get_json() == answer
 
 
+def test_a_conversation_goes_on_from_an_answer_with_what_was_said(api: Api, generator: FakeGenerator):
+    first = api.ask("Why is the sea salty?")
+    generator.text = "Most are not."
+    body, keys = {"question": "And lakes?"}, ("a", "a", "b")
+    asked = [api.post(f"/answers/{first['id']}/answers", body, key=key) for key in keys]
+    assert [one.status_code for one in asked] == [201, 201, 201]
+    assert asked[0].data == asked[1].data
+    then = asked[0].get_json()
+    assert (then["persona"], then["question"], then["text"]) == ("pirate", "And lakes?", "Most are not.")
+    assert "Why is the sea salty?" in then["context"]
+    assert "A short answer." in then["context"]
+    assert api.get(f"/answers/{then['id']}").get_json() == then
+    assert len(generator.requests) == 3
+    wrong = api.post(f"/answers/{first['id']}/answers", {"question": "And?", "domain": "lakes"})
+    assert [one["field"] for one in wrong.get_json()["errors"]] == ["domain"]
+    assert api.post(f"/answers/{uuid4()}/answers", body).status_code == 404
+
+
+def test_nobody_goes_on_from_an_answer_that_another_was_given(new_api: Callable[..., Api]):
+    answer = new_api("one").ask()["id"]
+    for other in (new_api("one again", end_user="u1"), new_api("other", end_user="u2")):
+        other.ask()
+        assert other.post(f"/answers/{answer}/answers", {"question": "And mine?"}).status_code == 404
+
+
 def test_what_is_asked_keeps_every_byte(api: Api):
     question = "Wieso?\r\n\u202e\U0001f3f4\u200d\u2620 <script>alert(1)</script>"
     assert api.ask(question)["question"] == question

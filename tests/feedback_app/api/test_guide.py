@@ -40,7 +40,7 @@ def test_every_example_does_what_the_guide_says(api: Api):
     api.end_user = "u-17"
     known["OTHER"] = api.ask("Why is the sea salty?")["id"]
     examples = commands()
-    assert len(examples) == 11
+    assert len(examples) == 12
     for command in examples:
         answered = run(api, command, known)
         assert answered.status_code == (201 if "--json" in command else 200), (command, answered.text)
@@ -51,4 +51,5 @@ def test_every_example_does_what_the_guide_says(api: Api):
         if "compare-1" in command:
             known["COMPARISON"] = answered.get_json()["id"]
     shown = run(api, examples[2], known).get_json()["items"]
-    assert [one["id"] for one in shown] == [known["ANSWER"], known["OTHER"]]
+    assert [one["question"] for one in shown] == ["And lakes?", *["Why is the sea salty?"] * 2]
+    assert [one["id"] for one in shown[1:]] == [known["ANSWER"], known["OTHER"]]
