@@ -93,6 +93,7 @@ from feedback_app import (
     health,
     history,
     judging,
+    known_browsers,
     languages,
     ledger,
     limits,
@@ -163,6 +164,7 @@ def create_app(settings: Settings, *, engine: Engine, generator: Generator) -> F
     request_log.install(app)
     metrics.install(app)
     raters.install(app)
+    known_browsers.install(app)
     limits.install(app, settings, single)
     security.install(app, secret_key=settings.secret_key.get_secret_value(), proxies=settings.proxies)
     signing_in.install(app)

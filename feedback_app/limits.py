@@ -18,9 +18,9 @@ from limits import RateLimitItem, parse
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from feedback_app import known_browsers
 from feedback_app.rate_counters import TableStorage
 from feedback_app.signing_in import current_member
-from services.accounts.tokens import digest_of
 from services.db.session import SingleEngine
 from services.domain.feedback import RaterId
 from services.errors.outages import TooOften
@@ -100,7 +100,7 @@ def _guessing(name: str) -> tuple[tuple[str, str], ...]:
     """Passwords are guessed from the machine itself as well: here loopback is an address like others."""
     return (
         ("wrong_passwords_per_address", _place_of(request.remote_addr or "") or "this machine"),
-        ("wrong_passwords_per_name", digest_of(name.strip().lower())),  # of any length and signs
+        ("wrong_passwords_per_name", known_browsers.whose_guess(name)),
     )
 
 

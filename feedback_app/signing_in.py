@@ -13,6 +13,7 @@ from flask import session as visit
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from feedback_app import known_browsers
 from feedback_app.backend import backend, now
 from services.accounts import managing, sign_ins
 from services.db.account_tables import AccountRow
@@ -67,6 +68,7 @@ def enter(member: Member) -> None:
     """From here on this browser is signed in, in a visit of its own: nothing of the one before is kept."""
     visit.clear()
     flask_login.login_user(member)
+    known_browsers.know(member.name)
 
 
 def leave() -> None:

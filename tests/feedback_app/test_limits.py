@@ -114,6 +114,41 @@ def test_a_name_cannot_be_guessed_at_from_many_addresses(limited: Callable[..., 
     assert right.status_code == 429
 
 
+def test_strangers_who_guess_keep_nobody_out_of_the_browser_they_signed_in_with_before(
+    limited: Callable[..., Flask],
+):
+    app = limited(wrong_passwords_per_name="3/hour", wrong_passwords_per_address="99/hour")
+    owner, stranger = visitor_of(app), visitor_of(app, "203.0.113.8")
+    owner.sign_in(Role.ADMIN)
+    visitor_of(app, "203.0.113.9").sign_in(Role.RATER, name="Eve")
+
+    def tries(visitor: Visitor, password: str, name: str = "Ada") -> int:
+        return visitor.submit(visitor.get("/sign-in"), "/sign-in", name=name, password=password).status_code
+
+    owner.submit(owner.get("/account"), "/sign-out")
+    assert [tries(stranger, f"guess {number}") for number in range(4)] == [403, 403, 403, 429]
+    assert tries(visitor_of(app, "203.0.113.10"), PASSWORD) == 429
+    assert tries(owner, PASSWORD, "ADA") == 303
+    owner.submit(owner.get("/account"), "/sign-out")
+    assert [tries(owner, f"guess {number}") for number in range(4)] == [403, 403, 403, 429]
+    known = owner.client.get_cookie("browser")
+    assert known is not None
+    stranger.client.set_cookie("browser", known.value[:-1] + ("a" if known.value[-1] != "a" else "b"))
+    assert tries(stranger, PASSWORD) == 429
+
+
+def test_a_browser_known_for_one_name_guesses_under_another_as_a_stranger(limited: Callable[..., Flask]):
+    app = limited(wrong_passwords_per_name="1/hour", wrong_passwords_per_address="99/hour")
+    eve = visitor_of(app)
+    visitor_of(app, "203.0.113.8").sign_in(Role.ADMIN)
+    codes = []
+    for _ in range(2):
+        eve.sign_in(Role.RATER, name="Eve")
+        eve.submit(eve.get("/account"), "/sign-out")
+        codes.append(eve.submit(eve.get("/sign-in"), "/sign-in", name="Ada", password="guess").status_code)
+    assert codes == [403, 429]
+
+
 @dataclass
 class Proxied:
     client: FlaskClient
