@@ -5,9 +5,13 @@ may stop it.
 """
 
 from contextlib import ExitStack
+from functools import partial
+from typing import Protocol, cast
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request, url_for
+from flask.globals import request_ctx
+from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response as AnyResponse
 
 from feedback_app.backend import backend, now
@@ -15,9 +19,9 @@ from feedback_app.forms import read_submission
 from feedback_app.limits import count_ask
 from feedback_app.raters import require_rater
 from feedback_app.request_log import note
-from feedback_app.streaming import MIMETYPE, Asking, Telling, stream
+from feedback_app.streaming import Asking, Event, Telling, is_wanted, stream
 from services.db.session import session_scope
-from services.domain.feedback import RaterId
+from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import PersonaSlug
 from services.errors.outages import (
     InferenceBusy,
@@ -28,6 +32,7 @@ from services.errors.outages import (
 )
 from services.errors.tree import InvalidInput
 from services.feedback.stopping import stop_writing
+from services.serving.answering import Listener
 
 # For which a form is shown again with the sentence beside it.
 REFUSALS = (InvalidInput, InferenceBusy, InferenceUnavailable, TooManyAsks, TooManyOwnAsks, TooOften)
@@ -35,17 +40,34 @@ REFUSALS = (InvalidInput, InferenceBusy, InferenceUnavailable, TooManyAsks, TooM
 blueprint = Blueprint("asking", __name__)
 
 
-def lead_to_answer(ask: Asking, *, rater: RaterId, persona: PersonaSlug, submission: UUID) -> AnyResponse:
+class AskingForAnswer(Asking, Protocol):
+    def __call__(self, *, listener: Listener | None) -> AnswerId: ...
+
+
+def lead_to_answer(
+    ask: AskingForAnswer, *, rater: RaterId, persona: PersonaSlug, submission: UUID
+) -> AnyResponse:
     """Raises REFUSALS and what `ask` raises."""
     count_ask(rater, persona)
     with ExitStack() as under_way:
         under_way.enter_context(backend().asks.one_more(rater))
-        if request.accept_mimetypes.best == MIMETYPE:
+        if is_wanted():
             telling = Telling(backend().engine, submission, since=now())
-            return stream(telling, ask, under_way.pop_all())
+            pages = cast("MapAdapter", request_ctx.url_adapter)  # a request has one
+            return stream(telling, ask, under_way.pop_all(), partial(_where_to_go, pages))
         answer_id = ask(listener=None)
     note(answer=answer_id)
     return redirect(url_for("answers.page", answer_id=answer_id), 303)
+
+
+def _where_to_go(pages: MapAdapter, event: Event) -> Event:
+    """The page of the answer, or of what was erased; a form sent once more, without events, says why not."""
+    match event:
+        case ("done", answer_id):
+            return "done", pages.build("answers.page", {"answer_id": answer_id})
+        case ("erased", _):
+            return "erased", pages.build("own_data.page", {"deleted": "yes"})
+    return "refused", ""
 
 
 @blueprint.post("/stop")

@@ -1,33 +1,31 @@
-"""An answer sent as it is written: server-sent events, for a page whose script asked for them.
+"""An answer sent as it is written: server-sent events, for whoever asked for them: a page's script, a client.
 
     event: piece     the next words
     event: anew      what came before is void: the answer is written once more, as it was not in its format
-    event: done      where the answer is, stored whole
-    event: refused   there is none: the page says why, once its form is sent as if there were no script
-    event: erased    its asker was, and the form is not to be sent again: where that is said
+    event: done      it is stored whole
+    event: refused   there is none
+    event: erased    there is none, as its asker was erased, and the form is not to be sent again
 
-It is written in a thread of its own and stored at its end in one piece, whoever went away meanwhile.
+What the last one says besides is for whoever reads it (`told`). The answer is written in a thread of its own
+and stored at its end in one piece, whoever went away meanwhile.
 """
 
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol, cast
+from typing import Protocol
 from uuid import UUID
 
-from flask import Response
-from flask.globals import request_ctx
+from flask import Response, request
 from sqlalchemy import Engine
-from werkzeug.routing import MapAdapter
 
 from services.db.session import session_scope
-from services.domain.feedback import AnswerId
 from services.errors.refusals import RaterErased
 from services.errors.tree import PersonaLoopError
 from services.feedback.stopping import is_stopped
@@ -39,12 +37,15 @@ MIMETYPE = "text/event-stream"
 LOOKS_EVERY_S = 0.25  # whether the asker has enough
 SAYS_SOMETHING_EVERY_S = 10.0  # lest a proxy takes a long wait for the end
 
-_REFUSED = ("refused", "")
 _LAST = frozenset({"done", "refused", "erased"})
+
+Event = tuple[
+    str, object
+]  # its kind, and what is said of it: of a refusal the error, None for a fault of ours
 
 
 class Asking(Protocol):
-    def __call__(self, *, listener: Listener | None) -> AnswerId: ...
+    def __call__(self, *, listener: Listener | None) -> object: ...
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Telling:
     engine: Engine
     submission: UUID
     since: datetime
-    _events: SimpleQueue[tuple[str, str]] = field(default_factory=SimpleQueue)
+    _events: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     _begun: bool = False
     _next_look: float = 0.0
 
@@ -73,35 +74,38 @@ class Telling:
 
     def write(self, ask: Asking, under_way: ExitStack) -> None:
         """Until the answer is stored; `under_way` ends then. This is the thread's work."""
-        outcome = _REFUSED
+        outcome: Event = ("refused", None)
         with under_way:
             try:
-                outcome = ("done", str(ask(listener=self)))
-            except RaterErased:
-                outcome = ("erased", "")
+                outcome = ("done", ask(listener=self))
+            except RaterErased as problem:
+                outcome = ("erased", problem)
             except PersonaLoopError as problem:
                 logger.info("an answer that was being told is refused: %s", problem)
+                outcome = ("refused", problem)
             finally:
                 self._events.put(outcome)
 
-    def events(self, pages: MapAdapter) -> Iterator[str]:
+    def events(self, told: Callable[[Event], Event]) -> Iterator[str]:
         kind = ""
         while kind not in _LAST:
             try:
-                kind, data = self._events.get(timeout=SAYS_SOMETHING_EVERY_S)
+                event = self._events.get(timeout=SAYS_SOMETHING_EVERY_S)
             except Empty:
                 yield ": still here\n\n"
                 continue
-            if kind == "done":
-                data = pages.build("answers.page", {"answer_id": data})
-            if kind == "erased":
-                data = pages.build("own_data.page", {"deleted": "yes"})
+            kind, data = told(event) if event[0] in _LAST else event
             yield f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
-def stream(telling: Telling, ask: Asking, under_way: ExitStack) -> Response:
+def stream(telling: Telling, ask: Asking, under_way: ExitStack, told: Callable[[Event], Event]) -> Response:
+    """`told` makes of the last event what its reader is told; it is called when the request is over."""
     Thread(target=telling.write, args=(ask, under_way), name="writing").start()
     # Proxies that keep a response until it is whole are told not to.
     headers = {"X-Accel-Buffering": "no"}
-    pages = cast("MapAdapter", request_ctx.url_adapter)  # a request has one
-    return Response(telling.events(pages), mimetype=MIMETYPE, headers=headers)
+    return Response(telling.events(told), mimetype=MIMETYPE, headers=headers)
+
+
+def is_wanted() -> bool:
+    """Whether this request asks for events."""
+    return request.accept_mimetypes.best == MIMETYPE

@@ -1,6 +1,8 @@
 """Asking a persona in the name of an end user, and reading what they were answered."""
 
+import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -9,13 +11,15 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy.orm import Session
 
-from feedback_app.api.calls import Call, as_json, begin, held, read_body, read_headers, read_query
+from feedback_app.api.calls import Call, as_json, begin, holding, read_body, read_headers, read_query
 from feedback_app.api.fields import Acting, Body, Context, Keyed, Label, NoQuery, QuestionText, Shown
 from feedback_app.api.operations import Operation, listing, reading, register
 from feedback_app.api.pages import Page, Place
+from feedback_app.api.problems import problem_of
 from feedback_app.backend import backend
 from feedback_app.limits import count_asked
 from feedback_app.request_log import note
+from feedback_app.streaming import Event, Telling, is_wanted, stream
 from services.accounts.end_users import ensure_end_user
 from services.adapters.promotions import find_persona
 from services.db.session import session_scope
@@ -23,11 +27,13 @@ from services.domain.conversation import Question
 from services.domain.feedback import AnswerId, RaterId
 from services.domain.personas import DEFAULT_AUDIENCE, DEFAULT_DOMAIN
 from services.domain.scopes import Scope
+from services.errors.tree import PersonaLoopError
 from services.feedback.conversations import place_of
 from services.feedback.personas import check_asked
 from services.feedback.queries import AnswerView, answer_page, history
 from services.jobs import conversation
 from services.jobs.ask import ask as ask_persona
+from services.serving.answering import Listener
 
 
 class Asked(Body):
@@ -77,7 +83,7 @@ def get_answer(session: Session, call: Call, answer_id: UUID) -> AnswerShown:
 
 
 def ask(slug: str) -> Response:
-    """Ask a persona; the answer comes whole, when it is written."""
+    """Ask a persona; the answer comes whole, or, where events are accepted, as it is written."""
     call = begin(Scope.ANSWERS)
     headers, _, asked = read_headers(Keyed), read_query(NoQuery), read_body(Asked)
     with session_scope(backend().engine) as session:
@@ -98,30 +104,48 @@ def ask_on(answer_id: UUID) -> Response:
 
 
 def _answered(
-    call: Call,
-    headers: Keyed,
-    asked: Body,
-    asking: Callable[..., AnswerId],
-    *,
-    rater: RaterId,
-    persona: str,
+    call: Call, headers: Keyed, asked: Body, asking: Callable[..., AnswerId], *, rater: RaterId, persona: str
 ) -> Response:
-    """What `asking` led to, once for each key."""
+    """What `asking` led to, once for each key: whole, or as it is written."""
     count_asked(rater, persona)
-    with session_scope(backend().engine) as session:
-        row = held(session, call, headers, asked, rater=rater)
-    if row.answer is None:
-        # Nothing is held while a model writes: two at once have one question, and one answer that counts.
-        with backend().asks.one_more(rater):
-            answer_id = asking(
-                backend().engine, backend().generator, rater=rater, submission=row.submission, at=call.at
-            )
-        note(persona=persona, answer=answer_id)
-        with session_scope(backend().engine) as session:
-            row = held(session, call, headers, asked, rater=rater)
-            if row.answer is None:
-                row.answer = shown(answer_page(session, answer_id=answer_id, rater=rater)).model_dump_json()
-    return as_json(row.answer, HTTPStatus.CREATED)
+    note(persona=persona)
+    here, hold = backend(), holding(call, headers, asked, rater=rater)
+    with session_scope(here.engine) as session:
+        row = hold(session)
+
+    def write(*, listener: Listener | None) -> str:
+        """Nothing is held while a model writes: two at once have one question, and one answer that counts."""
+        if row.answer is not None:
+            return row.answer
+        said = {"rater": rater, "submission": row.submission, "listener": listener, "at": call.at}
+        answer_id = asking(here.engine, here.generator, **said)
+        with session_scope(here.engine) as session:
+            kept = hold(session)
+            if kept.answer is None:
+                view = answer_page(session, answer_id=answer_id, rater=rater)
+                kept.answer = shown(view).model_dump_json()
+            return kept.answer
+
+    with ExitStack() as under_way:
+        if row.answer is None:
+            under_way.enter_context(here.asks.one_more(rater))
+        if is_wanted():
+            telling = Telling(here.engine, row.submission, since=call.at)
+            return stream(telling, write, under_way.pop_all(), _told)
+        answer = write(listener=None)
+    note(answer=json.loads(answer)["id"])
+    return as_json(answer, HTTPStatus.CREATED)
+
+
+def _told(event: Event) -> Event:
+    """The answer, as a whole one would come, or the problem."""
+    match event:
+        case ("done", str() as answer):
+            return "done", json.loads(answer)
+        case (_, PersonaLoopError() as error):
+            problem = problem_of(error)
+            return "refused", problem and problem.model_dump()
+    return "refused", None
 
 
 for _path, _view, _body in (
@@ -139,6 +163,7 @@ for _path, _view, _body in (
             status=HTTPStatus.CREATED,
             headers=Keyed,
             body=_body,
+            streams=True,
         ),
         _view,
     )

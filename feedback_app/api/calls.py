@@ -1,7 +1,9 @@
 """One request of a client: who it is of, in whose name, and what it carries. Cookies are not looked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -72,10 +74,12 @@ def read_body(model: type[Model]) -> Model:
     return model.model_validate_json(request.get_data())
 
 
-def held(session: Session, call: Call, headers: Keyed, body: BaseModel, *, rater: RaterId) -> KeyedRequestRow:
-    """The row of this request's key, as `hold` gives it. Raises KeyReused."""
+def holding(
+    call: Call, headers: Keyed, body: BaseModel, *, rater: RaterId
+) -> Callable[[Session], KeyedRequestRow]:
+    """What gives the row of this request's key, as `hold` does, also when the request is over."""
     asked = f"{request.method} {request.path}\n{headers.end_user}\n{body.model_dump_json()}"
-    return hold(session, client_id=call.client.id, key=headers.key, rater=rater, asked=asked, at=call.at)
+    return partial(hold, client_id=call.client.id, key=headers.key, rater=rater, asked=asked, at=call.at)
 
 
 def as_json(text: str, status: int) -> Response:

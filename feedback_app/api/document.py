@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from feedback_app.api.operations import Operation
 from feedback_app.api.problems import MEDIA_TYPE, Problem
+from feedback_app.streaming import MIMETYPE
 from services.domain.scopes import Scope
 
 VERSION = "1.0.0"
@@ -30,6 +31,14 @@ _WRITING = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 Json = dict[str, Any]
+_STREAM: Json = {
+    "description": (
+        "Server-sent events, where text/event-stream is accepted: `piece` (the next words, a JSON string), "
+        "`anew` (what came before is void), and at the end `done` (the answer, as in 201) or `refused` (the "
+        "problem, or null)."
+    ),
+    "content": {MIMETYPE: {"schema": {"type": "string"}}},
+}
 _Named = dict[Any, Json]  # by a model and whether it is read or shown
 
 
@@ -83,6 +92,7 @@ def _described(one: Operation, named: _Named) -> Json:
                 "content": {"application/json": {"schema": named[one.shows, "serialization"]}},
             }
         }
+        | ({"200": _STREAM} if one.streams else {})
         | {str(int(status)): _problem(status, named) for status in problems},
     }
     if one.body is not None:

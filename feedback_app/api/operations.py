@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
-from feedback_app.api.calls import NOBODY, as_json, begin, held, read_body, read_headers, read_query
+from feedback_app.api.calls import NOBODY, as_json, begin, holding, read_body, read_headers, read_query
 from feedback_app.api.fields import Acting, Keyed, NoQuery
 from feedback_app.api.pages import PageQuery, Place
 from feedback_app.backend import backend
@@ -36,6 +36,7 @@ class Operation:
     headers: type[BaseModel] | None = None
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] | None = None
+    streams: bool = False  # to whom accepts server-sent events
 
 
 OPERATIONS: list[Operation] = []
@@ -104,7 +105,7 @@ def saying(path: str, *, body: type[BaseModel], shows: type[BaseModel]) -> Calla
                 raise UnknownAnswer("")
             count_said(call.rater)
             with session_scope(backend().engine) as session:
-                row = held(session, call, headers, said, rater=call.rater)
+                row = holding(call, headers, said, rater=call.rater)(session)
                 if row.answer is None:
                     row.answer = view(session, call, said, row.submission, **where).model_dump_json()
                 return as_json(row.answer, HTTPStatus.CREATED)

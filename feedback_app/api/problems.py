@@ -48,16 +48,24 @@ class Problem(BaseModel):
     errors: list[WrongField]
 
 
-def of_known(error: PersonaLoopError) -> Response:
+def problem_of(error: PersonaLoopError) -> Problem | None:
+    """What a client is told of it; None where it is a fault of ours, which is a number in the log."""
     if isinstance(error, NotTheAsker):
         error = UnknownAnswer("")
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return of_unexpected(error)
+        return None
     wrong = []
     if isinstance(error, EmptyText | TextTooLong | ForbiddenCharacter):
         wrong = [WrongField(field=error.field, detail=str(error))]
-    response = _problem(_WORD.sub(" ", type(error).__name__), status, str(error), wrong)
+    return _problem(_WORD.sub(" ", type(error).__name__), status, str(error), wrong)
+
+
+def of_known(error: PersonaLoopError) -> Response:
+    problem = problem_of(error)
+    if problem is None:
+        return of_unexpected(error)
+    response = _response(problem)
     match error:
         case TooOften():
             response.headers["Retry-After"] = str(error.seconds)
@@ -76,12 +84,12 @@ def of_fields(error: ValidationError) -> Response:
     ]
     named = ", ".join(dict.fromkeys(one.field for one in wrong))
     detail = f"This is not as its schema says: see {named}, correct it and send it again."
-    return _problem("Invalid fields", HTTPStatus.BAD_REQUEST, detail, wrong)
+    return _response(_problem("Invalid fields", HTTPStatus.BAD_REQUEST, detail, wrong))
 
 
 def of_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    response = _problem(status.phrase, status, error.description or status.phrase, [])
+    response = _response(_problem(status.phrase, status, error.description or status.phrase, []))
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value
@@ -93,7 +101,9 @@ def of_unexpected(error: Exception) -> Response:
     error_id = secrets.token_hex(4)
     note(error=error_id)
     logger.error("error %s while answering %s", error_id, wire_path(), exc_info=error)
-    return _problem("Unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, f"{UNEXPECTED}: {error_id}.", [])
+    return _response(
+        _problem("Unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, f"{UNEXPECTED}: {error_id}.", [])
+    )
 
 
 def _named(where: tuple[int | str, ...]) -> str:
@@ -102,7 +112,10 @@ def _named(where: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in (name, *(part for part in within if isinstance(part, int))))
 
 
-def _problem(title: str, status: HTTPStatus, detail: str, wrong: list[WrongField]) -> Response:
+def _problem(title: str, status: HTTPStatus, detail: str, wrong: list[WrongField]) -> Problem:
     kind = _KIND + title.lower().replace(" ", "-").replace("'", "")
-    problem = Problem(type=kind, title=title.capitalize(), status=status, detail=detail, errors=wrong)
-    return Response(json.dumps(problem.model_dump()), status, content_type=MEDIA_TYPE)
+    return Problem(type=kind, title=title.capitalize(), status=status, detail=detail, errors=wrong)
+
+
+def _response(problem: Problem) -> Response:
+    return Response(json.dumps(problem.model_dump()), problem.status, content_type=MEDIA_TYPE)
