@@ -1,21 +1,24 @@
-"""Pairs that others are offered, choose of or make while a rater is erased, on several connections."""
+"""What others are offered and choose, and what raters say, while one is erased: on several connections."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from services.db.comparing_tables import AnswerPairRow, ComparisonOfferRow
-from services.db.feedback_tables import ComparisonRow, PersonaRow
-from services.db.session import session_scope
+from services.db.feedback_tables import AnswerRow, ComparisonRow, PersonaRow, RatingRow
+from services.db.session import make_single_engine, session_scope, single_statement
 from services.domain.feedback import AnswerId, Choice, RaterId
+from services.errors.refusals import RaterErased
 from services.feedback.choosing import choose
 from services.feedback.erasing import bury, lock_rater
 from services.feedback.offering import offer_comparison
 from services.feedback.pairing import pair_up
 from services.feedback.questions import new_rater
+from services.feedback.rating import rate
 from tests.beside import PATIENCE, until_somebody_waits
 from tests.builders import AT, add_answer, add_persona, asker_of
 
@@ -139,3 +142,24 @@ def test_a_pair_of_what_was_buried_already_is_offered_to_nobody(clean: Engine, e
         session.add(AnswerPairRow(**was))
         session.flush()
         assert offer_comparison(session, persona=persona, rater=new_rater(session, at=AT), at=AT) is None
+
+
+def test_who_rates_while_being_erased_waits_and_then_has_said_nothing(clean: Engine, erased: RaterId):
+    with session_scope(clean) as session:
+        answer = AnswerId(session.scalars(select(AnswerRow.id)).one())
+    single = make_single_engine(clean.url)
+
+    def rating() -> None:
+        with single_statement(single) as session:
+            rate(session, answer_id=answer, rater=erased, stars=1, submission=uuid4(), at=AT)
+
+    with ThreadPoolExecutor(1) as pool:
+        with session_scope(clean) as session:
+            lock_rater(session, erased).erased_at = AT
+            session.flush()
+            rated = pool.submit(rating)
+            until_somebody_waits(clean)
+        assert isinstance(rated.exception(PATIENCE), RaterErased)
+    single.dispose()
+    with session_scope(clean) as session:
+        assert session.scalar(select(func.count()).select_from(RatingRow)) == 0
