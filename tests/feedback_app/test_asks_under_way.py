@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, event, func, select, text
 from werkzeug.test import TestResponse
 
 from feedback_app import create_app
@@ -20,6 +20,7 @@ from services.domain.feedback import RaterId
 from services.errors.inputs import TextTooLong
 from services.errors.outages import InferenceBusy, TooManyOwnAsks
 from services.settings import Settings
+from tests.beside import PATIENCE, until_it_waits
 from tests.fakes import FakeGenerator
 from tests.feedback_app.conftest import Visitor
 
@@ -126,12 +127,35 @@ def test_of_many_at_the_same_moment_as_many_are_let_in_as_one_may_have(clean: En
     assert sorted(one.result() for one in outcomes) == [False] * refusals + [True] * OF_ONE_RATER
 
 
+def test_the_last_that_may_be_is_one_though_two_are_asked_before_either_is_counted(clean: Engine):
+    rater, pool = RaterId(uuid4()), ThreadPoolExecutor(1)
+    under_way_elsewhere(clean, rater, ends_in="1 minute", asks=OF_ONE_RATER - 1)
+    others: list[Future[None]] = []
+
+    def ask() -> None:
+        with AsksUnderWay(clean, at_once=9).one_more(rater):
+            assert pool.submit(lambda: None).result(PATIENCE) is None  # the other was refused meanwhile
+
+    def another_meanwhile(_: object) -> None:
+        if not others:
+            others.append(pool.submit(ask))
+            until_it_waits(clean, others[0])
+
+    event.listen(clean, "commit", another_meanwhile)
+    try:
+        with pool:
+            ask()
+    finally:
+        event.remove(clean, "commit", another_meanwhile)
+    assert isinstance(others[0].exception(), TooManyOwnAsks)
+
+
 @pytest.mark.parametrize(("threads", "asks"), [(1, 1), (2, 1), (4, 3), (16, 14), (32, 28)])
 def test_an_eighth_of_the_threads_is_left_alone(engine: Engine, threads: int, asks: int):
     assert AsksUnderWay.beside_others(engine, threads).at_once == asks
 
 
-def under_way_elsewhere(engine: Engine, rater: RaterId, *, ends_in: str) -> None:
+def under_way_elsewhere(engine: Engine, rater: RaterId, *, ends_in: str, asks: int = OF_ONE_RATER) -> None:
     """As many as one rater may have, in another process."""
     with session_scope(engine) as session:
         session.execute(
@@ -140,7 +164,7 @@ def under_way_elsewhere(engine: Engine, rater: RaterId, *, ends_in: str) -> None
                 SELECT gen_random_uuid(), :rater, clock_timestamp() + CAST(:ends_in AS interval)
                 FROM generate_series(1, :most)
             """),
-            {"rater": rater, "ends_in": ends_in, "most": OF_ONE_RATER},
+            {"rater": rater, "ends_in": ends_in, "most": asks},
         )
 
 
