@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
@@ -109,7 +109,7 @@ def send() -> Response:
         if request.form.get("do") != "create" or seeds.rejected:
             problem = InvalidInput(gettext("Nothing was created yet: see below.")) if seeds.rejected else None
             page = _render(form, problem, seeds=seeds, prompt=prompt)
-            return refused(page, problem) if problem else Response(page)
+            return refused(page, problem) if problem else make_response(page)
         with session_scope(backend().engine) as session:
             added = create_in(session, backend().settings, plan, form.seeds)
             told = {"examples": added} | ({"begins_with": plan.begins_with} if plan.begins_with else {})

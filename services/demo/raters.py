@@ -5,6 +5,7 @@ Each has a browser of its own and asks only about the facts of the bank that may
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,7 +16,8 @@ from services.demo.chance import draw, shuffled
 from services.demo.corrections import better_answer
 from services.demo.opinions import Taste, moody_stars, stars_for, taste_of, wants_to_correct
 from services.demo.question_bank import Entry, entries
-from services.demo.visitor import Page, Visitor
+from services.demo.visitor import PATIENCE_S, Page, Visitor
+from services.errors.outages import VisitFailed
 
 RATERS = 25  # five of each audience
 OWN_QUESTIONS = 15
@@ -111,7 +113,7 @@ def let_them_rate(
 ) -> Feedback:
     """All raters at once, each with one browser; `told` hears of each answer as it is rated.
 
-    Raises VisitFailed on the first request that is not served.
+    Raises VisitFailed on the first request that is not served, nor when it is sent again as it says.
     """
     closing = threading.Event()
     with ThreadPoolExecutor(max(1, len(raters))) as pool:
@@ -147,15 +149,29 @@ def visit(
         for inquiry in rater.inquiries:
             if closing.is_set():
                 break
-            page = visitor.ask(
+            page = _asked(visitor, persona, inquiry, rater, closing=closing)
+            said.append(_say(visitor, page, rater, inquiry, seed=seed, peer_stars=peer_stars))
+            told(said[-1])
+    return Feedback(tuple(said), tuple(peer_stars))
+
+
+def _asked(
+    visitor: Visitor, persona: str, inquiry: Inquiry, rater: Rater, *, closing: threading.Event
+) -> Page:
+    """The page of the answer; who is told to ask again, as too many ask at once, does. Raises VisitFailed."""
+    give_up = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return visitor.ask(
                 persona,
                 inquiry.question,
                 domain=inquiry.entry.fact.domain,
                 audience=rater.taste.audience,
             )
-            said.append(_say(visitor, page, rater, inquiry, seed=seed, peer_stars=peer_stars))
-            told(said[-1])
-    return Feedback(tuple(said), tuple(peer_stars))
+        except VisitFailed as refused:
+            wait = refused.retry_after_s
+            if wait is None or time.monotonic() + wait > give_up or closing.wait(wait):
+                raise
 
 
 def _say(

@@ -11,7 +11,7 @@ import httpx
 
 from services.errors.outages import VisitFailed
 
-PATIENCE_S = 120.0  # for one page; an answer may have to wait for its turn
+PATIENCE_S = 120.0  # for one answer, which may have to wait for its turn
 
 Attributes = list[tuple[str, str | None]]
 
@@ -81,7 +81,12 @@ class Visitor:
         except httpx.HTTPError as error:
             raise VisitFailed(f"{method} {path}", reason=str(error) or type(error).__name__) from error
         if response.status_code != httpx.codes.OK:
-            raise VisitFailed(f"{method} {path}", reason=f"status {response.status_code}")
+            wait = response.headers.get("Retry-After", "")
+            raise VisitFailed(
+                f"{method} {path}",
+                reason=f"status {response.status_code}",
+                retry_after_s=int(wait) if wait.isdecimal() else None,
+            )
         return response
 
     def _read(self, response: httpx.Response) -> Page:

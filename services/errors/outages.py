@@ -59,10 +59,13 @@ class TooOften(Unavailable):
 
 
 class VisitFailed(Unavailable):
-    def __init__(self, request: str, *, reason: str) -> None:
-        self.request, self.reason = request, reason
+    """`retry_after_s`: when the app said to send it again, None where it did not."""
+
+    def __init__(self, request: str, *, reason: str, retry_after_s: int | None = None) -> None:
+        self.request, self.reason, self.retry_after_s = request, reason, retry_after_s
         super().__init__(
-            f"A simulated person was not served ({request}: {reason}): see the log of the feedback app."
+            f"A simulated person was not served ({request}: {reason}): see log/feedback.log in the service's "
+            "folder (VAR_DIR)."
         )
 
 

@@ -30,7 +30,6 @@ def test_a_rating_is_saved_and_thanked_for(visitor: Visitor, path: str, engine: 
     page = visitor.get(path).text
     assert "Thank you, your 4 stars are saved." in page
     assert 'value="4" required checked' in page
-    assert "Thank you" not in visitor.get(path).text
     assert ratings(engine) == ([4], [4])
 
 
@@ -112,7 +111,6 @@ def test_a_thank_you_waits_for_the_page_of_its_answer(visitor: Visitor, path: st
     page = visitor.get(path).text
     assert "Thank you, your 4 stars are saved." in page
     assert "your comment is saved" not in page
-    assert "Thank you" not in visitor.get(other).text + visitor.get(path).text
 
 
 def test_thanks_that_nobody_reads_do_not_pile_up(visitor: Visitor, path: str):

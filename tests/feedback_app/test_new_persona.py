@@ -73,7 +73,7 @@ def test_only_curators_make_one(visitor: Visitor):
 
 def test_a_preview_shows_the_prompt_and_the_examples_and_creates_nothing(curator: Visitor, clean: Engine):
     shown = send(curator, "preview", upload=SEEDS.encode())
-    assert shown.status_code == 200
+    assert (shown.status_code, shown.mimetype) == (200, "text/html")
     assert "You rhyme for a student about general knowledge." in shown.text
     assert "Answer in at most 80 words." in shown.text
     assert "3 examples" in shown.text

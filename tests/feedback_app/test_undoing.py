@@ -5,8 +5,10 @@ import re
 import pytest
 from sqlalchemy import Engine
 
+from feedback_app.backend import now
 from services.db.feedback_tables import AnswerRow
 from services.db.session import session_scope
+from services.domain.feedback import UNDO_WITHIN
 from tests.builders import AT, add_correction, asker_of
 from tests.feedback_app.conftest import Visitor, answer_id, hidden_fields
 from tests.feedback_app.said import ratings
@@ -35,6 +37,26 @@ def test_what_was_just_saved_can_be_undone_from_its_notice_once(
     assert f"{path}/undo" not in page
     assert re.sub(r"value=.*", "", visitor.get(path).text) == re.sub(r"value=.*", "", before)
     assert ratings(engine)[1] == []
+
+
+def test_each_of_what_was_said_can_be_undone_for_as_long_as_it_may_however_often_the_page_is_shown(
+    visitor: Visitor, path: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    visitor.submit(visitor.get(path), f"{path}/rate", stars="2")
+    visitor.submit(visitor.get(path), f"{path}/correct", text="Better.")
+    for _ in range(3):
+        page = visitor.get(path).text
+        assert page.count(f'action="{path}/undo"') == 2
+        assert "Thank you, your 2 stars are saved." in page
+        assert page.count('data-key="u"') == 1
+        assert page.index('name="said" value="correction"') < page.index('data-key="u"')
+    visitor.submit(visitor.get(path), f"{path}/undo")  # the first form: of the stars
+    assert ratings(engine)[1] == []
+    assert visitor.get(path).text.count(f'action="{path}/undo"') == 1
+    later = now() + UNDO_WITHIN
+    monkeypatch.setattr("feedback_app.answers.now", lambda: later)
+    assert f'action="{path}/undo"' not in visitor.get(path).text
+    assert "Thank you" not in visitor.get(path).text
 
 
 def test_what_was_said_before_is_shown_again_after_an_undo(visitor: Visitor, path: str, engine: Engine):

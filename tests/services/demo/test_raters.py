@@ -1,6 +1,7 @@
 """Simulated raters at the real app: on PostgreSQL and over HTTP; only the model is a fake."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -114,6 +115,22 @@ def test_who_got_the_answer_they_would_have_written_gives_stars_only(site: str, 
     rater, generator.text = next(granted_but_in_a_bad_mood())
     feedback = let_them_rate(site, "pirate", [rater], seed=SEED, told=lambda _: None)
     assert (feedback.ratings, feedback.corrections) == (1, 0)
+
+
+def test_raters_who_are_told_that_too_many_ask_ask_again(
+    settings: Settings, clean: Engine, generator: FakeGenerator, caplog: pytest.LogCaptureFixture
+):
+    with session_scope(clean) as session:
+        add_persona(session, slug="pirate")
+    generator.meanwhile = lambda: time.sleep(1)
+    one_ask_at_once = settings.model_copy(update={"feedback_threads": 2})
+    app = create_app(one_ask_at_once, engine=clean, generator=generator)
+    raters = plan_raters(SEED, raters=3, own=1, shared=0)
+    caplog.set_level("INFO", "feedback_app.request_log")
+    with served_here(app) as address:
+        feedback = let_them_rate(address, "pirate", raters, seed=SEED, told=lambda _: None)
+    assert len(feedback.said) == 3
+    assert "refused=TooManyAsks" in caplog.text
 
 
 def test_a_visitor_reads_the_answer_as_a_person_sees_it(site: str):
