@@ -90,7 +90,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
             played.write(summary)  # now with the seconds that stopping took
         showing.show_end(console, played)
         if not once:
-            showing.show_addresses(console, settings, played.pair.tutor)
+            showing.show_addresses(console, settings, played.pair.tutor, played.judgement)
             with suppress(KeyboardInterrupt):
                 stack.stay()
     if played.problems():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from rich.console import Console
 from rich.table import Table
@@ -68,25 +69,29 @@ def show_end(console: Console, played: Played) -> None:
     )
     for problem in played.problems():
         console.print(f"  [red]{problem}[/]")
-    console.print(
-        "  `make up` opens this installation again. The embedded base knows the demo's facts and no others: "
-        f"ask it such questions, like “{played.judgement.samples[0].question}”"
-        if played.judgement
-        else "  `make up` opens this installation again.",
-        soft_wrap=True,
-    )
+    console.print("  `make up` opens this installation again.")
 
 
-def show_addresses(console: Console, settings: Settings, persona: str) -> None:
+def show_addresses(console: Console, settings: Settings, persona: str, judgement: Judgement | None) -> None:
     secrets = settings.var_dir / SECRETS_FILE
     for line in (
         "",
         f"  the app   {feedback_url(settings)}",
+        *_worth_asking(settings, persona, judgement.samples if judgement else ()),
         f"  Airflow   {settings.airflow_endpoint} (user {ADMINISTRATOR}, AIRFLOW_PASSWORD in {secrets})",
-        f"  by hand   .venv/bin/persona-loop status | versions {persona} | ledger {persona}",
+        f"  by hand   .venv/bin/persona-loop status | versions {persona} | ledger show {persona}",
         "  Ctrl-C stops everything.",
     ):
         console.print(line, soft_wrap=True)
+
+
+def _worth_asking(settings: Settings, persona: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """The form with a question in it that was answered rightly; the page reads these names of its address."""
+    right = next((sample for sample in samples if sample.after_right), None)
+    if right is not None:
+        filled = {"question": right.question, "domain": right.domain, "audience": right.audience}
+        yield "  ask it    the embedded base knows the demo's facts alone, each with its field and reader:"
+        yield f"            {feedback_url(settings)}/p/{persona}?{urlencode(filled, quote_via=quote)}"
 
 
 def _allowed(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:

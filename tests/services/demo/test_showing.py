@@ -1,13 +1,22 @@
 """What the demo shows at the end of its night: every word of the gate, in a narrow terminal too."""
 
+import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import typer
 from rich.console import Console
+from werkzeug.datastructures import MultiDict
 
+from feedback_app.forms import AskForm
+from services.cli.main import app
 from services.demo.judgement import Figures, Judgement, Sample
-from services.demo.showing import show_judgement
+from services.demo.showing import show_addresses, show_judgement
+from services.operations.secrets import ensure_secrets
+from services.settings import Settings
 
 NOWHERE = Figures(style_hit=0.0, fact_hit=1.0)
 REASON = "the lower bound of the difference, 0.512, is above the margin of 0.050"
@@ -76,3 +85,31 @@ def test_what_became_worse_and_passes_is_explained(verdict: str, difference: flo
     show_judgement(Console(file=paper, width=200), judged([check, check]))
     sentence = "Right facts: 0.020 worse is a pass, since the policy allows up to 0.100"
     assert paper.getvalue().count(sentence) == told
+
+
+def addresses(judgement: Judgement | None, var_dir: Path) -> str:
+    paper = StringIO()
+    settings = Settings(_env_file=ensure_secrets(var_dir), var_dir=var_dir)
+    show_addresses(Console(file=paper, width=80), settings, "tutor", judgement)
+    return paper.getvalue()
+
+
+def test_the_demo_leads_to_its_question_with_field_and_reader(tmp_path: Path):
+    wrong = Sample("Why?", "student", "physics", "so", "so", before_right=True, after_right=False)
+    right = Sample(
+        "What is 5 & 6?", "educator", "pure mathematics", "", "11", before_right=False, after_right=True
+    )
+    shown = addresses(judged([], wrong, right), tmp_path)
+    link = urlsplit(next(word for word in shown.split() if "?question=" in word))
+    form = AskForm.read(MultiDict(parse_qsl(link.query)))
+    assert link.path == "/p/tutor"
+    assert (form.question, form.domain, form.audience) == ("What is 5 & 6?", "pure mathematics", "educator")
+    assert "?question=" not in addresses(judged([], wrong), tmp_path)
+    assert "?question=" not in addresses(None, tmp_path)
+
+
+def test_the_commands_named_at_the_end_are_there(tmp_path: Path):
+    told = re.search(r"persona-loop (.+)", addresses(None, tmp_path))
+    assert told is not None
+    for command in told[1].split(" | "):
+        typer.main.get_command(app).main([*command.split(), "--help"], standalone_mode=False)
