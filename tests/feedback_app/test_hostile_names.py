@@ -1,9 +1,7 @@
 """Strings that break things as names, passwords and reasons, and in personas: see `test_hostile_texts`."""
 
 import json
-from functools import cache
 
-import argon2
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
@@ -11,7 +9,7 @@ from sqlalchemy import Engine, select
 from feedback_app import create_app
 from feedback_app.backend import now
 from feedback_app.limits import Limits
-from services.accounts import invitations, passwords
+from services.accounts import invitations
 from services.adapters.promotions import find_persona
 from services.db.account_tables import AccountRow
 from services.db.canary_tables import ApprovalRow
@@ -43,11 +41,7 @@ def reader(settings: Settings, app: Flask, clean: Engine, generator: FakeGenerat
 
 
 @pytest.fixture
-def admin(reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """Where passwords cost little."""
-    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_HASHER", cheap)
-    monkeypatch.setattr(passwords, "_of_nobody", cache(passwords._of_nobody.__wrapped__))
+def admin(reader: Visitor) -> Visitor:
     reader.sign_in(Role.ADMIN)
     return reader
 

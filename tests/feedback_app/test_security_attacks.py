@@ -234,12 +234,13 @@ def test_an_unknown_name_costs_a_sign_in_as_much_as_a_wrong_password(
             costs.append(argon2.extract_parameters(str(hash)))
             return super().verify(hash, password)
 
+    monkeypatch.setattr(passwords, "_HASHER", Counting())
+    monkeypatch.setattr(passwords, "_of_nobody", cache(passwords._of_nobody.__wrapped__))
     visitor.sign_in(name="Ada")
     visitor.sign_in(name="Eve")
     with session_scope(clean) as session:
         managing.close(session, managing.find_account(session, "Eve"), actor="test", at=now())
-    monkeypatch.setattr(passwords, "_HASHER", Counting())
-    monkeypatch.setattr(passwords, "_of_nobody", cache(passwords._of_nobody.__wrapped__))
+    costs.clear()
     page = visitor.get("/sign-in")
     for name in ("Ada", "Eve", "nobody", ""):
         assert visitor.submit(page, "/sign-in", name=name, password="a wrong guess").status_code == 403
