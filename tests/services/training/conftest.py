@@ -1,7 +1,10 @@
 """A tiny random base of Phi-3 architecture, rows to learn, and training runs on them; seconds on one core."""
 
 import json
-from collections.abc import Callable
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from services.training.recipe import compose_recipe
 from services.training.trainer import TrainingJob
 
 ROWS = 24
+KILLED_WITHIN_S = 300
 WORDS = ("light", "bends", "in", "water", "and", "sails", "turn", "with", "the", "wind", "at", "sea")
 RECIPE = (
     "lora.r=8",
@@ -94,3 +98,26 @@ def job(rows_file: Path, recipe: Callable[..., Recipe], tmp_path_factory: pytest
         return TrainingJob(rows, recipe(*overrides), workdir or tmp_path_factory.mktemp("job"), **given)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def killed(base: Path, rows_file: Path) -> Iterator[Callable[..., int]]:
+    """Trains in a process of its own, which kills itself on its way: its exit code. See `killed_training`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.services.training.killed_training"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def train(workdir: Path, step: int, *others: str) -> int:
+            asked.write(json.dumps([str(rows_file), str(workdir), str(base), step, *others]) + "\n")
+            asked.flush()
+            assert select.select([told], [], [], KILLED_WITHIN_S)[0]
+            return int(told.readline())
+
+        yield train
+        asked.close()

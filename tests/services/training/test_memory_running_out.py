@@ -1,7 +1,6 @@
 """A training that runs out of memory goes on with less, says what it gave up, and ends with an adapter."""
 
-import subprocess
-import sys
+import signal
 from collections import Counter
 from contextlib import contextmanager
 
@@ -119,12 +118,8 @@ def test_the_clock_stops_a_stage_after_a_step_and_leaves_the_next_out(job):
     assert again.steps == again.resumed_from_step == stage.steps
 
 
-def test_the_time_of_attempts_that_were_killed_counts(job, base, rows_file, tmp_path):
-    command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    killed = subprocess.run(
-        [*command, str(rows_file), str(tmp_path), str(base), "5", "sft"], check=False, timeout=300
-    )
-    assert killed.returncode == -9
+def test_the_time_of_attempts_that_were_killed_counts(job, killed, tmp_path):
+    assert killed(tmp_path, 5, "sft") == -signal.SIGKILL
     trained = tmp_path / "seconds_trained"
     assert 0 < float(trained.read_text()) < 300
     trained.write_text("3600")

@@ -1,8 +1,8 @@
 """Validating stages of preferences: by their own losses, against the adapter that the stage began with."""
 
 import math
-import subprocess
-import sys
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ import torch
 from services.domain.training import Objective
 from services.training.dataset import TokenisedJudgement, TokenisedPair
 from services.training.scoring_task import ScoringTask, read_task
-from services.training.validation import scoring
+from services.training.validation import Scoring, scoring
 from services.training.validation_losses import preference_loss
 from tests.services.training.conftest import ROWS
 from tests.services.training.running import Run, train
@@ -40,6 +40,13 @@ def validated(request, job, tmp_path_factory) -> Run:
     )
 
 
+@pytest.fixture(scope="module")
+def afresh(validated, tmp_path_factory) -> Iterator[Scoring]:
+    """Another process, told what the training told its own."""
+    with scoring(told(validated), tmp_path_factory.mktemp("afresh")) as process:
+        yield process
+
+
 def test_the_loss_of_rows_kept_out_falls_from_that_of_the_reference(validated):
     stage = validated.adapter.stages[1]
 
@@ -51,24 +58,19 @@ def test_the_loss_of_rows_kept_out_falls_from_that_of_the_reference(validated):
     assert all(validated.forwards_in_training_mode)
 
 
-def test_the_kept_adapter_is_the_best_and_has_the_loss_recorded_for_it(validated, tmp_path):
+def test_the_kept_adapter_is_the_best_and_has_the_loss_recorded_for_it(validated, afresh):
     stage = validated.adapter.stages[1]
     best = min(stage.evaluations, key=lambda one: one.loss)
-    task = told(validated)
 
     assert validated.weights == (folder_of(validated) / "best" / "adapter_model.safetensors").read_bytes()
-    with scoring(task, tmp_path) as process:
-        assert process.score(validated.adapter.folder, step=best.step) == best
+    assert afresh.score(validated.adapter.folder, step=best.step) == best
 
 
-def test_the_reference_itself_has_learnt_nothing(validated, tmp_path):
+def test_the_reference_itself_has_learnt_nothing(validated, afresh):
     task = told(validated)
 
     assert task.start == folder_of(validated).parent / "1-sft" / "adapter"
-    with scoring(task, tmp_path) as process:
-        assert process.score(task.start, step=0).loss == pytest.approx(
-            NOTHING_LEARNT[task.objective], abs=1e-4
-        )
+    assert afresh.score(task.start, step=0).loss == pytest.approx(NOTHING_LEARNT[task.objective], abs=1e-4)
 
 
 def test_a_fresh_adapter_is_measured_against_the_plain_base(job):
@@ -84,16 +86,11 @@ def test_patience_ends_a_preference_stage(job):
     assert stage.stopped_early.startswith("no better validation loss than")
 
 
-def test_a_kill_changes_neither_the_scores_nor_a_byte(validated, job, base, rows_file, tmp_path):
+def test_a_kill_changes_neither_the_scores_nor_a_byte(validated, job, killed, tmp_path):
     objective = validated.adapter.stages[1].objective
     steps = validated.adapter.stages[0].steps + 5
-    arguments = [str(rows_file), str(tmp_path), str(base), str(steps), "sft", objective]
     overrides = [SHARE, "training.patience=0", "training.previews=1", "training.logging_steps=1"]
-    command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    killed = subprocess.run(
-        [*command, *arguments, *overrides], check=False, capture_output=True, text=True, timeout=300
-    )
-    assert killed.returncode == -9, killed.stderr
+    assert killed(tmp_path, steps, "sft", objective, *overrides) == -signal.SIGKILL
 
     resumed = train(job(*overrides[:-1], workdir=tmp_path, stages=(Objective.SFT, objective)))
 

@@ -2,8 +2,7 @@
 
 import logging
 import math
-import subprocess
-import sys
+import signal
 from dataclasses import replace
 
 import pytest
@@ -88,14 +87,11 @@ def test_the_same_rows_recipe_and_seed_give_the_same_bytes(run, job):
 
 @pytest.mark.parametrize(("dies_after", "resumed_at"), [(5, 8), (1, 1)])
 def test_a_killed_training_resumes_and_gives_the_same_bytes(
-    run, job, base, rows_file, tmp_path, dies_after, resumed_at
+    run, job, killed, tmp_path, dies_after, resumed_at
 ):
     """With a report at each step where it dies before the first checkpoint that the recipe asks for."""
-    command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    arguments = [str(rows_file), str(tmp_path), str(base), str(dies_after), "sft"]
-    arguments += ["training.logging_steps=1"] if dies_after < 4 else []
-    killed = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=300)
-    assert killed.returncode == -9, killed.stderr
+    often = ["training.logging_steps=1"] if dies_after < 4 else []
+    assert killed(tmp_path, dies_after, "sft", *often) == -signal.SIGKILL
     assert not (tmp_path / "1-sft" / "adapter").exists()
     half_written = tmp_path / "1-sft" / "checkpoint-9"
     half_written.mkdir()

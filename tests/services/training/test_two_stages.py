@@ -2,8 +2,7 @@
 
 import math
 import shutil
-import subprocess
-import sys
+import signal
 
 import pytest
 import torch
@@ -114,11 +113,8 @@ def test_a_later_stage_without_rows_to_learn_from_stops_the_job_before_the_first
 
 
 @pytest.mark.parametrize(("dies_after", "resumed_at"), [(5, 8), (STEPS + 5, STEPS + 8)])
-def test_a_kill_in_any_stage_changes_no_byte(run, job, base, rows_file, tmp_path, dies_after, resumed_at):
-    command = [sys.executable, "-m", "tests.services.training.killed_training"]
-    arguments = [str(rows_file), str(tmp_path), str(base), str(dies_after), *TWO]
-    killed = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=300)
-    assert killed.returncode == -9, killed.stderr
+def test_a_kill_in_any_stage_changes_no_byte(run, job, killed, tmp_path, dies_after, resumed_at):
+    assert killed(tmp_path, dies_after, *TWO) == -signal.SIGKILL
     assert len(list(tmp_path.glob("*/result.json"))) == dies_after // STEPS
 
     resumed = train(job(workdir=tmp_path, stages=TWO))
