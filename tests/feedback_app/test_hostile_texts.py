@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
+from werkzeug.test import TestResponse
 
 import feedback_app
 from feedback_app import create_app
@@ -64,6 +65,7 @@ OF_THE_API = {
     ("Asked", "context"),
     ("Asked", "domain"),
     ("Asked", "audience"),
+    ("AskedOn", "question"),
     ("Corrected", "text"),
     ("Commented", "text"),
 }
@@ -94,6 +96,11 @@ def is_label(string: str) -> bool:
 
 def is_end_user(string: str) -> bool:
     return bool(re.fullmatch(r"[!-~]{1,128}", string))
+
+
+def assert_question_refused(told: TestResponse, string: str) -> None:
+    assert told.status_code == 400, ascii(string)
+    assert {"question", "body"} & {one["field"] for one in told.get_json()["errors"]}, ascii(string)
 
 
 def test_every_text_field_there_is_has_its_test():
@@ -178,7 +185,8 @@ def test_labels_of_a_question_that_are_none(reader: Visitor, clean: Engine):
 def test_what_clients_of_the_api_send(open_app: Flask, clean: Engine, generator: FakeGenerator):
     with session_scope(clean) as session:
         token = clients.create(session, "all", tuple(Scope), actor="test", at=AT)
-    api = Api(open_app.test_client(), token)
+    first, api = (Api(open_app.test_client(), token) for _ in range(2))
+    began = first.ask()["id"]
     for string in (*STRINGS, "half of a pair: \ud800"):
         api.end_user = string if is_end_user(string) else "u1"
         generator.text = f"Not {string!a}"
@@ -186,9 +194,8 @@ def test_what_clients_of_the_api_send(open_app: Flask, clean: Engine, generator:
         body = {"question": string, "context": string, "domain": short, "audience": short}
         asked = api.post("/personas/pirate/answers", body)
         if not string.strip() or re.search("[\x00\ud800]", string):
-            wrong = {one["field"] for one in asked.get_json()["errors"]}
-            assert asked.status_code == 400
-            assert {"question", "body"} & wrong, ascii(string)
+            assert_question_refused(asked, string)
+            assert_question_refused(first.post(f"/answers/{began}/answers", {"question": string}), string)
             continue
         assert asked.status_code == 201, ascii(string)
         told = asked.get_json()
@@ -199,6 +206,8 @@ def test_what_clients_of_the_api_send(open_app: Flask, clean: Engine, generator:
         assert listed["text"] == string
         commented = api.post(f"/answers/{told['id']}/comments", {"text": string}).get_json()
         assert commented["text"] == string
+        on = api.post(f"/answers/{told['id']}/answers", {"question": string})
+        assert (on.status_code, on.get_json()["question"]) == (201, string), ascii(string)
     for string in STRINGS:
         if re.fullmatch(r"[ -~]*", string) and not is_end_user(string):  # a header holds no more
             named = api.post("/personas/pirate/answers", {"question": "Why?"}, **{"End-User": string})
