@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gunicorn import util
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from feedback_app.security import LARGEST_FORM_BYTES
 
 if TYPE_CHECKING:
     from socket import _SendableFile
@@ -78,6 +81,13 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 util.close_graceful(conn.sock.dup())
             conn.sock.expect_nothing()
         return outcome
+
+    def handle_request(self, req: Request, conn: TConn) -> object:
+        """What is too large is refused unread, and nothing after it can be: the answer is to say so."""
+        sizes = [value for name, value in req.headers if name == "CONTENT-LENGTH"]
+        if any(int(size) > LARGEST_FORM_BYTES for size in sizes):  # the parser took them for numbers
+            req.force_close()
+        return super().handle_request(req, conn)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from feedback_app.security import LARGEST_FORM_BYTES
 from feedback_app.worker import REQUEST_S
 from services.settings import Settings
 from tests.feedback_app.conftest import THREADS, served
@@ -101,3 +102,13 @@ def listens(address: str) -> bool:
     where = urlsplit(address)
     with socket.socket() as probe:
         return probe.connect_ex((where.hostname, where.port)) == 0
+
+
+@pytest.mark.parametrize("path", ["/p/pirate/ask", "/api/v1/personas/pirate/answers"])
+def test_after_what_is_too_large_the_connection_is_closed_and_the_answer_says_so(address: str, path: str):
+    with httpx.Client(base_url=address) as client:
+        for large, ends in ((False, None), (True, "close"), (False, None)):
+            size = LARGEST_FORM_BYTES + 1 if large else 10
+            answered = client.post(path, content=b"x" * size)
+            assert answered.is_client_error
+            assert answered.headers["Connection"] == (ends or "keep-alive")
