@@ -10,8 +10,10 @@ class PersonaPaused(Refused):
 
 
 class PersonaArchived(Refused):
+    """Its sentence does not tell the reason, which is for curators: raters read it."""
+
     def __init__(self, slug: str, reason: str) -> None:
         self.slug, self.reason = slug, reason
         super().__init__(
-            f"Persona {slug!r} is archived ({reason}): choose another one, or ask a curator to let it go on."
+            f"Persona {slug!r} is archived: choose another one, or ask a curator to let it go on."
         )
