@@ -47,12 +47,12 @@ class Visitor:
     seen: list[TestResponse] = field(default_factory=list)
 
     def get(self, path: str) -> TestResponse:
-        self.seen.append(self.client.get(path))
+        self.seen.append(shown(self.client.get(path)))
         return self.seen[-1]
 
     def submit(self, page: TestResponse, action: str, *, to: str = "", **fields: str) -> TestResponse:
         """Sends the form of `page` whose action is `action`, with `fields` filled in; `to` misdirects it."""
-        return self.client.post(to or action, data=hidden_fields(page, action) | fields)
+        return shown(self.client.post(to or action, data=hidden_fields(page, action) | fields))
 
     def ask(
         self, persona: str = "pirate", question: str = "Why is the sea salty?", **fields: str
@@ -73,6 +73,15 @@ class Visitor:
         """The path of the answer page that an ask led to."""
         assert asked.status_code == 303, asked.text
         return asked.location
+
+
+def shown(response: TestResponse) -> TestResponse:
+    """A page is shown as one, and not as the text that it is written in."""
+    if not response.is_streamed:
+        assert response.data.startswith(b"<!doctype html") == (response.mimetype == "text/html"), (
+            response.request.path
+        )
+    return response
 
 
 def hidden_fields(page: TestResponse, action: str) -> dict[str, str]:
