@@ -59,9 +59,10 @@ def delete() -> AnyResponse:
             gettext("Nothing was deleted: tick the box if you mean it, and send it again.")
         )
         return refused(_render(problem), problem)
-    erase_own(_installation(), str(rater))
+    erased = erase_own(_installation(), str(rater))
     leave()
-    return forget(redirect(url_for("own_data.page", deleted="yes"), 303))
+    deleted = "replacing" if erased["tainted"] else "yes"
+    return forget(redirect(url_for("own_data.page", deleted=deleted), 303))
 
 
 def _installation() -> Installation:
@@ -78,6 +79,6 @@ def _render(problem: InvalidInput | None = None) -> str:
     return render_template(
         "own_data.html",
         counts=[counted(name, count) for name, count in counts.items() if count],
-        deleted=request.args.get("deleted") == "yes",
+        deleted=request.args.get("deleted", ""),
         problem_text=str(problem or ""),
     )

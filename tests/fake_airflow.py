@@ -47,7 +47,7 @@ def _handler(fake: FakeAirflow) -> type[BaseHTTPRequestHandler]:
                 self._trigger(body)
 
         def _trigger(self, body: dict[str, Any]) -> None:
-            run_id = body["dag_run_id"]
+            run_id = body.get("dag_run_id") or f"manual__{len(fake.runs)}"
             if run_id in fake.runs:
                 self._answer(409, {"detail": "there is such a run"})
                 return

@@ -14,7 +14,7 @@ from services.domain.feedback import RaterId
 from services.errors.people import NotAgreed
 from services.feedback.erasing import hold_rater, refuse_unless_speaking
 
-WORDING = 1  # counted up with every new wording: then everybody is asked again
+WORDING = 2  # counted up with every new wording: then everybody is asked again
 _AGREED = text("SELECT EXISTS (SELECT FROM agreements WHERE rater_id = :rater AND wording = :wording)")
 # In one statement, as ratings come by the hundred a second.
 _SPEAKS = text("""

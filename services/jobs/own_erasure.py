@@ -20,11 +20,12 @@ PATIENCE_S = 5.0  # somebody waits for the page
 
 
 def erase_own(installation: Installation, rater: str) -> Erased:
-    """Raises what `erase` raises; never for an Airflow that is away."""
+    """Raises what `erase` raises; never for an Airflow that is away: then nothing tainted serves any more."""
     erased = erase_with(installation, rater, REASON, ACTOR)
     if erased["tainted"] and not _replacing(installation, rater):
         for persona in erased["tainted"]:
             settle_with(installation, persona, ACTOR)
+        erased["tainted"] = []
     return erased
 
 

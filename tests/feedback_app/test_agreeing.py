@@ -30,7 +30,7 @@ FORMS = (
     ("comment", {"text": "Too dry."}),
 )
 # By the number of the wording. Whoever changes a word of it counts WORDING up and adds its line here.
-WORDINGS = {1: "ab712b3fa9a8ee43"}
+WORDINGS = {1: "ab712b3fa9a8ee43", 2: "39915b5056d39e01"}
 
 
 def send(visitor: Visitor, page: TestResponse, action: str, box: str | None, **fields: str) -> TestResponse:
@@ -51,7 +51,7 @@ def stored(engine: Engine) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("action", "fields"), FORMS)
-@pytest.mark.parametrize("box", [None, "0", "99", "yes", "9" * 5_000])
+@pytest.mark.parametrize("box", [None, "0", "1", "99", "yes", "9" * 5_000])
 def test_nothing_is_saved_without_the_box_and_nothing_typed_is_lost(
     visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str], box: str | None
 ):
@@ -74,7 +74,7 @@ def test_nothing_is_saved_without_the_box_and_nothing_typed_is_lost(
 
 
 @pytest.mark.parametrize(("action", "fields"), FORMS)
-@pytest.mark.parametrize("box", [None, "1"])
+@pytest.mark.parametrize("box", [None, str(agreements.WORDING)])
 def test_who_was_erased_in_another_tab_is_told_so(
     visitor: Visitor, path: str, engine: Engine, action: str, fields: dict[str, str], box: str | None
 ):
@@ -99,14 +99,14 @@ def test_who_was_erased_in_another_tab_takes_nothing_back_and_compares_nothing(
     for shown, action, fields in (
         (page, f"{path}/undo", {}),
         (pair, pair.request.path, {"choice": "left"}),
-        (pair, pair.request.path, {"choice": "left", "agreed": "1"}),
+        (pair, pair.request.path, {"choice": "left", "agreed": str(agreements.WORDING)}),
     ):
         refused = visitor.submit(shown, action, **fields)
         assert refused.status_code == 409
         assert "Everything you said here was erased meanwhile" in refused.text
 
 
-@pytest.mark.parametrize("box", [None, "1"])
+@pytest.mark.parametrize("box", [None, str(agreements.WORDING)])
 def test_whose_cookie_is_sound_but_who_is_not_stored_says_nothing(
     visitor: Visitor, path: str, app: Flask, engine: Engine, box: str | None
 ):
@@ -126,7 +126,9 @@ def test_who_agreed_once_is_not_asked_again(visitor: Visitor, path: str, engine:
     page = visitor.get(path)
     assert "agree" not in page.text
     assert send(visitor, page, f"{path}/rate", None, stars="4").status_code == 303
-    assert send(visitor, first, f"{path}/rate", "1", stars="5").status_code == 303  # of the first page
+    assert (
+        send(visitor, first, f"{path}/rate", str(agreements.WORDING), stars="5").status_code == 303
+    )  # of the first page
     assert stored(engine) == (1, 3)
 
 
@@ -140,11 +142,12 @@ def test_a_ticked_box_holds_where_the_words_were_refused(visitor: Visitor, path:
 def test_a_new_wording_asks_again(visitor: Visitor, path: str, engine: Engine, monkeypatch):
     visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
     old = visitor.get(path)
-    monkeypatch.setattr(agreements, "WORDING", 2)
-    assert send(visitor, old, f"{path}/rate", "1", stars="5").status_code == 409
-    assert send(visitor, old, f"{path}/rate", "2", stars="5").status_code == 303
+    held, new = agreements.WORDING, agreements.WORDING + 1
+    monkeypatch.setattr(agreements, "WORDING", new)
+    assert send(visitor, old, f"{path}/rate", str(held), stars="5").status_code == 409
+    assert send(visitor, old, f"{path}/rate", str(new), stars="5").status_code == 303
     with session_scope(engine) as session:
-        assert session.scalars(select(AgreementRow.wording).order_by(AgreementRow.id)).all() == [1, 2]
+        assert session.scalars(select(AgreementRow.wording).order_by(AgreementRow.id)).all() == [held, new]
 
 
 @pytest.mark.usefixtures("app")
@@ -152,13 +155,14 @@ def test_an_opinion_of_somebody_elses_answer_takes_it_too(visitor: Visitor, clea
     other = rated_by_another(clean)
     path = visitor.answer_of(visitor.ask())
     visitor.submit(visitor.get(path), f"{path}/rate", stars="5")
-    monkeypatch.setattr(agreements, "WORDING", 2)
+    new = agreements.WORDING + 1
+    monkeypatch.setattr(agreements, "WORDING", new)
     page = visitor.get(f"/peers/{other}")
     assert 'id="agreement-text"' in page.text
     refused = send(visitor, page, f"/peers/{other}/rate", None, stars="2")
     assert refused.status_code == 409
     assert 'value="2" checked' in refused.text
-    assert send(visitor, page, f"/peers/{other}/rate", "2", stars="2").status_code == 303
+    assert send(visitor, page, f"/peers/{other}/rate", str(new), stars="2").status_code == 303
 
 
 def test_another_rater_is_asked_for_themselves(visitor: Visitor, new_visitor, path: str):
@@ -171,7 +175,7 @@ def test_another_rater_is_asked_for_themselves(visitor: Visitor, new_visitor, pa
 def test_what_one_agreed_to_is_among_ones_data(visitor: Visitor, path: str):
     visitor.submit(visitor.get(path), f"{path}/rate", stars="4")
     kept = json.loads(visitor.get("/your-data/export").text)
-    assert [one["wording"] for one in kept["agreements"]] == [1]
+    assert [one["wording"] for one in kept["agreements"]] == [agreements.WORDING]
 
 
 def test_every_wording_has_a_number_of_its_own(visitor: Visitor, path: str):
@@ -190,7 +194,7 @@ def test_a_choice_between_two_answers_takes_it_too(visitor: Visitor, clean: Engi
     assert send(visitor, page, path, None, choice="left").status_code == 409
     with session_scope(clean) as session:
         assert session.scalar(select(func.count()).select_from(ComparisonRow)) == 0
-    assert send(visitor, page, path, "1", choice="left").status_code == 303
+    assert send(visitor, page, path, str(agreements.WORDING), choice="left").status_code == 303
 
 
 @pytest.mark.usefixtures("app")

@@ -34,6 +34,8 @@ def test_a_history_shows_ones_own_questions_newest_first_with_what_was_said(
     assert "better answer written" in page
     assert "comment left" not in page
     assert f'href="{first}"' in page
+    assert "Only you see it" not in page  # curators and other raters may, as who agreed was told
+    assert "who looks after the personas may read" in page
 
 
 @pytest.mark.parametrize(("corrected", "count"), [(0, 2), (1, 4), (3, 4)])

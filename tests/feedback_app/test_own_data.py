@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, select
 
+from feedback_app.backend import Backend
 from services.adapters.promotions import find_persona, who_serves
 from services.db.agreement_tables import AgreementRow
 from services.db.feedback_tables import AnswerRow, CorrectionRow, QuestionRow, RaterRow
@@ -18,6 +21,7 @@ from services.domain.roles import Role
 from services.domain.training import RunState
 from services.feedback.own_data import own_counts, own_data
 from tests.builders import AT
+from tests.fake_airflow import running_airflow
 from tests.feedback_app.conftest import Visitor
 from tests.lineage_builders import add_run, add_serving_version, add_training_set
 
@@ -59,7 +63,9 @@ def test_deleting_takes_the_words_at_once_and_the_browser_is_nobody_again(
     visitor: Visitor, said: str, clean: Engine
 ):
     deleted = delete(visitor, sure="yes")
-    assert "All you said here is deleted" in visitor.get(deleted.location).text
+    shown = visitor.get(deleted.location).text
+    assert "All you said here is deleted." in shown
+    assert "is being replaced" not in shown
     assert visitor.client.get_cookie("rater") is None
     with session_scope(clean) as session:
         assert set(session.scalars(select(QuestionRow.text))) == {""}
@@ -88,7 +94,10 @@ def test_what_is_kept_is_told_in_the_words_that_are_agreed_to(visitor: Visitor):
     )
     assert told
     assert agreed_to
-    assert told[0] == agreed_to[0]
+    words, agreed_words = (" ".join(re.sub(r"<[^>]+>", " ", one[0]).split()) for one in (told, agreed_to))
+    assert words == agreed_words
+    assert '<a href="/your-data">' in agreed_to[0]
+    assert "<a " not in told[0]
 
 
 def test_without_the_box_nothing_is_deleted(visitor: Visitor, said: str):
@@ -108,8 +117,9 @@ def test_an_account_goes_on_as_another_rater(visitor: Visitor, clean: Engine):
         assert len(session.scalars(select(RaterRow)).all()) == 2
 
 
-@pytest.mark.usefixtures("said")
-def test_what_learnt_from_them_serves_no_more_where_airflow_does_not_answer(visitor: Visitor, clean: Engine):
+@pytest.fixture
+def learnt(said: str, clean: Engine) -> str:
+    """A version that learnt from it serves."""
     with session_scope(clean) as session:
         persona = find_persona(session, "pirate")
         learnt = add_training_set(session, persona, cutoff=datetime.now(UTC))
@@ -117,10 +127,29 @@ def test_what_learnt_from_them_serves_no_more_where_airflow_does_not_answer(visi
         session.add(TrainingSetSourcesRow(training_set_id=learnt.id, kind="correction", ids=ids))
         run = add_run(session, learnt, state=RunState.SUCCEEDED)
         add_serving_version(session, persona, number=1).training_run_id = run.id
+    return said
+
+
+@pytest.mark.usefixtures("learnt")
+def test_what_learnt_from_them_serves_no_more_where_airflow_does_not_answer(visitor: Visitor, clean: Engine):
     assert "v1 learnt from your better answer" in visitor.get("/history").text
-    delete(visitor, sure="yes")
+    deleted = delete(visitor, sure="yes")
     with session_scope(clean) as session:
         assert who_serves(session, find_persona(session, "pirate")).number == 0
+    assert "is being replaced" not in visitor.get(deleted.location).text
+
+
+@pytest.mark.usefixtures("learnt")
+def test_what_learnt_from_them_is_replaced_where_airflow_answers(visitor: Visitor, app: Flask, clean: Engine):
+    backend = app.extensions[Backend.KEY]
+    with running_airflow() as airflow:
+        reached = backend.settings.model_copy(update={"airflow_url": airflow.url})
+        app.extensions[Backend.KEY] = replace(backend, settings=reached)
+        deleted = delete(visitor, sure="yes")
+    assert [dag for dag, _ in airflow.runs.values()] == ["erase_rater"]
+    with session_scope(clean) as session:
+        assert who_serves(session, find_persona(session, "pirate")).number == 1
+    assert "What learnt from it and answers now is being replaced." in visitor.get(deleted.location).text
 
 
 def test_a_correction_that_no_version_learnt_is_not_said_to_have_shipped(visitor: Visitor, said: str):
