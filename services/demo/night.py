@@ -1,6 +1,7 @@
 """The demo's night: `nightly_retrain` started on the real scheduler and followed to its end, aloud."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ DAG_ID = "nightly_retrain"
 PATIENCE_S = 1800.0
 WORTH_TELLING = frozenset({"running", "success", "failed", "skipped", "up_for_retry", "upstream_failed"})
 SECONDS_BETWEEN_STEPS = 5.0  # between two lines about a training run
+SECONDS_BETWEEN_EVALUATING = 30.0  # between two about an evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def run_night(
     """
     personas = due.due_personas()  # in the order of the mapped tasks
     skipped: list[str] = []
+    evaluating: dict[str, float] = {}  # since when, by persona
 
     def tell(task: TaskState) -> None:
         step = task.task_id.rsplit(".", 1)[-1]
@@ -46,10 +49,16 @@ def run_night(
             console.print(f"  {step:<13} {persona:<12} {task.state}")
         if (step, task.state) == ("assemble", "skipped"):
             skipped.append(persona)
+        if step == "evaluate":
+            note_evaluating(evaluating, persona, task.state, at=time.monotonic())
         if (step, task.state) == ("evaluate", "success"):
             evaluated(persona)
 
-    with AirflowClient(settings) as airflow, _training_told(engine, console):
+    with (
+        AirflowClient(settings) as airflow,
+        _training_told(engine, console),
+        evaluating_told(evaluating, console, every=SECONDS_BETWEEN_EVALUATING),
+    ):
         run_id = airflow.trigger(DAG_ID)
         run = airflow.wait(DAG_ID, run_id, timeout=PATIENCE_S, progress=tell)
     reasons = {persona: _reason(persona, run.run_after) for persona in skipped}
@@ -61,21 +70,53 @@ def _reason(persona: str, run_after: str) -> str:
     return assembling.assemble(persona, run_after).get("skipped", "")
 
 
+def note_evaluating(evaluating: dict[str, float], persona: str, state: str, *, at: float) -> None:
+    """Of whom it has to be told that they are evaluated: from when that runs until it does no more."""
+    if state == "running":
+        evaluating.setdefault(persona, at)
+    else:
+        evaluating.pop(persona, None)
+
+
+@contextmanager
+def evaluating_told(evaluating: dict[str, float], console: Console, *, every: float) -> Iterator[None]:
+    """While the block runs, a line every so many seconds for whoever is evaluated: no more is stored."""
+
+    def tell() -> None:
+        for persona, began in tuple(evaluating.items()):
+            console.print(f"    {persona} is being evaluated, {time.monotonic() - began:.0f} s so far")
+
+    with _now_and_then(tell, every=every):
+        yield
+
+
 @contextmanager
 def _training_told(engine: Engine, console: Console) -> Iterator[None]:
     """While the block runs, say now and then how far the running training is."""
-    ending = threading.Event()
+    told = 0
 
     def tell() -> None:
-        told = 0
-        while not ending.wait(SECONDS_BETWEEN_STEPS):
-            with session_scope(engine) as session:
-                run = session.scalar(select(TrainingRunRow).where(TrainingRunRow.state == "running"))
-                if run is not None and run.loss is not None and run.step != told:
-                    told = run.step
-                    console.print(f"    step {run.step} of {run.total_steps}, loss {run.loss:.3f}")
+        nonlocal told
+        with session_scope(engine) as session:
+            run = session.scalar(select(TrainingRunRow).where(TrainingRunRow.state == "running"))
+            if run is not None and run.loss is not None and run.step != told:
+                told = run.step
+                console.print(f"    step {run.step} of {run.total_steps}, loss {run.loss:.3f}")
 
-    teller = threading.Thread(target=tell, daemon=True)
+    with _now_and_then(tell, every=SECONDS_BETWEEN_STEPS):
+        yield
+
+
+@contextmanager
+def _now_and_then(tell: Callable[[], None], *, every: float) -> Iterator[None]:
+    """While the block runs, in a thread of its own; `every` is in seconds."""
+    ending = threading.Event()
+
+    def go_on() -> None:
+        while not ending.wait(every):
+            tell()
+
+    teller = threading.Thread(target=go_on, daemon=True)
     teller.start()
     try:
         yield
