@@ -2,7 +2,7 @@
 canaries, reports, decisions, sets and runs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -148,9 +148,11 @@ def add_answers(session: Session, version: AdapterVersionRow, *, right: int) -> 
     )
 
 
-def add_report(session: Session, version: AdapterVersionRow, **metrics: float) -> EvaluationReportRow:
-    """A report of a version on an empty suite, each metric over 300 items."""
-    suite = freeze_suite(session, version.persona, [], at=AT)
+def add_report(
+    session: Session, version: AdapterVersionRow, *, items: Sequence[Item] = (), **metrics: float
+) -> EvaluationReportRow:
+    """A report of a version on an empty suite, or on another one, each metric over 300 items."""
+    suite = freeze_suite(session, version.persona, items, at=AT)
     report = EvaluationReportRow(
         adapter_version_id=version.id,
         suite_digest=suite,

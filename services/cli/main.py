@@ -58,7 +58,7 @@ def status(as_json: Json = False) -> None:
         show({"totals": totals, "personas": personas_now, "warnings": warnings}, as_json=True)
         return
     show(totals, as_json=False)
-    show([record | _not_yet(record) for record in personas_now], as_json=False)
+    show([record | _not_yet(record) | _judged(record) for record in personas_now], as_json=False)
     for warning in warnings:
         typer.echo(f"Warning: {warning}")
 
@@ -66,6 +66,12 @@ def status(as_json: Json = False) -> None:
 def _not_yet(record: Record) -> Record:
     """A dash for each step that the newest set has not come to, which a table would leave out."""
     return {name: "—" for name in ("training_set", "run", "version", "decision") if record[name] is None}
+
+
+def _judged(record: Record) -> Record:
+    """The newest decision in a word: it may be on another version than the newest set's."""
+    found = record["judged"]
+    return {"judged": f"v{found['version']}: {found['verdict']} ({found['decision']})" if found else None}
 
 
 @app.command()

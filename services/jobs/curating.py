@@ -15,7 +15,7 @@ from services.accounts import audit
 from services.adapters import live, promotions
 from services.adapters.canaries import policy_of
 from services.db.account_tables import AuditEntryRow
-from services.db.decisions import newest_decision_on
+from services.db.decisions import newest_decision_on, own_report_of
 from services.db.feedback_tables import AnswerRow, PersonaRow, RatingRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
@@ -50,7 +50,7 @@ Line = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class VersionLine:
-    """`why_not`: why it can serve no more, empty where it could; `metrics` of its newest report."""
+    """`why_not`: why it can serve no more, empty where it could; `metrics` of its own night."""
 
     number: int
     created_at: datetime
@@ -123,15 +123,9 @@ def curated(session: Session, slug: str, *, at: datetime) -> Curated:
 
 
 def versions_of(session: Session, persona: PersonaRow, *, limit: int | None = None) -> list[VersionLine]:
-    """Newest first, each with its overall metrics where it was evaluated."""
+    """Newest first, each with its overall metrics, of its own night, where it was evaluated."""
     overall = func.jsonb_path_query_array(EvaluationReportRow.metrics, f'$[*] ? (@.slice == "{OVERALL}")')
-    metrics = (
-        select(overall)
-        .where(EvaluationReportRow.adapter_version_id == AdapterVersionRow.id, EvaluationReportRow.arm == "")
-        .order_by(EvaluationReportRow.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    metrics = own_report_of(AdapterVersionRow.id).with_only_columns(overall).scalar_subquery()
     verdict = newest_decision_on(AdapterVersionRow.id).with_only_columns(GateDecisionRow.verdict)
     in_full = select(PromotionRow.adapter_version_id).where(
         PromotionRow.persona_id == persona.id, PromotionRow.kind != PromotionKind.CANARY

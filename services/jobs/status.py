@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from services.adapters.live import live_now
 from services.adapters.promotions import find_persona
-from services.db.decisions import newest_decision_on
+from services.db.decisions import newest_decision_on, own_report_of
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
     AdapterVersionRow,
@@ -39,7 +39,8 @@ def personas() -> list[Record]:
     """Every persona with who serves it, its newest training set, and what that led to.
 
     `run` is the newest on that set, `version` what came of the run and `decision` the newest on that version;
-    each is None where it has not come to that.
+    each is None where it has not come to that. `judged` is the persona's newest decision, of whatever
+    version: it stands where a later set came to none.
     """
     with open_installation() as installation, session_scope(installation.engine) as session:
         return personas_in(session)
@@ -57,7 +58,7 @@ def totals() -> Record:
 
 
 def versions(slug: str) -> list[Record]:
-    """Every version of a persona, newest first, with its overall metrics where it was evaluated."""
+    """Every version of a persona, newest first, with its overall metrics in its own night."""
     with open_installation() as installation, session_scope(installation.engine) as session:
         persona = find_persona(session, slug)
         champion, canary = live_now(session, persona)
@@ -218,7 +219,23 @@ def _persona(session: Session, row: PersonaRow) -> Record:
         "version": version.number if version else None,
         "decision": decided.id if decided else None,
         "verdict": decided.verdict if decided else None,
+        "judged": _newest_judgement(session, row),
     }
+
+
+def _newest_judgement(session: Session, persona: PersonaRow) -> Record | None:
+    decided = session.scalar(
+        select(GateDecisionRow)
+        .join(GateDecisionRow.candidate_report)
+        .join(EvaluationReportRow.version)
+        .where(AdapterVersionRow.persona_id == persona.id)
+        .order_by(GateDecisionRow.id.desc())
+        .limit(1)
+    )
+    if decided is None:
+        return None
+    number = decided.candidate_report.version.number
+    return {"decision": decided.id, "version": number, "verdict": decided.verdict}
 
 
 def _newest_run(session: Session, training_set: TrainingSetRow) -> TrainingRunRow | None:
@@ -235,17 +252,12 @@ def _version_of(session: Session, run: TrainingRunRow) -> AdapterVersionRow | No
 
 
 def _overall(session: Session, version_id: int) -> Record:
-    """Overall metrics of a version's newest report; nothing where it was never evaluated."""
-    newest = session.scalar(
-        select(EvaluationReportRow)
-        .where(EvaluationReportRow.adapter_version_id == version_id, EvaluationReportRow.arm == "")
-        .order_by(EvaluationReportRow.id.desc())
-        .limit(1)
-    )
-    if newest is None:
+    """Overall metrics of a version in its own night; nothing where it was never evaluated."""
+    own = session.scalar(own_report_of(version_id))
+    if own is None:
         return {}
     return {
         metric["name"]: None if metric["value"] is None else round(metric["value"], 4)
-        for metric in newest.metrics
+        for metric in own.metrics
         if metric["slice"] == OVERALL
     }

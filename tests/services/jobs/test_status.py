@@ -81,6 +81,21 @@ def test_what_stands_beside_the_newest_set_is_what_it_led_to(session: Session):
     assert [record[name] for name in CHAIN] == [new.id, "failed", None, None, None]
 
 
+def test_the_newest_decision_is_told_where_a_later_set_came_to_none(session: Session):
+    persona = add_persona(session)
+    assert personas_in(session)[0]["judged"] is None
+    version = add_version(session, persona)
+    version.training_run_id = add_run(
+        session, add_training_set(session, persona), state=RunState.SUCCEEDED
+    ).id
+    decision = add_decision(session, version, verdict="FAIL")
+    add_run(session, add_training_set(session, persona), state=RunState.SUCCEEDED)
+    other = add_persona(session, slug="other")
+    add_decision(session, add_version(session, other, digest="f" * 64), verdict="PASS")
+    records = {one["persona"]: one for one in personas_in(session)}
+    assert records[persona.slug]["judged"] == {"decision": decision.id, "version": 1, "verdict": "FAIL"}
+
+
 def test_what_a_training_tells_is_kept_with_its_run(installation: Installation, training_set: TrainingSetRow):
     train_with(installation, FakeTrainer(final_loss=math.nan), training_set.id, [])
     with session_scope(installation.engine) as session:
