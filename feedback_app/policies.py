@@ -13,7 +13,7 @@ from services.accounts import audit
 from services.adapters.promotions import find_persona, lock_persona
 from services.db.session import session_scope
 from services.domain.roles import Role
-from services.errors.inputs import InvalidPolicy
+from services.errors.tree import InvalidInput
 from services.feedback.personas import change_policies
 
 blueprint = Blueprint("policies", __name__, url_prefix="/p/<slug>/curate/policy")
@@ -39,12 +39,12 @@ def change(slug: str) -> Response:
             change_policies(row, rules.changed(row))
             if told:
                 audit.record(session, "change policies", slug, actor=curator.actor, at=now(), details=told)
-    except InvalidPolicy as problem:
+    except InvalidInput as problem:
         return refused(_render(slug, rules, problem), problem)
     return redirect(url_for("curating.page", slug=slug), 303)
 
 
-def _render(slug: str, typed: PolicyFields | None = None, problem: InvalidPolicy | None = None) -> str:
+def _render(slug: str, typed: PolicyFields | None = None, problem: InvalidInput | None = None) -> str:
     with session_scope(backend().engine) as session:
         row = find_persona(session, slug)
         persona, rules = row.as_persona(), typed or PolicyFields.of(row)

@@ -1,20 +1,23 @@
 """The few rules of a persona's policies that people change, as fields of a form; JSON names the others.
 
-Each is judged by the policy that it belongs to, so that what is wrong is said beside it.
+Each has the bounds of its policy; what is wrong is said beside it, and above by the field's own words.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from babel.numbers import format_decimal
+from flask_babel import LazyString
+
 from feedback_app.forms import Fields, typed_text
-from feedback_app.sentences import gettext, lazy_gettext
+from feedback_app.sentences import current_locale, gettext, lazy_gettext
 from services.adapters.canaries import own_policy
 from services.db.feedback_tables import PersonaRow
-from services.domain.canaries import CanaryPolicy
-from services.domain.example_policy import ExamplePolicy
+from services.domain.canaries import LEAST, MOST_COUNT, RANGES, CanaryPolicy
+from services.domain.example_policy import LIMITS, ExamplePolicy
 from services.domain.gate_policy import default_gate
-from services.errors.inputs import InvalidPolicy
+from services.errors.tree import InvalidInput
 from services.evaluation.decisions import parse_policy
 from services.feedback.personas import PersonaPlan, Policies
 
@@ -25,6 +28,16 @@ COUNTS = {
     "agreeing_raters": lazy_gettext("Raters who must call an answer good before it is learnt"),
 }
 _SHARE, _DAYS = "share", "most_days"
+LABELS = {
+    **COUNTS,
+    _SHARE: lazy_gettext("Share of conversations that try a new version first"),
+    _DAYS: lazy_gettext("Days after which such a trial ends if ratings have decided nothing"),
+}
+_BOUNDS: dict[str, tuple[float, float]] = {
+    **{name: LIMITS[name] for name in COUNTS},
+    _SHARE: RANGES[_SHARE],
+    _DAYS: (LEAST[_DAYS], MOST_COUNT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,11 @@ class PolicyFields:
     share: str = ""
     most_days: str = str(CanaryPolicy().most_days)
     approval: bool = False
+
+    @property
+    def labels(self) -> Mapping[str, LazyString]:
+        """The words before each."""
+        return LABELS
 
     @classmethod
     def read(cls, typed: Fields) -> "PolicyFields":
@@ -57,15 +75,17 @@ class PolicyFields:
 
     def problems(self) -> dict[str, str]:
         """What is wrong, by the field."""
-        found = {name: _wrong_count(ExamplePolicy, name, getattr(self, name)) for name in COUNTS}
+        found = {name: _wrong_count(name, getattr(self, name)) for name in COUNTS}
         found[_SHARE] = _wrong_share(self.share)
-        found[_DAYS] = _wrong_count(CanaryPolicy, _DAYS, self.most_days) if self.share else ""
+        found[_DAYS] = _wrong_count(_DAYS, self.most_days) if self.share else ""
         return {name: problem for name, problem in found.items() if problem}
 
     def check(self) -> None:
-        """Raises InvalidPolicy for the first problem."""
-        for problem in self.problems().values():
-            raise InvalidPolicy(problem)
+        """Raises InvalidInput for the first problem."""
+        for name, problem in self.problems().items():
+            raise InvalidInput(
+                gettext("Nothing was saved. “%(field)s”: %(problem)s", field=LABELS[name], problem=problem)
+            )
 
     def examples(self) -> dict[str, Any]:
         """Without problems only."""
@@ -89,7 +109,7 @@ class PolicyFields:
         return replace(plan, gate_policy=replace(gate, approval=True))
 
     def changed(self, row: PersonaRow) -> Policies:
-        """What the persona's policies become; every other rule of theirs stays. Raises InvalidPolicy."""
+        """What the persona's policies become; every other rule of theirs stays. Raises InvalidInput."""
         self.check()
         canary = replace(own_policy(row) or CanaryPolicy(), **self.canary()) if self.share else None
         return Policies(
@@ -104,22 +124,24 @@ class PolicyFields:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _wrong_count(policy: type[ExamplePolicy | CanaryPolicy], name: str, text: str) -> str:
+def _wrong_count(name: str, text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         return gettext("Write a whole number.")
-    return _refused(policy, **{name: int(text)})
+    least, most = _BOUNDS[name]
+    if least <= int(text) <= most:
+        return ""
+    bounds = {"least": format_decimal(least, locale=current_locale())}
+    bounds["most"] = format_decimal(most, locale=current_locale())
+    return gettext("Write a whole number from %(least)s to %(most)s.", **bounds)
 
 
 def _wrong_share(text: str) -> str:
+    least, most = _BOUNDS[_SHARE]
     try:
-        return _refused(CanaryPolicy, share=float(text)) if text else ""
+        if not text or least <= float(text) <= most:
+            return ""
     except ValueError:
         return gettext("Write a number such as 0.2, or nothing for no canary.")
-
-
-def _refused(policy: type[ExamplePolicy | CanaryPolicy], **rule: Any) -> str:  # noqa: ANN401  (whose types the policy checks)
-    try:
-        policy(**rule)
-    except InvalidPolicy as problem:
-        return str(problem)
-    return ""
+    return gettext(
+        "Write a number from %(least)s to %(most)s, or nothing for no canary.", least=least, most=most
+    )

@@ -15,15 +15,15 @@ from services.domain.style import Estimate, Style, adjusted, covariates_of
 from services.domain.turns import in_turn
 from services.errors.inputs import InvalidOpinions, InvalidPolicy
 
-_RANGES = {"share": (0.01, 0.99), "alpha": (1e-6, 0.2), "margin": (0.001, 0.5)}
-_LEAST = {
+RANGES = {"share": (0.01, 0.99), "alpha": (1e-6, 0.2), "margin": (0.001, 0.5)}
+LEAST = {
     "least_conversations": 10,
     "least_raters": 2,
     "most_conversations": 100,
     "most_days": 1,
     "cool_down_hours": 0,
 }
-_MOST_COUNT = 1_000_000
+MOST_COUNT = 1_000_000
 _STYLE_WARNING = (
     "The canary is rated higher, but not at equal length, lists and bold: read some of its answers before it "
     "is promoted fully."
@@ -58,14 +58,14 @@ class CanaryPolicy:
     cool_down_hours: int = 24
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
+        for name, (least, most) in RANGES.items():
             value: object = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
                 raise InvalidPolicy(f"{name} must lie between {least:g} and {most:g}.")
-        for name, fewest in _LEAST.items():
+        for name, fewest in LEAST.items():
             count: object = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or not fewest <= count <= _MOST_COUNT:
-                raise InvalidPolicy(f"{name} must be a whole number from {fewest} to {_MOST_COUNT:,}.")
+            if isinstance(count, bool) or not isinstance(count, int) or not fewest <= count <= MOST_COUNT:
+                raise InvalidPolicy(f"{name} must be a whole number from {fewest} to {MOST_COUNT:,}.")
 
 
 @dataclass(frozen=True, slots=True)

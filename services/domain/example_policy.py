@@ -20,7 +20,7 @@ class Start(StrEnum):
 
 
 # Each policy field with the smallest and largest value it takes.
-_LIMITS = {
+LIMITS = {
     "holdout_percent": (1, 50),
     "minimum_rows": (1, 1_000_000),
     "minimum_new": (0, 1_000_000),
@@ -77,7 +77,7 @@ class ExamplePolicy:
     replay_percent: int = 10
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _LIMITS.items():
+        for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | type(least)):
                 kind = "whole number" if isinstance(least, int) else "number"

@@ -1,5 +1,6 @@
 """Changing the rules of a persona that people change: who may, what stays as it is, what is recorded."""
 
+import html
 import re
 from dataclasses import asdict
 from typing import Any
@@ -89,6 +90,19 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_stored(promoter: 
     )
     assert 'value="none"' in refused.text
     assert policies(clean) == before
+
+
+def test_what_is_wrong_is_said_once_and_by_the_words_beside_the_field(promoter: Visitor):
+    refused = html.unescape(send(promoter, share="2").text)
+    bounds = "Write a number from 0.01 to 0.99, or nothing for no canary."
+    label = "Share of conversations that try a new version first"
+    assert f"Nothing was saved. “{label}”: {bounds}" in refused
+    assert refused.count(bounds) == 2
+    assert "The policy cannot be used" not in refused
+    assert "share must" not in refused
+    wrong = html.unescape(send(promoter, minimum_rows="0", minimum_new="1000001").text)
+    for bounds in ("Write a whole number from 1 to 1,000,000.", "Write a whole number from 0 to 1,000,000."):
+        assert bounds in wrong
 
 
 def test_whether_an_approval_is_needed_is_for_those_to_say_who_may_give_it(visitor: Visitor, clean: Engine):
