@@ -2,9 +2,9 @@
 
 import re
 
-_OWN_PAGE = re.compile(r"(/[\w-]+)+", re.ASCII)
+_OWN_PAGE = re.compile(r"(/[\w-]+)+(\?[!-~]*)?", re.ASCII)
 
 
 def own_page(to: str) -> str:
-    """A page of this site, or nothing: no form leads elsewhere."""
+    """A page of this site with its query, or nothing: no form leads elsewhere."""
     return to if _OWN_PAGE.fullmatch(to) else ""

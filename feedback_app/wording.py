@@ -25,7 +25,7 @@ from feedback_app.sentences import (
     ngettext,
     spoken,
 )
-from feedback_app.words import word
+from feedback_app.words import act_in_words, word
 from services.demo.question_bank import rateable
 from services.domain.answer_formats import AnswerFormat, listed_options
 from services.domain.feedback import Reason, Said, Thumb
@@ -87,6 +87,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(duration)
     app.add_template_filter(loss)
     app.add_template_filter(word)
+    app.add_template_filter(act_in_words)
     app.add_template_filter(isolated)
     app.add_template_filter(spoken)
     app.add_template_filter(in_english)

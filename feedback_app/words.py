@@ -1,4 +1,4 @@
-"""The words of the domain as pages say them: roles, states, reasons, kinds of moves, verdicts, metrics.
+"""The words of the domain as pages say them: roles, states, reasons, kinds of moves, verdicts, metrics, acts.
 
 Stored and in addresses they are the domain's own; a word that is not here is shown as it is.
 """
@@ -73,6 +73,42 @@ WORDS = {
     "safety": lazy_gettext("safety"),
 }
 
+# What the audit log says was done, read before the one who did it: "pause by account:Ada".
+ACTS = {
+    # to personas
+    "create": lazy_gettext("create"),
+    "retrain": lazy_gettext("retrain"),
+    "rollback": lazy_gettext("rollback"),
+    "reinstate": lazy_gettext("reinstate"),
+    "let go on": lazy_gettext("let go on"),
+    "pause": lazy_gettext("pause"),
+    "archive": lazy_gettext("archive"),
+    "approve": lazy_gettext("approve"),
+    "change policies": lazy_gettext("change policies"),
+    "agree with feedback": lazy_gettext("agree with feedback"),
+    "overrule feedback": lazy_gettext("overrule feedback"),
+    "ban a rater": lazy_gettext("ban a rater"),
+    "restore feedback": lazy_gettext("restore feedback"),
+    # to accounts
+    "invite": lazy_gettext("invite"),
+    "accept invitation": lazy_gettext("accept invitation"),
+    "withdraw invitation": lazy_gettext("withdraw invitation"),
+    "set password": lazy_gettext("set password"),
+    "change password": lazy_gettext("change password"),
+    "change role": lazy_gettext("change role"),
+    "close account": lazy_gettext("close account"),
+    "reopen account": lazy_gettext("reopen account"),
+    "sign out": lazy_gettext("sign out"),
+    # to clients
+    "create client": lazy_gettext("create client"),
+    "renew client": lazy_gettext("renew client"),
+    "revoke client": lazy_gettext("revoke client"),
+}
+
 
 def word(value: str) -> str:
     return str(WORDS.get(value, value))
+
+
+def act_in_words(act: str) -> str:
+    return str(ACTS.get(act, act))

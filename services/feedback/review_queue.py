@@ -2,6 +2,10 @@
 
 Nothing is marked when it is said: what waits follows from the journals, the newest training set's account of
 whom it left out, and what was decided since. Disputes are looked for among what was rated last.
+
+A dispute holds nothing back: whatever was not overruled counts in training sets, and their consensus weighs
+the ratings against each other. So it waits for somebody's look, not for a word on each rating: a decision on
+one, whatever it says, ends it until the answer is rated again. To settle it is to overrule what is wrong.
 """
 
 from collections.abc import Sequence

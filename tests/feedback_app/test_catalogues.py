@@ -7,8 +7,10 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
+from feedback_app.curating import STATE_ACTS
 from feedback_app.languages import FOLDER
-from feedback_app.words import WORDS
+from feedback_app.reviewing import ACTS as REVIEW_ACTS
+from feedback_app.words import ACTS, WORDS
 from services.domain.checks import Verdict
 from services.domain.feedback import Choice, Reason
 from services.domain.personas import PersonaState
@@ -16,10 +18,14 @@ from services.domain.promotions import PromotionKind
 from services.domain.roles import Role
 from services.domain.training import RunState
 from services.evaluation.wording import TITLES
+from services.jobs.retrain import ACT as RETRAIN
+from services.settings import ROOT
+from tests.feedback_app.conftest import Visitor
 from tests.feedback_app.pseudo_language import APP, said_by_the_app
 
 LANGUAGES = sorted(each.parent.name for each in (APP / FOLDER).glob("*/messages.po"))
 
+_RECORDED = re.compile(r'audit\.record\(\s*session, "([^"]+)"')
 _NAMED = re.compile(r"%\((\w+)\)")
 _MARKUP = re.compile(r"<[^>]*>|[\"{}]|%%")
 
@@ -77,3 +83,20 @@ def test_a_translation_puts_in_what_the_sentence_does_and_has_its_markup(languag
 )
 def test_every_word_of_the_domain_that_pages_show_has_one(words: list[str]):
     assert [word for word in words if word not in WORDS] == []
+
+
+def test_every_act_that_the_audit_log_records_has_its_words():
+    parts = (ROOT / "services", ROOT / "feedback_app")
+    code = [path.read_text(encoding="utf-8") for part in parts for path in part.rglob("*.py")]
+    acts = {act for source in code for act in _RECORDED.findall(source)}
+    assert len(acts) > 12
+    acts |= {*STATE_ACTS.values(), *REVIEW_ACTS.values(), RETRAIN}
+    assert acts | {PromotionKind.ROLLBACK, PromotionKind.REINSTATE} == set(ACTS)
+
+
+def test_what_was_done_to_a_persona_is_said_in_the_language_of_the_page(visitor: Visitor):
+    visitor.sign_in(Role.CURATOR)
+    page = "/p/pirate/curate"
+    visitor.submit(visitor.get(page), f"{page}/state", state="paused", reason="x")
+    visitor.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
+    assert "pausiert durch account:Ada" in visitor.get(page).text

@@ -43,6 +43,13 @@ def test_what_was_chosen_holds_on_every_page_until_something_else_is_chosen(visi
     assert language_of(visitor, "de") == ("en", "ltr")
 
 
+def test_what_was_typed_into_the_address_stays_when_a_language_is_chosen(visitor: Visitor):
+    page = visitor.get("/p/pirate?question=Why+is+it+so%3F&domain=physics")
+    chosen = visitor.submit(page, "/language", language="de")
+    assert chosen.location == "/p/pirate?question=Why+is+it+so%3F&domain=physics"
+    assert "Why is it so?</textarea>" in visitor.get(chosen.location).text
+
+
 @pytest.mark.parametrize("language", ["fr", "../../etc", "", "de; Path=/x"])
 def test_a_language_that_there_is_none_of_is_the_browsers_again(visitor: Visitor, language: str):
     visitor.submit(visitor.get("/"), "/language", language="ar")
@@ -53,8 +60,16 @@ def test_a_language_that_there_is_none_of_is_the_browsers_again(visitor: Visitor
 
 
 def test_choosing_a_language_leads_to_no_other_site(visitor: Visitor):
-    fields = hidden_fields(visitor.get("/"), "/language") | {"to": "//elsewhere.example", "language": "de"}
-    assert visitor.client.post("/language", data=fields).location == "/"
+    fields = hidden_fields(visitor.get("/"), "/language")
+    for to in (
+        "//elsewhere.example",
+        "//elsewhere.example/?to=/p",
+        "/\\elsewhere.example?x",
+        "?x",
+        "/p?\r\nx: y",
+    ):
+        data = fields | {"to": to, "language": "de"}
+        assert visitor.client.post("/language", data=data).location == "/", to
 
 
 def test_who_keeps_a_page_is_told_what_it_differs_by(visitor: Visitor):

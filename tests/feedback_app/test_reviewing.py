@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -163,6 +163,22 @@ def test_a_decision_is_kept_audited_and_made_once_however_often_it_is_sent(
         (entry,) = [one for one in audit.on(session, "pirate", limit=9) if one.act == "overrule feedback"]
         assert entry.actor == row.actor == "account:Ada"
         assert entry.details == {"of": f"rating:{row.rating_id}", "review": row.id}
+
+
+def test_once_a_dispute_is_decided_the_page_says_what_becomes_of_the_rest(ada: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        answer = add_answer(session, find_persona(session, "pirate"))
+        for stars in (2, 4):
+            _rate(session, answer, stars)
+        add_correction(session, answer, "Better.", rater=new_rater(session, at=AT))
+        path = f"{QUEUE}/{answer.id}"
+        poor = session.scalars(select(func.min(CurrentRatingRow.rating_id))).one()
+    take(ada, path)
+    decide(ada, path, "agreed", of=f"rating:{poor}")
+    page = words(ada.get(path).text)
+    assert "Nothing waits here any more. What was not decided on counts as it did." in page
+    assert page.count('value="overruled"') == 3
+    assert "Nothing waits" in ada.get(QUEUE).text
 
 
 def test_a_ban_excludes_the_rater_and_restoring_ends_it(ada: Visitor, unsafe: str, clean: Engine):
