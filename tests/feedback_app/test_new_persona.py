@@ -188,7 +188,7 @@ def test_what_is_wrong_with_a_rule_stands_beside_it(curator: Visitor):
     beside = dict(
         re.findall(r'<p class="notice notice-problem" id="(\w+)-problem" [^>]*>([^<]*)</p>', refused.text)
     )
-    assert "must lie between 1 and 1,000,000" in beside["minimum_rows"]
+    assert beside["minimum_rows"] == "Write a whole number from 1 to 1,000,000."
     assert beside["share"] == "Write a number such as 0.2, or nothing for no canary."
     assert len(beside) == 2
     assert refused.text.count('aria-invalid="true"') == 2
