@@ -15,8 +15,9 @@ from werkzeug.exceptions import HTTPException
 
 from feedback_app.error_pages import RETRY_AFTER_S, status_of
 from feedback_app.request_log import note, wire_path
+from feedback_app.security import LARGEST_FORM_BYTES
 from services.errors.inputs import EmptyText, ForbiddenCharacter, TextTooLong
-from services.errors.lookups import UnknownAnswer
+from services.errors.lookups import UnknownAnswer, UnknownPersona, UnknownSource, UnknownVersion
 from services.errors.outages import TooOften
 from services.errors.people import NotTheAsker, TokenUnusable
 from services.errors.tree import PersonaLoopError, Unavailable
@@ -25,6 +26,12 @@ logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong on our side: send it again, and if it stays, tell us this number"
 MEDIA_TYPE = "application/problem+json"
+HTTP_SENTENCES = {
+    HTTPStatus.NOT_FOUND: "Nothing has this address: /api/v1/openapi.json has every address there is.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        f"The body is larger than {LARGEST_FORM_BYTES:,} bytes: shorten it and send it again."
+    ),
+}
 _KIND = "urn:persona-loop:problem:"
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -58,7 +65,7 @@ def problem_of(error: PersonaLoopError) -> Problem | None:
     wrong = []
     if isinstance(error, EmptyText | TextTooLong | ForbiddenCharacter):
         wrong = [WrongField(field=error.field, detail=str(error))]
-    return _problem(_WORD.sub(" ", type(error).__name__), status, str(error), wrong)
+    return _problem(_WORD.sub(" ", type(error).__name__), status, _sentence(error), wrong)
 
 
 def of_known(error: PersonaLoopError) -> Response:
@@ -89,7 +96,8 @@ def of_fields(error: ValidationError) -> Response:
 
 def of_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    response = _response(_problem(status.phrase, status, error.description or status.phrase, []))
+    sentence = HTTP_SENTENCES.get(status, error.description or status.phrase)
+    response = _response(_problem(status.phrase, status, sentence, []))
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value
@@ -104,6 +112,24 @@ def of_unexpected(error: Exception) -> Response:
     return _response(
         _problem("Unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, f"{UNEXPECTED}: {error_id}.", [])
     )
+
+
+def _sentence(error: PersonaLoopError) -> str:
+    """The error's own, but for what pages and the shell's commands are no way to find for a client."""
+    match error:
+        case UnknownPersona():
+            return f"There is no persona {error.slug[:60]!r}: GET /api/v1/personas lists those there are."
+        case UnknownVersion():
+            listed = f"GET /api/v1/personas/{error.slug}/versions"
+            return f"Persona {error.slug!r} has no version {error.version}: {listed} lists those it has."
+        case UnknownAnswer():
+            return "There is no such answer of this end user: GET /api/v1/answers lists those there are."
+        case UnknownSource():
+            return (
+                f"There is no {error.kind} {error.source_id} of this end user: the reply to what was said "
+                "has its id, and so has its list."
+            )
+    return str(error)
 
 
 def _named(where: tuple[int | str, ...]) -> str:

@@ -4,7 +4,10 @@ A token is sent by no browser on its own, so no form of ours has to be told from
 cookie opens anything here.
 """
 
-from flask import Flask, Response, jsonify, request
+import re
+from uuid import UUID
+
+from flask import Flask, Response, current_app, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,6 +26,7 @@ from feedback_app.api import (
 )
 from feedback_app.api.document import document
 from feedback_app.api.operations import OPERATIONS, blueprint
+from services.errors.lookups import UnknownAnswer
 from services.errors.tree import PersonaLoopError
 
 RESOURCES = (
@@ -68,5 +72,14 @@ def show_unexpected(error: Exception) -> Response:
 def show_http(error: HTTPException) -> AnyResponse:
     """Also of an address or a method that nothing here has: no blueprint answers for those."""
     if f"{request.path}/".startswith(f"{blueprint.url_prefix}/"):
-        return problems.of_http(error)
+        return problems.of_known(UnknownAnswer("")) if _names_no_answer() else problems.of_http(error)
     return error_pages.show_http(error)
+
+
+def _names_no_answer() -> bool:
+    """Whether the address would be one, but for an id of an answer that is none."""
+    unfit = re.match(rf"{blueprint.url_prefix}/answers/([^/]+)", request.path)
+    addresses = current_app.create_url_adapter(request)
+    if unfit is None or addresses is None:
+        return False
+    return addresses.test(request.path.replace(unfit[1], str(UUID(int=0)), 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -95,6 +96,34 @@ def test_what_is_not_there_is_no_page(api: Api, method: str, path: str, status: 
     assert ("Allow" in answered.headers) == (status == 405)
 
 
+@pytest.mark.parametrize("path", ["/answers/{id}", "/answers/{id}/ratings", "/answers/{id}/corrections"])
+def test_an_id_that_can_be_none_is_told_of_as_one_that_is_not_there(api: Api, path: str):
+    unknown, unfit = (problem(api.get(path.format(id=one)), 404) for one in (uuid4(), "no-id"))
+    assert unfit == unknown
+    assert unfit["type"] == "urn:persona-loop:problem:unknown-answer"
+    nowhere = problem(api.get(f"/answers/{uuid4()}/nothing"), 404)
+    assert "openapi.json has every address" in nowhere["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/personas/nobody", "GET /api/v1/personas lists"),
+        ("/personas/pirate/versions/9", "GET /api/v1/personas/pirate/versions lists"),
+        ("/answers/no-id", "GET /api/v1/answers lists"),
+    ],
+)
+def test_what_is_not_there_is_told_in_what_a_client_can_do(api: Api, path: str, told: str):
+    assert told in problem(api.get(path), 404)["detail"]
+
+
+def test_what_was_never_said_is_told_without_a_command(api: Api):
+    taken = api.post(f"/answers/{api.ask()['id']}/retractions", {"said": "rating", "id": 7})
+    detail = problem(taken, 404)["detail"]
+    assert detail.startswith("There is no rating 7 of this end user: ")
+    assert "persona-loop" not in detail
+
+
 def test_a_page_of_people_that_is_not_there_is_still_a_page(api: Api):
     assert api.browser.get("/api/v1x").content_type.startswith("text/html")
 
@@ -110,8 +139,7 @@ def test_a_body_that_is_none_is_refused(api: Api):
     path, headers = "/api/v1/personas/pirate/answers", {"Authorization": f"Bearer {api.token}"}
     headers |= {"End-User": "u1", "Idempotency-Key": "k"}
     problem(api.browser.post(path, data="question=Why", headers=headers), 415)
-    problem(
-        api.browser.post(path, data="x" * 1_000_001, content_type="application/json", headers=headers), 413
-    )
+    large = api.browser.post(path, data="x" * 1_000_001, content_type="application/json", headers=headers)
+    assert "larger than 1,000,000 bytes" in problem(large, 413)["detail"]
     told = problem(api.browser.post(path, data="{", content_type="application/json", headers=headers), 400)
     assert told["errors"][0]["field"] == "body"
