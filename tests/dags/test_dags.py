@@ -1,18 +1,15 @@
 """The DAG files: what they import, what Airflow reads in them, which forms they take, when they skip."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from services.adapters.promoting import promote
 from services.adapters.promotions import find_persona, who_serves
-from services.db import migrate
 from services.db.lineage_tables import TrainingSetSourcesRow
 from services.db.session import make_engine, session_scope
 from services.domain.training import RunState
@@ -20,7 +17,7 @@ from services.feedback.questions import new_rater
 from services.operations.stack import DAG_IDS
 from services.settings import Settings
 from tests.builders import AT, add_answer, add_correction, add_persona
-from tests.dags.conftest import RunScript
+from tests.dags.conftest import CallTask, RunScript
 from tests.dags.forms import BACK, ERASE, FORMS, NEW, NOBODY, ONE
 from tests.lineage_builders import (
     add_canary,
@@ -40,22 +37,6 @@ RETRAIN = ["assemble", "train", "evaluate", "gate", "promote"]
 @pytest.fixture(scope="module")
 def facts(run_script: RunScript) -> dict[str, Any]:
     return run_script("dag_facts.py", [(dag, form) for dag, form, _ in FORMS])
-
-
-@pytest.fixture(scope="module")
-def dag_database(database_url: str) -> Iterator[str]:
-    """A database of its own: tasks open their own sessions, so what they need must be committed."""
-    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE dag_tests"))
-    url = make_url(database_url).set(database="dag_tests").render_as_string(hide_password=False)
-    engine = make_engine(url)
-    migrate.upgrade(engine)
-    engine.dispose()
-    yield url
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE dag_tests WITH (FORCE)"))
-    server.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +144,10 @@ def test_a_form_is_checked_before_anything_runs(facts: dict[str, Any], number: i
 
 
 @pytest.fixture(scope="module")
-def promoted(run_script: RunScript, dag_database: str, decisions: dict[str, int]) -> dict[str, Any]:
+def promoted(call_task: CallTask, decisions: dict[str, int]) -> dict[str, Any]:
     """What the promote task answers to each verdict."""
     calls = [("by-a-test", WAITS, {"decision_id": decision}) for decision in decisions.values()]
-    answers = run_script("one_task.py", "nightly_retrain", "retrain.promote", calls, database=dag_database)
+    answers = call_task("nightly_retrain", "retrain.promote", *calls)
     return dict(zip(decisions, answers, strict=True))
 
 
@@ -179,15 +160,15 @@ def test_promote_ends_at_the_promotion_of_what_passed(promoted: dict[str, Any]):
     assert promoted["PASS"]["returned"] > 0
 
 
-def test_an_open_canary_is_found_and_watched(run_script: RunScript, dag_database: str):
+def test_an_open_canary_is_found_and_watched(call_task: CallTask, dag_database: str):
     engine = make_engine(dag_database)
     with session_scope(engine) as session:
         add_canary(session, add_persona(session, slug="tried"), number=1)
     engine.dispose()
-    (found,) = run_script("one_task.py", WATCH, "open_canaries", [("run", {}, {})], database=dag_database)
+    (found,) = call_task(WATCH, "open_canaries", ("run", {}, {}))
     assert found == {"returned": ["tried"]}
     calls = [("run", {}, {"persona": slug}) for slug in ("tried", "nobody")]
-    seen, unknown = run_script("one_task.py", WATCH, "watch", calls, database=dag_database)
+    seen, unknown = call_task(WATCH, "watch", *calls)
     assert "0 conversations count" in seen["returned"]
     assert "no persona 'nobody'" in unknown["failed"]
 
@@ -205,11 +186,11 @@ def thrice_served(dag_database: str) -> str:
 
 
 def test_a_rollback_that_is_tried_again_goes_back_one_step(
-    run_script: RunScript, dag_database: str, thrice_served: str
+    call_task: CallTask, dag_database: str, thrice_served: str
 ):
     form = {"persona": thrice_served, "version": None, "reason": "worse on physics"}
     calls = [("first", form, {}), ("first", form, {}), ("second", form, {}), ("first", form, {})]
-    moved = run_script("one_task.py", BACK, "rollback", calls, database=dag_database)
+    moved = call_task(BACK, "rollback", *calls)
     first, again, second, late = [answer["returned"] for answer in moved]
     assert first == again == late
     assert second > first
@@ -219,7 +200,7 @@ def test_a_rollback_that_is_tried_again_goes_back_one_step(
     engine.dispose()
 
 
-def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_database: str, tmp_path: Path):
+def test_a_creation_that_is_tried_again_is_no_error(call_task: CallTask, tmp_path: Path):
     seeds = [tmp_path / name for name in ("seeds.jsonl", "other.jsonl")]
     for number, file in enumerate(seeds):
         file.write_text(json.dumps({"instruction": f"Say {number}", "output": "Arr."}) + "\n")
@@ -242,7 +223,7 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
         {"overrides": ["lora.rank=8"]},
     ]
     calls = [("by-a-test", {}, {"params": form | change}) for change in changes]
-    made, again, *others = run_script("one_task.py", NEW, "create", calls, database=dag_database)
+    made, again, *others = call_task(NEW, "create", *calls)
     assert made == again == {"returned": "made-twice"}
     assert ["failed" in other for other in others] == [True] * 5
     for other, what in zip(
@@ -254,7 +235,7 @@ def test_a_creation_that_is_tried_again_is_no_error(run_script: RunScript, dag_d
 
 
 def test_an_erasure_that_is_tried_again_names_the_same_personas_until_they_are_settled(
-    run_script: RunScript, dag_database: str
+    call_task: CallTask, dag_database: str
 ):
     engine = make_engine(dag_database)
     with session_scope(engine) as session:
@@ -268,11 +249,11 @@ def test_an_erasure_that_is_tried_again_names_the_same_personas_until_they_are_s
         version.training_run_id = add_run(session, learnt, state=RunState.SUCCEEDED).id
     form = {"rater": str(rater), "reason": "by letter", "overrides": []}
     calls = [("first", form, {}), ("first", form, {}), ("first", form | {"rater": NOBODY}, {})]
-    erased, again, nobody = run_script("one_task.py", ERASE, "erase", calls, database=dag_database)
+    erased, again, nobody = call_task(ERASE, "erase", *calls)
     assert erased == again == {"returned": ["tainted"]}
     assert "no rater" in nobody["failed"]
     settling = [("first", form, {"persona": "tainted"})] * 2
-    settled = run_script("one_task.py", ERASE, "replace.settle", settling, database=dag_database)
+    settled = call_task(ERASE, "replace.settle", *settling)
     assert settled == [{"returned": 0}] * 2
-    assert run_script("one_task.py", ERASE, "erase", calls[:1], database=dag_database) == [{"returned": []}]
+    assert call_task(ERASE, "erase", calls[0]) == [{"returned": []}]
     engine.dispose()
