@@ -77,7 +77,10 @@ def audit_log() -> ResponseReturnValue:
         before = min(before, LARGEST_ID) if before is not None and before > 0 else None
         found = audit.newest(session, limit=PAGE + 1, before=before)
         return render_template(
-            "audit.html", entries=found[:PAGE], older=found[PAGE - 1].id if len(found) > PAGE else None
+            "audit.html",
+            entries=found[:PAGE],
+            in_words=audit.in_words,
+            older=found[PAGE - 1].id if len(found) > PAGE else None,
         )
 
 

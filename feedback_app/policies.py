@@ -38,7 +38,9 @@ def change(slug: str) -> Response:
                 require(Role.PROMOTER)
             change_policies(row, rules.changed(row))
             if told:
-                audit.record(session, "change policies", slug, actor=curator.actor, at=now(), details=told)
+                audit.record(
+                    session, audit.CHANGED_POLICIES, slug, actor=curator.actor, at=now(), details=told
+                )
     except InvalidInput as problem:
         return refused(_render(slug, rules, problem), problem)
     return redirect(url_for("curating.page", slug=slug), 303)

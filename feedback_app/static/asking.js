@@ -76,6 +76,7 @@ for (const form of document.querySelectorAll("form[data-waiting]")) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (button.disabled) return; // sent by a key, while what was sent before is waited for
     show(true);
     listen().catch(sendOnceThere);
   });

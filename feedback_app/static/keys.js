@@ -1,4 +1,4 @@
-// What has data-key is pressed by that key as well, and a text that is being written is saved by Ctrl and Enter; not
+// What has data-key is pressed by that key as well, and a text that is being written is sent by Ctrl and Enter; not
 // where somebody types, nor with any other key held. A page that tells its keys lets them be turned off, as speech and
 // switches press keys that nobody meant. Every page works the same without this.
 const TYPED = "textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=submit])";

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from services.db.account_tables import AuditEntryRow
 from services.db.base import JsonObject
 
+CHANGED_POLICIES = "change policies"  # its details have two values each: what held before, and what holds now
+
 
 def record(
     session: Session, act: str, subject: str, *, actor: str, at: datetime, details: JsonObject | None = None
@@ -44,3 +46,20 @@ def newest(session: Session, *, limit: int, before: int | None = None) -> Sequen
     if before is not None:
         chosen = chosen.where(AuditEntryRow.id < before)
     return session.scalars(chosen).all()
+
+
+def in_words(act: str, details: JsonObject) -> dict[str, str]:
+    """The details of an entry for people: both values of what was changed, lists as one reads them."""
+    between = " → " if act == CHANGED_POLICIES else ", "
+    return {name: _words(value, between) for name, value in sorted(details.items())}
+
+
+def _words(value: object, between: str) -> str:
+    match value:
+        case list():
+            return between.join(_words(one, ", ") for one in value)
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return "none"
+    return str(value)

@@ -76,4 +76,5 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Every administrative act, by whom and to what."""
-    show(accounts.audit_log(limit), as_json=as_json)
+    entries = accounts.audit_log(limit)
+    show(entries if as_json else [accounts.told(entry) for entry in entries], as_json=as_json)

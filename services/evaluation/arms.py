@@ -24,6 +24,7 @@ from services.errors.tree import Refused
 from services.evaluation.decisions import policy_decided_by
 from services.evaluation.evidence import evidence_of, suite_of
 from services.evaluation.suites import suite_items
+from services.evaluation.wording import title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def notes_on(session: Session, decision: GateDecisionRow) -> tuple[ArmNote, ...]
             sentence = judge_note(report.arm, check, seconds=report.seconds)
         else:
             check = compare(better, suite, used, judged, theirs)
-            sentence = note_of(report.arm, check, seconds=report.seconds)
+            told = replace(check, metric=title_of(check.metric))
+            sentence = note_of(report.arm, told, seconds=report.seconds)
         notes.append(ArmNote(report.arm, report.id, check, sentence))
     return tuple(notes)
 

@@ -70,6 +70,12 @@ def audit_log(limit: int) -> list[Record]:
         return [_entry(row) for row in audit.newest(session, limit=limit)]
 
 
+def told(entry: Record) -> Record:
+    """The entry as a table has it."""
+    words = audit.in_words(entry["act"], entry["details"])
+    return entry | {"details": "; ".join(f"{name}: {value}" for name, value in words.items())}
+
+
 def _record(row: AccountRow) -> Record:
     return {
         "name": row.name,

@@ -256,8 +256,4 @@ def _overall(session: Session, version_id: int) -> Record:
     own = session.scalar(own_report_of(version_id))
     if own is None:
         return {}
-    return {
-        metric["name"]: None if metric["value"] is None else round(metric["value"], 4)
-        for metric in own.metrics
-        if metric["slice"] == OVERALL
-    }
+    return {metric["name"]: metric["value"] for metric in own.metrics if metric["slice"] == OVERALL}

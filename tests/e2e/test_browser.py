@@ -149,6 +149,31 @@ def test_an_answer_is_edited_where_it_stands(browser: Browser, site: str):
     page.close()
 
 
+def test_a_question_is_sent_by_ctrl_and_enter_once(browser: Browser, site: str):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    asks: list[str] = []
+    page.on("request", lambda sent: asks.append(sent.url) if sent.method == "POST" else None)
+    page.goto(f"{site}/p/pirate")
+    question = page.get_by_label("Your question")
+    question.fill(QUESTION)
+    question.evaluate(
+        """field => { for (const press of [1, 2]) field.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })); }"""
+    )
+    page.wait_for_url("**/answers/*")
+    assert asks == [f"{site}/p/pirate/ask"]
+    page.close()
+
+
+def test_nothing_tells_of_keys_where_there_is_no_keyboard(browser: Browser, site: str):
+    for touched in (True, False):
+        context = browser.new_context(is_mobile=touched, has_touch=touched)
+        page = context.new_page()
+        ask(page, site, persona="Pirate", question=QUESTION)
+        expect(page.locator(".keys summary")).to_be_visible(visible=not touched)
+        context.close()
+
+
 def test_a_refused_question_stays_in_its_form_beside_the_sentence(browser: Browser, site: str):
     page = browser.new_page(viewport={"width": 1100, "height": 900})
     page.goto(f"{site}/p/pirate")

@@ -104,6 +104,17 @@ def test_what_cannot_be_done_is_said(admin: Visitor):
     assert admin.client.post(f"/admin/invitations/{2**40}/withdraw", data=token).status_code == 404
 
 
+def test_the_log_says_what_was_changed_in_words(admin: Visitor, clean: Engine):
+    details = {"approval": [False, True], "minimum_new": [10, 5]}
+    with session_scope(clean) as session:
+        audit.record(session, audit.CHANGED_POLICIES, "pirate", actor="test", at=AT, details=details)
+        granted = {"scopes": ["answers", "feedback"]}
+        audit.record(session, "create client", "acme", actor="test", at=AT, details=granted)
+    shown = " ".join(re.sub(r"<[^>]+>", "", admin.get(LOG).text).split())
+    assert "approval: no → yes; minimum_new: 10 → 5" in shown
+    assert "scopes: answers, feedback" in shown
+
+
 def test_the_log_goes_on_page_after_page_without_a_gap(admin: Visitor, clean: Engine):
     with session_scope(clean) as session:
         for number in range(2 * PAGE):

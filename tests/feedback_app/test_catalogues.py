@@ -11,6 +11,7 @@ from feedback_app.curating import STATE_ACTS
 from feedback_app.languages import FOLDER
 from feedback_app.reviewing import ACTS as REVIEW_ACTS
 from feedback_app.words import ACTS, WORDS
+from services.accounts.audit import CHANGED_POLICIES
 from services.domain.checks import Verdict
 from services.domain.feedback import Choice, Reason
 from services.domain.personas import PersonaState
@@ -90,7 +91,7 @@ def test_every_act_that_the_audit_log_records_has_its_words():
     code = [path.read_text(encoding="utf-8") for part in parts for path in part.rglob("*.py")]
     acts = {act for source in code for act in _RECORDED.findall(source)}
     assert len(acts) > 12
-    acts |= {*STATE_ACTS.values(), *REVIEW_ACTS.values(), RETRAIN}
+    acts |= {*STATE_ACTS.values(), *REVIEW_ACTS.values(), RETRAIN, CHANGED_POLICIES}
     assert acts | {PromotionKind.ROLLBACK, PromotionKind.REINSTATE} == set(ACTS)
 
 

@@ -152,6 +152,14 @@ def test_machines_get_json_and_people_a_table(run, pirate: str):
     assert [row["version"] for row in json.loads(run("versions", pirate, "--json").output)] == [1, 0]
 
 
+def test_a_metric_is_rounded_once_where_it_is_shown(run, command_engine: Engine):
+    with session_scope(command_engine) as session:
+        add_report(session, add_version(session, add_persona(session, slug="measured")), repetition=0.00147)
+    told = run("versions", "measured").output
+    assert "0.001" in told
+    assert "0.002" not in told
+
+
 def test_a_gate_prints_its_checks_once(run, command_engine: Engine, caplog: pytest.LogCaptureFixture):
     assert run("persona", "create", "judged", "--name", "Judged").exit_code == 0
     with session_scope(command_engine) as session:

@@ -81,8 +81,8 @@ def test_training_that_does_no_more_than_examples_is_called_pointless(
     generator.text = "Salt."
     (told,) = sentences(installation, evaluate.evaluate_with(installation, version_id))
     assert told.startswith(
-        "The plain base, shown three examples in the prompt, reaches 1.000 on fact_hit, the candidate 1.000: "
-        "training was pointless, examples in the prompt do as well or better. Asking it took "
+        "The plain base, shown three examples in the prompt, reaches 1.000 on right facts, the candidate "
+        "1.000: training was pointless, examples in the prompt do as well or better. Asking it took "
     )
 
 
@@ -127,7 +127,7 @@ def test_training_that_does_more_than_examples_is_said_to(
     with session_scope(installation.engine) as session:
         generator.by_model[session.get_one(AdapterVersionRow, version_id).name] = "Salt."
     (told,) = sentences(installation, evaluate.evaluate_with(installation, version_id))
-    assert "reaches 0.000 on fact_hit, the candidate 1.000: training is at least 0." in told
+    assert "reaches 0.000 on right facts, the candidate 1.000: training is at least 0." in told
 
 
 def test_a_comparison_with_an_arm_stops_nobody(
@@ -163,7 +163,7 @@ def test_an_endpoint_answers_the_same_items_and_no_frozen_ones(installation: Ins
     assert len(heard.bodies) == COUNT
     assert {(body["model"], len(body["messages"])) for body in heard.bodies} == {("big", 2)}
     told, _ = sentences(installation, reports)
-    assert told.startswith("Endpoint big reaches 1.000 on fact_hit, the candidate 0.000: it does as well")
+    assert told.startswith("Endpoint big reaches 1.000 on right facts, the candidate 0.000: it does as well")
 
 
 def test_an_endpoint_that_does_not_answer_costs_its_report_alone(
