@@ -36,9 +36,13 @@ def retrain(persona: str) -> None:
 
     @task(**GPU)
     def train(training_set_id: int) -> int:
+        from services.errors.refusals import SetLearntNow
         from services.jobs import train as job
 
-        return job.train(training_set_id, get_current_context()["params"]["overrides"])
+        try:
+            return job.train(training_set_id, get_current_context()["params"]["overrides"])
+        except SetLearntNow as refusal:
+            raise AirflowSkipException(str(refusal)) from refusal
 
     @task(**GPU)
     def evaluate(version_id: int) -> dict[str, int]:

@@ -10,6 +10,11 @@ from sqlalchemy.orm import Session
 
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(:space, :of)")
 _ALONE = text("SELECT pg_advisory_xact_lock(:space, :of)")
+_HELD = text(
+    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND classid = CAST(:space AS oid) AND objsubid = 2"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 class Space(IntEnum):
@@ -32,3 +37,8 @@ def lock_shared(session: Session, space: Space, *, of: int = 0) -> None:
 def lock_alone(session: Session, space: Space, *, of: int = 0) -> None:
     """Everybody else who has it is waited for."""
     session.execute(_ALONE, {"space": space.value, "of": of})
+
+
+def held_in(session: Session, space: Space) -> frozenset[int]:
+    """The ids in it of which somebody has the lock now, on whatever machine."""
+    return frozenset(session.scalars(_HELD, {"space": space.value}))

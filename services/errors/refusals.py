@@ -124,6 +124,32 @@ class NotApproved(Refused):
         )
 
 
+class SetLearntNow(Refused):
+    def __init__(self, training_set_id: int, *, other: int, run_id: int) -> None:
+        self.training_set_id, self.other, self.run_id = training_set_id, other, run_id
+        super().__init__(
+            f"Training set {training_set_id} has the same rows as set {other}, which training run {run_id} "
+            "learns now: wait for that to end, nothing was trained a second time."
+        )
+
+
+class TrainingUnderWay(Refused):
+    """`dag_id` and `run_id` are Airflow's words for the run that trains, or will."""
+
+    def __init__(self, slug: str, *, dag_id: str, run_id: str) -> None:
+        self.slug, self.dag_id, self.run_id = slug, dag_id, run_id
+        super().__init__(
+            f"Nothing was started: a training of {slug!r} waits or is under way already ({dag_id} {run_id}). "
+            "Wait for it to end."
+        )
+
+
+class TooLittleNew(Refused):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Nothing was started, as nothing would be learnt: {reason}.")
+
+
 class CanaryOpen(Refused):
     def __init__(self, slug: str, version: int) -> None:
         self.slug, self.version = slug, version

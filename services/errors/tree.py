@@ -29,6 +29,8 @@ PersonaLoopError
 │   ├── NotPassed             a promotion without a PASS
 │   │   └── NotToBeTried · NotToBeApproved    a canary, an approval of a FAIL
 │   ├── NotApproved           a promotion that waits for somebody's word
+│   ├── SetLearntNow          rows that another run learns at this moment
+│   ├── TrainingUnderWay · TooLittleNew   a training that somebody asks for now
 │   ├── CanaryOpen · CanaryEnded · NoCanary
 │   ├── CanaryCoolingDown     a version that the ratings of its canary took back
 │   ├── DecisionOutdated      a PASS against a champion that serves no more

@@ -33,7 +33,10 @@ logger = logging.getLogger(__name__)
 
 
 def train(training_set_id: int, overrides: Sequence[str] = ()) -> int:
-    """The id of the adapter version of this set and recipe; trained now unless it exists already."""
+    """The id of the adapter version of this set and recipe; trained now unless it exists already.
+
+    Raises SetLearntNow where a set of equal rows is being learnt, and what `train_with` raises.
+    """
     with open_installation() as installation:
         return train_with(installation, open_trainer(installation.settings), training_set_id, overrides)
 
@@ -65,6 +68,7 @@ def train_with(
         if learnt is not None:
             logger.info("%s: version %d learnt these rows already", slug, learnt.number)
             return learnt.id
+        runs.check_alone(session, training_set, digest, starting_digest=starting_digest)
         run = runs.begin(
             session,
             training_set_id=training_set_id,

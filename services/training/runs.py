@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.db.lineage_tables import TrainingRunRow
+from services.db.advisory_locks import Space, held_in
+from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.domain.training import Recipe, RunState, TrainedAdapter
+from services.errors.refusals import SetLearntNow
 from services.errors.tree import PersonaLoopError
 
 # Of an absolute path all but its last name.
@@ -55,6 +57,28 @@ def begin(
     if run.state != RunState.SUCCEEDED:
         run.state, run.error, run.finished_at = RunState.RUNNING, None, None
     return run
+
+
+def check_alone(
+    session: Session, training_set: TrainingSetRow, recipe_digest: str, *, starting_digest: str
+) -> None:
+    """Raises SetLearntNow where a process learns another set of the persona's with the same rows just so."""
+    other = session.scalar(
+        select(TrainingRunRow)
+        .join(TrainingRunRow.training_set)
+        .where(
+            TrainingSetRow.persona_id == training_set.persona_id,
+            TrainingSetRow.id != training_set.id,
+            TrainingSetRow.digest == training_set.digest,
+            TrainingRunRow.recipe_digest == recipe_digest,
+            TrainingRunRow.starting_digest == starting_digest,
+            TrainingRunRow.state == RunState.RUNNING,
+            TrainingRunRow.id.in_(held_in(session, Space.RUNS)),
+        )
+        .limit(1)
+    )
+    if other is not None:
+        raise SetLearntNow(training_set.id, other=other.training_set_id, run_id=other.id)
 
 
 def folder_name(run: TrainingRunRow) -> str:

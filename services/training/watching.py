@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from services.db.advisory_locks import Space
+from services.db.advisory_locks import Space, held_in
 from services.db.decisions import newest_decision_on
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import (
@@ -27,13 +27,6 @@ from services.errors.lookups import UnknownRecord
 from services.training.loss_curve import Panel
 
 INTERRUPTED = "interrupted"  # no state of a run: a process that was killed writes none
-
-# The lock that `holding` takes on a run ends with the process that trains.
-_HELD = text(
-    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND classid = CAST(:space AS oid) AND objsubid = 2"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +151,8 @@ def run_page(session: Session, run_id: int) -> RunView:
 
 
 def held_runs(session: Session) -> frozenset[int]:
-    """Ids of the runs that a process works on now, on whatever machine."""
-    return frozenset(session.scalars(_HELD, {"space": Space.RUNS.value}))
+    """Ids of the runs that a process works on now: the lock that `holding` takes ends with the process."""
+    return held_in(session, Space.RUNS)
 
 
 def state_of(run: TrainingRunRow, held: frozenset[int]) -> str:

@@ -21,19 +21,18 @@ from services.db.erasing_lock import hold_erasures
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.domain.example_policy import ExamplePolicy
-from services.domain.examples import DropReason
 from services.domain.night_plan import NightPlan, plan_night
 from services.domain.training import digest_of
 from services.errors.refusals import Redacted
 from services.training_sets.choosing import Chosen, Settled, as_literal, choose
 from services.training_sets.clustering import cluster_new
-from services.training_sets.conditions import Conditions, conditions_of, find_set, newest_learnt
+from services.training_sets.conditions import Conditions, conditions_of, find_set
 from services.training_sets.decided import Decided
 from services.training_sets.drafted import Drafted
 from services.training_sets.drafting import Draft
 from services.training_sets.gate_prompts import gate_prompts
 from services.training_sets.leaks import find_leaks
-from services.training_sets.news import count_new
+from services.training_sets.news import too_little_new
 from services.training_sets.preparing import Limits, Preparing
 from services.training_sets.reading import Reading
 from services.training_sets.renewing import Renewing
@@ -97,11 +96,8 @@ def assemble(  # noqa: PLR0913  (what jobs bring together)
         raise Redacted("training set", existing.id)
     if existing is not None:
         return existing
-    learnt = newest_learnt(session, persona, before=cutoff)
-    new = count_new(session, persona, learnt=learnt, until=cutoff, store_url=store_url)
-    if new < policy.minimum_new:
-        reason = f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
-        return Skipped(reason, dropped={DropReason.TOO_LITTLE_NEW.value: new})
+    if skipped := too_little_new(session, persona, policy, until=cutoff, store_url=store_url):
+        return skipped
     start = where_whole(start, store_url)
     session.execute(_COUNT_ROWS)
     with TemporaryDirectory(prefix="assembling-") as folder:

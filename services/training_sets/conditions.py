@@ -5,9 +5,10 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from services.db.advisory_locks import Space, held_in
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.domain.conversation import PROMPT_VERSION
@@ -63,14 +64,26 @@ def find_set(
 
 
 def newest_learnt(session: Session, persona: PersonaRow, *, before: datetime) -> TrainingSetRow | None:
-    """The newest earlier set that was trained on; what a failed night or a redacted set had is new."""
+    """The newest earlier set whose rows were learnt or are being learnt, whether or not that made a version.
+
+    What a failed or interrupted night or a redacted set had is new. Rows equal to those of a set that was
+    learnt are not learnt once more, so they count as learnt with that one.
+    """
+    learning = and_(
+        TrainingRunRow.state == RunState.RUNNING, TrainingRunRow.id.in_(held_in(session, Space.RUNS))
+    )
+    trained_on = aliased(TrainingSetRow)
+    learnt = (
+        select(trained_on.digest)
+        .join(TrainingRunRow, TrainingRunRow.training_set_id == trained_on.id)
+        .where(trained_on.persona_id == persona.id, or_(TrainingRunRow.state == RunState.SUCCEEDED, learning))
+    )
     return session.scalar(
         select(TrainingSetRow)
-        .join(TrainingRunRow, TrainingRunRow.training_set_id == TrainingSetRow.id)
         .where(
             TrainingSetRow.persona_id == persona.id,
             TrainingSetRow.cutoff < before,
-            TrainingRunRow.state == RunState.SUCCEEDED,
+            TrainingSetRow.digest.in_(learnt),
             TrainingSetRow.redacted_at.is_(None),
         )
         .order_by(TrainingSetRow.cutoff.desc())

@@ -11,10 +11,14 @@ from services.adapters.freezing import thaw
 from services.db.feedback_tables import PersonaRow
 from services.db.lineage_tables import TrainingSetRow
 from services.db.retractions import COMPARISON, stands_sql
+from services.domain.example_policy import ExamplePolicy
+from services.domain.examples import DropReason
 from services.domain.feedback import Said
 from services.errors.artifacts import FrozenFileCorrupt
+from services.training_sets.conditions import newest_learnt
 from services.training_sets.late_words import find_late
 from services.training_sets.remembering import read_memory
+from services.training_sets.skipping import Skipped
 
 _COUNT = text(f"""
 SELECT (SELECT count(*) FROM ratings j JOIN answers a ON a.id = j.answer_id
@@ -48,6 +52,18 @@ def count_new(
     bounds = {"persona": persona.id, "after": after, "until": until}
     late = _count_late(session, persona, learnt, store_url) if learnt else 0
     return int(session.scalar(_COUNT, bounds) or 0) + late
+
+
+def too_little_new(
+    session: Session, persona: PersonaRow, policy: ExamplePolicy, *, until: datetime, store_url: str
+) -> Skipped | None:
+    """Why what was said up to an instant is not worth a set; None where it may be."""
+    learnt = newest_learnt(session, persona, before=until)
+    new = count_new(session, persona, learnt=learnt, until=until, store_url=store_url)
+    if new >= policy.minimum_new:
+        return None
+    reason = f"{persona.slug}: {new} new pieces of feedback, and {policy.minimum_new} are needed"
+    return Skipped(reason, dropped={DropReason.TOO_LITTLE_NEW.value: new})
 
 
 def _count_late(session: Session, persona: PersonaRow, learnt: TrainingSetRow, store_url: str) -> int:

@@ -1,6 +1,7 @@
 """A run is trained by one process at a time, also when its database lock is lost on the way."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -8,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from services.db.lineage_tables import TrainingRunRow, TrainingSetRow
 from services.db.session import session_scope
+from services.errors.refusals import SetLearntNow
 from services.errors.training import RunBusy
 from services.jobs.installation import Installation
 from services.jobs.train import train_with
 from tests.fakes import FakeTrainer
+from tests.lineage_builders import add_training_set
 from tests.services.jobs.training import versions
 
 
@@ -26,6 +29,28 @@ def test_a_run_that_another_process_works_on_is_left_to_it(
 
     train_with(installation, Intruder(), training_set.id, [])
     assert len(versions(installation.engine)) == 1
+
+
+def test_equal_rows_that_another_run_learns_now_are_left_to_it(
+    installation: Installation, training_set: TrainingSetRow
+):
+    with session_scope(installation.engine) as session:
+        one = session.get_one(TrainingSetRow, training_set.id)
+        same = {"digest": one.digest, "path": one.path, "plan": one.plan, "report": one.report}
+        twin = add_training_set(session, one.persona, cutoff=one.cutoff + timedelta(seconds=3), **same).id
+
+    class Beside(FakeTrainer):
+        def train(self, job, *, progress):
+            with pytest.raises(
+                SetLearntNow, match=rf"set {training_set.id}, which training run \d+ learns now"
+            ):
+                train_with(installation, FakeTrainer(), twin, [])
+            return super().train(job, progress=progress)
+
+    version = train_with(installation, Beside(), training_set.id, [])
+    with session_scope(installation.engine) as session:
+        assert len(session.scalars(select(TrainingRunRow)).all()) == 1
+    assert train_with(installation, FakeTrainer(), twin, []) == version
 
 
 def cut_the_locks(engine: Engine) -> None:

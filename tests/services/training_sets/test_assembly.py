@@ -5,10 +5,11 @@ from datetime import timedelta
 from itertools import islice
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.adapters.freezing import thaw
+from services.db.advisory_locks import Space
 from services.db.feedback_tables import AnswerRow, PersonaRow
 from services.db.lineage_tables import TrainingSetRow, TrainingSetSourcesRow
 from services.domain.feedback import Thumb
@@ -229,6 +230,31 @@ def test_nothing_new_since_the_last_trained_set_skips_the_night(
     assert told(nights.outcome(minutes=120)) == "pirate: 0 new pieces of feedback, and 1 are needed"
     add_comparison(session, rated[0], rated[1], at=AT + timedelta(minutes=121))
     nights.assemble(minutes=122)
+
+
+@pytest.mark.usefixtures("rated")
+def test_what_is_being_learnt_is_not_new_until_that_fails(session: Session, nights: Nights):
+    run = add_run(session, nights.assemble(), state=RunState.RUNNING)
+    lock = {"space": Space.RUNS.value, "run": run.id}
+    session.execute(text("SELECT pg_advisory_lock(:space, :run)"), lock)
+    assert told(nights.outcome(minutes=61)) == "pirate: 0 new pieces of feedback, and 1 are needed"
+    session.execute(text("SELECT pg_advisory_unlock(:space, :run)"), lock)
+    nights.assemble(minutes=62)  # its process was killed
+    run.state = RunState.FAILED
+    nights.assemble(minutes=63)
+
+
+@pytest.mark.usefixtures("rated")
+def test_a_set_of_equal_rows_counts_as_learnt_though_nothing_trained_it_again(
+    session: Session, nights: Nights
+):
+    first = nights.assemble()
+    add_run(session, first, state=RunState.SUCCEEDED)
+    seen = add_answer(session, nights.persona, question="Of no use?")
+    add_rating(session, seen, stars=3, at=AT + timedelta(minutes=61))
+    again = nights.assemble(minutes=62)
+    assert (again.digest, again.id == first.id) == (first.digest, False)
+    assert told(nights.outcome(minutes=63)) == "pirate: 0 new pieces of feedback, and 1 are needed"
 
 
 def test_another_personas_feedback_stays_out(session: Session, nights: Nights, questions: Questions):
