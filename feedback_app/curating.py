@@ -4,9 +4,10 @@ Every act is recorded in the audit log under the account of whoever did it, in t
 """
 
 import re
+from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -22,6 +23,7 @@ from services.adapters.promotions import find_persona, lock_persona
 from services.db.session import session_scope
 from services.domain.personas import PersonaState, parse_slug
 from services.domain.roles import Role
+from services.errors.refusals import TrainingUnderWay
 from services.errors.tree import InvalidInput, PersonaLoopError, Refused, Unavailable
 from services.evaluation.metric_chart import metric_chart
 from services.feedback.canary_chart import canary_chart
@@ -30,7 +32,7 @@ from services.feedback.rating_chart import rating_chart
 from services.feedback.review_queue import COUNTED, count_waiting
 from services.jobs import curating
 from services.jobs.canaries import canary_in
-from services.jobs.retrain import ACT, retrain, run_address
+from services.jobs.retrain import ACT, retrain_on_news, run_address
 from services.jobs.rollback import rollback_in
 
 blueprint = Blueprint("curating", __name__)
@@ -60,9 +62,12 @@ def start_training(slug: str) -> AnyResponse:
     curator = require(Role.CURATOR)
     try:
         submission: UUID = read_submission(request.form)
-        retrain(backend().engine, backend().settings, slug, submission=submission, actor=curator.actor)
+        run = retrain_on_news(
+            backend().engine, backend().settings, slug, submission=submission, actor=curator.actor
+        )
     except (InvalidInput, Refused, Unavailable) as problem:
         return refused(render(slug, "retrain", problem), problem)
+    flash(run, ACT)
     return _back(slug)
 
 
@@ -148,7 +153,8 @@ def render(slug: str, section: str = "", problem: PersonaLoopError | None = None
             problem_text=str(problem or ""),
             reason=reason,
             retrained=ACT,
-            run_address=lambda run: run_address(backend().settings, run),
+            run_address=partial(run_address, backend().settings),
+            under_way=problem if isinstance(problem, TrainingUnderWay) else None,
         )
 
 

@@ -11,11 +11,24 @@ from typing import Any
 
 @dataclass
 class FakeAirflow:
-    """`runs`: by name, the DAG and the form of every run that was triggered; `refuses`: it takes none."""
+    """`runs`: by name, the DAG and the form of every run that was triggered; `refuses`: it takes none.
+
+    All of them are under way but those that have `ended`.
+    """
 
     url: str = ""
     runs: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     refuses: bool = False
+    ended: set[str] = field(default_factory=set)
+
+    def under_way(self) -> dict[str, Any]:
+        at = {"state": "running", "run_after": "2026-11-21T00:05:00Z"}
+        runs = {run: told for run, told in self.runs.items() if run not in self.ended}
+        return {
+            "dag_runs": [
+                at | {"dag_run_id": run, "dag_id": told[0], "conf": told[1]} for run, told in runs.items()
+            ]
+        }
 
 
 @contextmanager
@@ -45,6 +58,10 @@ def _handler(fake: FakeAirflow) -> type[BaseHTTPRequestHandler]:
                 self._answer(422, {"detail": "no such form"})
             else:
                 self._trigger(body)
+
+        def do_GET(self) -> None:
+            asked_for = self.path == "/api/v2/dags/~/dagRuns?state=queued&state=running&limit=1000"
+            self._answer(*((200, fake.under_way()) if asked_for else (404, {"detail": "no such page"})))
 
         def _trigger(self, body: dict[str, Any]) -> None:
             run_id = body.get("dag_run_id") or f"manual__{len(fake.runs)}"

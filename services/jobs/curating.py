@@ -39,6 +39,7 @@ from services.training.watching import RunSummary, runs_of
 from services.training_sets.conditions import of_everyone
 from services.training_sets.skipping import skips_of
 
+CREATED = "create"  # the act of making a persona
 NEWEST = 10  # of what there is more of with every night
 DAYS = 30  # of ratings
 MOST_PANELS = 6
@@ -74,6 +75,18 @@ class Curated:
     runs: Sequence[RunSummary]
     decisions: Sequence[Line]
     acts: Sequence[AuditEntryRow]
+
+    @property
+    def created(self) -> AuditEntryRow | None:
+        """How it began, as long as nothing else came of it."""
+        begun = self.sets or self.skipped or self.runs or len(self.versions) > 1
+        return None if begun else next((one for one in self.acts if one.act == CREATED), None)
+
+    @property
+    def last_skip(self) -> SkippedNightRow | None:
+        """Why nothing was learnt, where that is the last that was tried."""
+        newest = self.skipped[0] if self.skipped else None
+        return newest if newest and (not self.sets or newest.cutoff > self.sets[0].cutoff) else None
 
     @property
     def titles(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ Starting Airflow is `stack`'s; what the tasks do is `services.jobs`'.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +47,7 @@ class DagRun:
     run_id: RunId
     state: RunState
     run_after: str  # the run's own instant, ISO 8601
+    form: Mapping[str, Any]  # as it was filled in
 
     @property
     def ended(self) -> bool:
@@ -123,12 +124,13 @@ class AirflowClient:
 
     def run(self, dag_id: str, run_id: RunId) -> DagRun:
         answer = self._request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
-        return DagRun(
-            dag_id=dag_id,
-            run_id=run_id,
-            state=RunState(answer["state"]),
-            run_after=str(answer["run_after"]),
-        )
+        return _dag_run(answer)
+
+    def under_way(self) -> list[DagRun]:
+        """The runs of every DAG that wait or work."""
+        states = [RunState.QUEUED.value, RunState.RUNNING.value]
+        answer = self._request("GET", "/api/v2/dags/~/dagRuns", params={"state": states, "limit": _PAGE})
+        return [_dag_run(one) for one in answer["dag_runs"]]
 
     def tasks(self, dag_id: str, run_id: RunId) -> list[TaskState]:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
@@ -174,7 +176,12 @@ class AirflowClient:
             time.sleep(poll)
 
     def _request(
-        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
+        json: object = None,
     ) -> dict[str, Any]:
         with self._reported():
             if "Authorization" not in self._http.headers:
@@ -204,6 +211,16 @@ class AirflowClient:
             raise AirflowUnavailable(self._url, reason) from error
         except httpx.HTTPError as error:
             raise AirflowUnavailable(self._url, str(error) or type(error).__name__) from error
+
+
+def _dag_run(answer: Mapping[str, Any]) -> DagRun:
+    return DagRun(
+        dag_id=str(answer["dag_id"]),
+        run_id=RunId(str(answer["dag_run_id"])),
+        state=RunState(answer["state"]),
+        run_after=str(answer["run_after"]),
+        form=answer["conf"] or {},
+    )
 
 
 def _first_line(answer: httpx.Response) -> str:

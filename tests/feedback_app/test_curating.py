@@ -48,8 +48,11 @@ def airflow() -> Iterator[FakeAirflow]:
 def app(
     app: Flask, settings: Settings, clean: Engine, generator: FakeGenerator, airflow: FakeAirflow
 ) -> Flask:
-    """With an Airflow to talk to."""
+    """With an Airflow to talk to, and a persona that finds every night worth its while."""
     del app  # which made the persona
+    with session_scope(clean) as session:
+        persona = find_persona(session, "pirate")
+        persona.example_policy = persona.example_policy | {"minimum_new": 0}
     reached = settings.model_copy(update={"airflow_url": airflow.url})
     return create_app(reached, engine=clean, generator=generator)
 
@@ -173,6 +176,81 @@ def test_retrain_now_starts_one_run_however_often_its_form_is_sent(
     assert (dag, form) == ("retrain_persona", {"persona": "pirate"})
     assert acts(clean) == [("retrain", "pirate", "account:Ada")]
     assert f'href="{airflow.url}/dags/retrain_persona/runs/{run}"' in curator.get(PAGE).text
+
+
+def test_what_was_started_is_said_at_the_top_with_its_run(curator: Visitor, airflow: FakeAirflow):
+    assert "A training was started." not in curator.get(PAGE).text
+    retrain(curator)
+    page = curator.get(PAGE).text
+    told = page.index("A training was started.")
+    assert told < page.index("<h1>")
+    assert f"/dags/retrain_persona/runs/{next(iter(airflow.runs))}" in page[told : page.index("<h1>")]
+    assert "A training was started." not in curator.get(PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("dag", "form"),
+    [
+        ("retrain_persona", {"persona": "pirate"}),
+        ("train_new_persona", {"slug": "pirate"}),
+        ("nightly_retrain", {}),
+    ],
+)
+def test_no_second_training_is_started_while_one_waits_or_works(
+    curator: Visitor, clean: Engine, airflow: FakeAirflow, dag: str, form: dict[str, str]
+):
+    airflow.runs["before"] = (dag, form)
+    refused = retrain(curator)
+    assert refused.status_code == 409
+    assert "waits or is under way already" in refused.text
+    assert f'href="{airflow.url}/dags/{dag}/runs/before"' in refused.text
+    assert list(airflow.runs) == ["before"]
+    assert acts(clean) == []
+    airflow.ended.add("before")
+    assert retrain(curator).status_code == 303
+
+
+def test_what_is_under_way_elsewhere_keeps_nobody_from_it(curator: Visitor, airflow: FakeAirflow):
+    airflow.runs["other"] = ("retrain_persona", {"persona": "poet"})
+    airflow.runs["watch"] = ("watch_canaries", {})
+    assert retrain(curator).status_code == 303
+
+
+def test_too_little_to_learn_from_is_said_before_airflow_is_asked(
+    curator: Visitor, clean: Engine, airflow: FakeAirflow
+):
+    with session_scope(clean) as session:
+        persona = find_persona(session, "pirate")
+        persona.example_policy = persona.example_policy | {"minimum_new": 2}
+        add_rating(session, add_answer(session, persona), at=AT)
+    refused = retrain(curator)
+    assert refused.status_code == 409
+    assert "nothing would be learnt: pirate: 1 new pieces of feedback, and 2 are needed" in refused.text
+    assert airflow.runs == {}
+    with session_scope(clean) as session:
+        add_rating(session, add_answer(session, find_persona(session, "pirate")), at=AT)
+    assert retrain(curator).status_code == 303
+
+
+def test_why_nothing_was_learnt_the_last_time_stands_by_the_button(curator: Visitor, clean: Engine):
+    with session_scope(clean) as session:
+        persona = find_persona(session, "pirate")
+        record_skip(session, persona, Skipped("too few pairs", {}), cutoff=AT, at=AT)
+    page = curator.get(PAGE).text
+    assert "too few pairs" in page[page.index('id="last-skip"') : page.index("Retrain now")]
+    with session_scope(clean) as session:
+        add_training_set(session, find_persona(session, "pirate"), cutoff=AT.replace(year=2030))
+    assert 'id="last-skip"' not in curator.get(PAGE).text
+
+
+def test_a_new_persona_has_its_examples_and_what_comes_next_until_its_first_night(
+    curator: Visitor, clean: Engine
+):
+    with session_scope(clean) as session:
+        audit.record(session, "create", "pirate", actor="account:Ada", at=AT, details={"examples": 12})
+    assert "Pirate was created, with 12 seed examples." in curator.get(PAGE).text
+    add_night(clean, 1)
+    assert "was created, with" not in curator.get(PAGE).text
 
 
 def test_without_airflow_the_page_says_so_and_everything_else_works(
