@@ -39,14 +39,14 @@ def test_a_person_asks_rates_corrects_and_sees_the_new_version_answer(
     expect(better).to_have_value(PLAIN)
     better.fill(BETTER)
     page.get_by_role("button", name="Save my better answer").click()
-    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+    expect(page.get_by_role("status").filter(has_text="your better answer")).to_have_text(
         "Thank you, your better answer is saved."
     )
     expect(page.get_by_label("Write a better answer")).to_have_value(BETTER)
 
     page.get_by_label("Leave a comment").fill("Right, but too dry for a pirate.")
     page.get_by_role("button", name="Save my comment").click()
-    expect(page.get_by_role("status").filter(has_text="Thank you")).to_have_text(
+    expect(page.get_by_role("status").filter(has_text="your comment")).to_have_text(
         "Thank you, your comment is saved."
     )
 
