@@ -27,11 +27,14 @@ from services.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PlayedNight:
+    """`pressed`: what a curator was told who asked for a training while the night was under way."""
+
     settings: Settings
     engine: Engine
     pair: Pair
     night: Night
     judgement: Judgement
+    pressed: list[str]
 
 
 def ignore(*_: object) -> None:

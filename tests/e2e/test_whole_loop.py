@@ -8,6 +8,7 @@ base by a canary. Nothing is a fake, and only the gate's PASS can promote.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -23,7 +24,8 @@ from services.demo.judgement import read_judgement
 from services.demo.night import run_night
 from services.demo.raters import inquiries, let_them_rate, plan_raters
 from services.demo.visitor import Visitor
-from services.errors.refusals import VersionTainted
+from services.errors.refusals import TrainingUnderWay, VersionTainted
+from services.jobs.retrain import retrain
 from services.jobs.rollback import rollback
 from services.operations.airflow_client import RunState
 from services.operations.secrets import ensure_secrets
@@ -80,11 +82,18 @@ def played(own_settings: Settings) -> Iterator[PlayedNight]:
         pair = personas.create_pair(own_settings.var_dir / "items.jsonl")
         raters = plan_raters(1, raters=RATERS, own=QUESTIONS_EACH, shared=0)
         let_them_rate(feedback_url(own_settings), pair.tutor, raters, seed=1, told=ignore)
-        night = run_night(own_settings, engine, Console(quiet=True), evaluated=ignore)
+        pressed: list[str] = []
+
+        def press(slug: str) -> None:
+            with pytest.raises(TrainingUnderWay) as refused:
+                retrain(engine, own_settings, slug, submission=uuid4(), actor="test")
+            pressed.append(str(refused.value))
+
+        night = run_night(own_settings, engine, Console(quiet=True), evaluated=press)
         with session_scope(engine) as session:
             judgement = read_judgement(session, pair.tutor, seed=1)
         assert judgement is not None, night
-        yield PlayedNight(own_settings, engine, pair, night, judgement)
+        yield PlayedNight(own_settings, engine, pair, night, judgement, pressed)
         engine.dispose()
 
 
@@ -104,6 +113,11 @@ def test_the_night_passes_its_gate_and_is_promoted(played: PlayedNight):
     assert played.judgement.before.style_hit <= 0.15
     assert played.judgement.after.style_hit >= 0.60
     assert played.judgement.after.fact_hit >= 0.95 * played.judgement.before.fact_hit
+
+
+def test_nothing_more_is_started_while_the_night_is_under_way(played: PlayedNight):
+    (told,) = played.pressed
+    assert "is under way already (nightly_retrain " in told
 
 
 def test_the_persona_with_too_little_feedback_is_skipped_with_the_reason(played: PlayedNight):
