@@ -32,7 +32,7 @@ from services.training_sets.taking_over import Earlier
 
 # Each rule with the functions that have it, none of which calls another of them.
 RULES: dict[str, tuple[tuple[Any, str], ...]] = {
-    "is there enough new": ((assembly, "count_new"),),
+    "is there enough new": ((assembly, "too_little_new"),),
     "near-duplicate clusters and their splits": ((assembly, "cluster_new"),),
     "hearing: each rater's newest word, as arrays": ((reading, "hear"),),
     "daily limits": ((reconciling, "within_daily_limit"),),
