@@ -118,7 +118,7 @@ def _visit(site: Site) -> dict[str, str]:
     better = page.get_by_label("Write a better answer")
     better.fill(f"{better.input_value().rstrip()} Picture it as a kettle that never boils over.")
     page.get_by_role("button", name="Save my better answer").click()
-    _wait_for_thanks(page)
+    _wait_for_thanks(page, "your better answer")
     page.goto(f"{site.address}/p/{site.pair.tutor}/runs")
     run = _linked(page, "/runs/")
     page.goto(f"{site.address}/p/{site.pair.tutor}/compare")
@@ -140,7 +140,7 @@ def _ask(site: Site, page: Page, question: str) -> None:
 def _rate_it(page: Page, stars: str) -> None:
     page.get_by_role("radio", name=stars).check(force=True)
     page.get_by_role("button", name="Save my rating").click()
-    _wait_for_thanks(page)
+    _wait_for_thanks(page, "Thank you")
 
 
 def _administer(site: Site) -> dict[str, str]:
@@ -168,8 +168,8 @@ def _administer(site: Site) -> dict[str, str]:
     }
 
 
-def _wait_for_thanks(page: Page) -> None:
-    page.get_by_role("status").filter(has_text="Thank you").wait_for()
+def _wait_for_thanks(page: Page, words: str) -> None:
+    page.get_by_role("status").filter(has_text=words).wait_for()
 
 
 def _linked(page: Page, path: str) -> str:
